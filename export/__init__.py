@@ -1,0 +1,1 @@
+"""Export: from a checkpoint to model files whose parity with PyTorch was measured."""

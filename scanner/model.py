@@ -1,0 +1,187 @@
+"""The model-file contract: an ONNX file that describes itself.
+
+Input `images`: uint8, N×V×V×3, RGB, dynamic N; normalisation is inside the graph. Output `logit`:
+float32, N, the log-odds that each image is fake, before calibration. The ONNX metadata entry
+`imgscan` holds the model card as JSON; `export` writes it through `ModelCard.to_json` and the
+scanner refuses a file whose card is missing or incomplete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.preprocess import Preprocessing
+
+Built = TypeVar("Built")
+CARD_FORMAT = 1
+METADATA_KEY = "imgscan"
+INPUT, OUTPUT = "images", "logit"
+BUNDLED = Path(__file__).parent / "models"
+DEFAULT_MODEL = "resnet18"
+
+
+class ModelError(Exception):
+    """The model file cannot be used; the sentence says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """calibrated logit = raw logit / temperature + bias (Platt scaling, Platt 1999)."""
+
+    temperature: float
+    bias: float
+
+    def apply(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Calibrated log-odds, float32, of raw ones of any shape."""
+        return (logits / self.temperature + self.bias).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Thresholds on the calibrated logit, and how they fare on the test split.
+
+    At or above `fake_at_least` the verdict is fake, at or below `real_at_most` real, between them
+    inconclusive. Each was placed on validation so that at most `false_positive_rate` of the
+    opposite class lies beyond it. Intervals are 95% (low, high).
+    """
+
+    false_positive_rate: float
+    fake_at_least: float
+    real_at_most: float
+    test_false_positive_rate: float
+    test_false_positive_rate_interval: tuple[float, float]
+    test_true_positive_rate: float
+    test_true_positive_rate_interval: tuple[float, float]
+    test_inconclusive_rate: float
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The images the model was trained on; outside of them it gives no verdict.
+
+    Sides are in pixels of the stored image, both ends included.
+    """
+
+    description: str
+    min_side: int
+    max_side: int
+
+    def __contains__(self, size: tuple[int, int]) -> bool:
+        return all(self.min_side <= side <= self.max_side for side in size)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model file says of itself.
+
+    operating_points: the first is the scanner's default. metrics: split name to figures, after
+    calibration. parity: what the export compared, on how many images, and how far apart.
+    """
+
+    backbone: str
+    image_size: int
+    preprocessing: Preprocessing
+    calibration: Calibration
+    operating_points: tuple[OperatingPoint, ...]
+    domain: Domain
+    training: dict[str, Any]
+    metrics: dict[str, dict[str, float]]
+    parity: dict[str, Any]
+    licence: str
+
+    def to_json(self) -> str:
+        return json.dumps({"format": CARD_FORMAT, **asdict(self)}, indent=1)
+
+
+def parse_card(text: str) -> ModelCard:
+    """Read a card's JSON. Raises ModelError naming what is missing or unreadable."""
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise ModelError(f"the model card is not JSON: {error}") from error
+    if not isinstance(record, dict) or record.get("format") != CARD_FORMAT:
+        found = record.get("format") if isinstance(record, dict) else None
+        raise ModelError(
+            f"the model card has format {found!r}, this version reads {CARD_FORMAT}; "
+            "export the model again."
+        )
+    try:
+        points = tuple(_build(OperatingPoint, point) for point in record["operating_points"])
+        return _build(
+            ModelCard,
+            record
+            | {
+                "preprocessing": _build(Preprocessing, record["preprocessing"]),
+                "calibration": _build(Calibration, record["calibration"]),
+                "operating_points": points,
+                "domain": _build(Domain, record["domain"]),
+            },
+        )
+    except KeyError as error:
+        raise ModelError(f"the model card lacks {error.args[0]!r}; export the model again.") from error
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"the model card is malformed: {error}.") from error
+
+
+def _build(kind: Callable[..., Built], values: dict[str, Any]) -> Built:
+    names = inspect.signature(kind).parameters
+    return kind(**{name: values[name] for name in names})
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model on disk. `name` is the file's stem; `sha256` identifies it in reports."""
+
+    path: Path
+    name: str
+    sha256: str
+    card: ModelCard
+
+
+def bundled_models() -> list[str]:
+    """Names of the models that come with the scanner."""
+    return sorted(path.stem for path in BUNDLED.glob("*.onnx"))
+
+
+def open_model(name_or_file: str) -> ModelFile:
+    """Find a bundled model by name, or a file, and read its card. Raises ModelError."""
+    path = Path(name_or_file)
+    if name_or_file in bundled_models():
+        path = BUNDLED / f"{name_or_file}.onnx"
+    if not path.is_file():
+        known = ", ".join(bundled_models()) or "none"
+        raise ModelError(f"there is no model {name_or_file!r}; bundled: {known}; or name an .onnx file.")
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return ModelFile(path, path.stem, digest, _read_card(path))
+
+
+def _read_card(path: Path) -> ModelCard:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no public base class
+        raise ModelError(f"{path} is not a usable ONNX file: {str(error).splitlines()[0]}") from error
+    card = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if card is None:
+        raise ModelError(
+            f"{path} has no imgscan model card, so its preprocessing, thresholds and domain are "
+            "unknown; export it with python -m export.onnx."
+        )
+    try:
+        return parse_card(card)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error

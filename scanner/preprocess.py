@@ -1,0 +1,142 @@
+"""The pixel contract: from encoded bytes to the uint8 view a model scores.
+
+Training's evaluation, calibration, benchmarks and the scan all call `decode` and `view`, because
+a detector's verdict can flip when a different decoder or resampling filter prepares its input.
+The parameters of `view` come from the model file, never from a flag.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RESAMPLING_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+FITS = ("crop", "stretch")
+
+# Pillow's own limit for a decompression bomb: twice the pixels of a 256 MiB RGB image.
+MAX_PIXELS = 178_956_970
+
+
+class NotAnImage(Exception):
+    """No decoder recognises the bytes."""
+
+
+class TooManyPixels(Exception):
+    """The header announces more pixels than the limit allows."""
+
+
+class UnsupportedPixels(Exception):
+    """A valid image whose pixel values have no defined mapping to 8-bit RGB."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One image, ready for `view`.
+
+    `rgb` is mode RGB after EXIF orientation; `width` and `height` are the stored pixels before it,
+    as other tools report them; `frames` counts the frames or pages of the file.
+    """
+
+    rgb: Image.Image
+    format: str
+    width: int
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a decoded image becomes a model's view.
+
+    size: side of the square view in pixels.
+    fit: `crop` scales the shorter side to `size` and cuts the centre square; `stretch` scales
+        both sides to `size`.
+    resample: a name in RESAMPLING_FILTERS.
+    """
+
+    size: int
+    fit: str = "crop"
+    resample: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.size, int) and 1 <= self.size <= 4096):
+            raise ValueError(f"the view's size must be 1 to 4096 pixels, not {self.size!r}")
+        if self.fit not in FITS:
+            raise ValueError(f"unknown fit {self.fit!r}; known: {', '.join(FITS)}")
+        if self.resample not in RESAMPLING_FILTERS:
+            known = ", ".join(RESAMPLING_FILTERS)
+            raise ValueError(f"unknown resampling filter {self.resample!r}; known: {known}")
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """Decode the first frame of an encoded image to 8-bit RGB.
+
+    EXIF orientation is applied, ICC profiles are left alone, alpha is composited on white and
+    16-bit samples are scaled, not clipped.
+
+    Raises NotAnImage, TooManyPixels, UnsupportedPixels; on broken files whatever the decoder
+    raises (Pillow raises far more than OSError), so callers catch Exception.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image = Image.open(io.BytesIO(data))
+        except UnidentifiedImageError as error:
+            raise NotAnImage("no image decoder recognises the content") from error
+        except Image.DecompressionBombError as error:
+            raise TooManyPixels(f"the image has more pixels than the limit of {max_pixels:,}") from error
+        with image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise TooManyPixels(
+                    f"{width}x{height} pixels are more than the limit of {max_pixels:,}"
+                )
+            image_format = image.format or "unknown"
+            frames = int(getattr(image, "n_frames", 1))
+            image.seek(0)
+            rgb = to_rgb(image)
+    return Decoded(rgb, image_format, width, height, frames)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB from any Pillow mode, upright. Raises UnsupportedPixels for float samples."""
+    image.load()
+    if image.mode == "F":
+        raise UnsupportedPixels("floating-point pixels have no defined brightness range")
+    if image.mode.startswith("I"):
+        # 16-bit grey arrives as I;16 or I; Pillow's own conversion to L would clip at 255.
+        samples: NDArray[Any] = np.asarray(image).astype(np.float64) / 257.0
+        exif = image.getexif()
+        image = Image.fromarray(np.clip(np.rint(samples), 0, 255).astype(np.uint8), "L")
+        image.info["exif"] = exif.tobytes()
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def view(rgb: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """The model's input for one image: uint8, size×size×3, RGB, 0 to 255."""
+    size = (preprocessing.size, preprocessing.size)
+    if rgb.size != size:
+        resample = RESAMPLING_FILTERS[preprocessing.resample]
+        if preprocessing.fit == "stretch":
+            rgb = rgb.resize(size, resample)
+        else:
+            rgb = ImageOps.fit(rgb, size, resample)
+    return np.asarray(rgb)

@@ -1,0 +1,1 @@
+"""Training: images in, a calibrated checkpoint out. Start at `trainer.finetune`."""

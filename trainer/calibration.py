@@ -1,0 +1,72 @@
+"""From raw logits to calibrated ones, and the thresholds a verdict needs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.model import Calibration, OperatingPoint
+
+FALSE_POSITIVE_RATES = (0.01, 0.001)
+
+
+def fit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
+    """Temperature and bias that minimise the log loss of N held-out logits."""
+    from sklearn.linear_model import LogisticRegression
+
+    scale = float(np.abs(logits).mean()) or 1.0  # lets the solver start near its optimum
+    model = LogisticRegression(C=1e9).fit(logits[:, None] / scale, labels)
+    slope = float(model.coef_[0, 0]) / scale
+    if slope <= 0:
+        raise ValueError("the model's logits do not rank fakes above photographs: nothing to calibrate")
+    return Calibration(temperature=1 / slope, bias=float(model.intercept_[0]))
+
+
+def operating_points(
+    validation: tuple[NDArray[np.float32], NDArray[np.int64]],
+    test: tuple[NDArray[np.float32], NDArray[np.int64]],
+) -> list[OperatingPoint]:
+    """Operating points for FALSE_POSITIVE_RATES, from calibrated logits and labels."""
+    return [_operating_point(rate, *validation, *test) for rate in FALSE_POSITIVE_RATES]
+
+
+def _operating_point(
+    rate: float,
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    test_logits: NDArray[np.float32],
+    test_labels: NDArray[np.int64],
+) -> OperatingPoint:
+    fake_at_least = _upper_threshold(logits[labels == 0], rate)
+    real_at_most = -_upper_threshold(-logits[labels == 1], rate)
+    # A model good enough for the two to cross has no band to be unsure in.
+    fake_at_least, real_at_most = max(fake_at_least, real_at_most), min(fake_at_least, real_at_most)
+    photographs, fakes = test_logits[test_labels == 0], test_logits[test_labels == 1]
+    false_positives = int((photographs >= fake_at_least).sum())
+    true_positives = int((fakes >= fake_at_least).sum())
+    between = (test_logits < fake_at_least) & (test_logits > real_at_most)
+    return OperatingPoint(
+        false_positive_rate=rate,
+        fake_at_least=fake_at_least,
+        real_at_most=real_at_most,
+        test_false_positive_rate=false_positives / len(photographs),
+        test_false_positive_rate_interval=wilson_interval(false_positives, len(photographs)),
+        test_true_positive_rate=true_positives / len(fakes),
+        test_true_positive_rate_interval=wilson_interval(true_positives, len(fakes)),
+        test_inconclusive_rate=float(between.mean()),
+    )
+
+
+def _upper_threshold(scores: NDArray[np.float32], rate: float) -> float:
+    """Smallest threshold with at most a `rate` share of scores at or above it."""
+    ordered = np.sort(scores)[::-1]
+    allowed = int(rate * len(ordered))
+    return float(np.nextafter(ordered[allowed], np.float32(np.inf)))
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """95% confidence interval of a proportion (Wilson 1927)."""
+    from scipy.stats import binomtest
+
+    low, high = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    return float(low), float(high)

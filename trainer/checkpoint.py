@@ -1,0 +1,71 @@
+"""What a finished run leaves for `export`: weights and every fact the model card needs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scanner.model import Calibration, Domain, OperatingPoint
+from scanner.preprocess import Preprocessing
+from trainer.backbones import BACKBONES, Detector
+from trainer.metrics import Metrics
+
+FORMAT = 1
+FILE_NAME = "model.pt"
+
+
+class CheckpointError(Exception):
+    """The file is no checkpoint of this trainer; the sentence says what is missing."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained detector. `metrics` maps a split's name to its figures after calibration."""
+
+    backbone: str
+    image_size: int
+    preprocessing: Preprocessing
+    domain: Domain
+    calibration: Calibration
+    operating_points: list[OperatingPoint]
+    metrics: dict[str, Metrics]
+    training: dict[str, Any]
+    state: dict[str, Tensor]
+
+    def save(self, path: Path) -> None:
+        record = asdict(self) | {"state": self.state, "format": FORMAT}
+        torch.save(record, path)
+
+    def detector(self) -> Detector:
+        """The trained network in evaluation mode, on the CPU, in float32."""
+        detector = Detector(BACKBONES[self.backbone](None), self.image_size)
+        detector.load_state_dict(self.state)
+        return detector.eval()
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint file, or the one in a run folder. Raises CheckpointError."""
+    file = path / FILE_NAME if path.is_dir() else path
+    if not file.is_file():
+        raise CheckpointError(f"there is no checkpoint {file}; train one with python -m trainer.finetune.")
+    try:
+        record = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises pickle, zip and runtime errors alike
+        raise CheckpointError(f"{file} is not a PyTorch checkpoint.") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise CheckpointError(f"{file} was not written by this version's python -m trainer.finetune.")
+    del record["format"]
+    return Checkpoint(
+        **record
+        | {
+            "preprocessing": Preprocessing(**record["preprocessing"]),
+            "domain": Domain(**record["domain"]),
+            "calibration": Calibration(**record["calibration"]),
+            "operating_points": [OperatingPoint(**point) for point in record["operating_points"]],
+            "metrics": {name: Metrics(**figures) for name, figures in record["metrics"].items()},
+        }
+    )

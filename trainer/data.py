@@ -1,0 +1,231 @@
+"""Labelled images: found, hashed, split and decoded.
+
+Understands a folder of `SPLIT/REAL|FAKE` or `real|fake` images, and tar archives of the same
+layout (CIFAKE's four tar.xz files), which are read without unpacking them to disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from scanner.preprocess import Preprocessing, decode, view
+from trainer.augment import random_crops, random_flips, resized_crops
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trainer.recipe import Recipe
+
+LABELS = {"real": 0, "fake": 1}  # fake is the positive class
+SPLITS = {"train": "train", "test": "test", "val": "validation", "valid": "validation"}
+SPLITS["validation"] = "validation"
+IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .gif .avif".split())
+VALIDATION_SHARE = 0.1
+
+WHERE_TO_GET_IT = (
+    "CIFAKE is on Kaggle (birdy654/cifake-real-and-ai-generated-synthetic-images); unpack it to "
+    "data/cifake, or name another folder with --data. Expected: SPLIT/REAL and SPLIT/FAKE folders "
+    "(SPLIT is train, validation or test), or plain real and fake folders, or tar archives of these."
+)
+
+
+class DataError(Exception):
+    """The training data is missing or malformed; the sentence says what is expected."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled image. `source` is its file, or its encoded bytes when it came from a tar."""
+
+    name: str
+    split: str | None
+    label: int
+    source: Path | bytes
+    sha256: str
+
+    def read(self) -> bytes:
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+
+@dataclass(frozen=True)
+class Splits:
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+
+    @property
+    def test_deleaked(self) -> list[Example]:
+        """The test images whose bytes are not in train and do not repeat within test."""
+        seen = {example.sha256 for example in self.train + self.validation}
+        unseen = []
+        for example in self.test:
+            if example.sha256 not in seen:
+                seen.add(example.sha256)
+                unseen.append(example)
+        return unseen
+
+
+def read_examples(root: Path) -> list[Example]:
+    """All labelled images under `root`, ordered by name. Raises DataError."""
+    if not root.is_dir():
+        raise DataError(f"there is no data folder {root}. {WHERE_TO_GET_IT}")
+    examples = list(_from_folder(root))
+    for archive in sorted(root.glob("*.tar*")):
+        try:
+            examples.extend(_from_tar(archive))
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise DataError(f"{archive} is damaged: {error}.") from error
+    if {example.label for example in examples} != {0, 1}:
+        raise DataError(f"{root} holds no images of both classes. {WHERE_TO_GET_IT}")
+    return sorted(examples, key=lambda example: example.name)
+
+
+def _from_folder(root: Path) -> Iterator[Example]:
+    for path in root.rglob("*"):
+        place = _place(path.relative_to(root).as_posix())
+        if place and path.is_file():
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            yield Example(path.relative_to(root).as_posix(), *place, path, digest)
+
+
+def _from_tar(archive: Path) -> Iterator[Example]:
+    with tarfile.open(archive, "r|*") as tar:
+        for member in tar:
+            place = _place(member.name)
+            stream = tar.extractfile(member) if place else None
+            if place and stream:
+                data = stream.read()
+                yield Example(member.name, *place, data, hashlib.sha256(data).hexdigest())
+
+
+def _place(name: str) -> tuple[str | None, int] | None:
+    """Split and label of a path like `train/FAKE/12 (3).jpg`; None when it is no example."""
+    path = PurePosixPath(name.lower())
+    if path.suffix not in IMAGE_SUFFIXES:
+        return None
+    folders = path.parts[:-1]
+    labels = [LABELS[folder] for folder in folders if folder in LABELS]
+    splits = [SPLITS[folder] for folder in folders if folder in SPLITS]
+    return (splits[-1] if splits else None, labels[-1]) if labels else None
+
+
+def split_examples(examples: Sequence[Example]) -> Splits:
+    """Keep the splits the data names; cut the missing ones out of the rest.
+
+    The cut goes by content hash, so it is the same on every machine and identical bytes always
+    stay on one side.
+    """
+    named = {split: [e for e in examples if e.split == split] for split in set(SPLITS.values())}
+    rest = [e for e in examples if e.split is None]
+    train, test, validation = named["train"] + rest, named["test"], named["validation"]
+    if not test:
+        train, test = _cut(train, salt="test")
+    if not validation:
+        train, validation = _cut(train, salt="validation")
+    for name, split in (("train", train), ("validation", validation), ("test", test)):
+        if {e.label for e in split} != {0, 1}:
+            raise DataError(f"the {name} split has no images of both classes. {WHERE_TO_GET_IT}")
+    return Splits(train, validation, test)
+
+
+def _cut(examples: list[Example], salt: str) -> tuple[list[Example], list[Example]]:
+    def chosen(example: Example) -> bool:
+        digest = hashlib.sha256(f"{salt}:{example.sha256}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") < VALIDATION_SHARE * 2**32
+
+    return [e for e in examples if not chosen(e)], [e for e in examples if chosen(e)]
+
+
+class ImageSet:
+    """Examples ready to train on or to score, whatever their sizes.
+
+    Equal square images no larger than the backbone's input are decoded once and kept as uint8 on
+    the training device, where cropping and flipping then happen in batches. Others are decoded
+    again for each batch by a pool of threads (Pillow releases the interpreter while it decodes).
+    """
+
+    def __init__(self, examples: Sequence[Example], image_size: int, device: str) -> None:
+        self.examples = examples
+        self.labels = torch.tensor([e.label for e in examples], device=device)
+        self.image_size = image_size
+        self.device = device
+        self._threads = ThreadPoolExecutor()
+        self._pixels = self._decode_small()
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The view a model trained on these images needs: native size if small, else cropped."""
+        native = self._pixels is not None
+        return Preprocessing(size=self._pixels.shape[1] if native else self.image_size)
+
+    def train_batch(self, indices: Tensor, recipe: Recipe) -> Tensor:
+        """Augmented float32 pixels N×3×S×S, 0 to 255, for `Detector.score`."""
+        flips = random_flips(len(indices))
+        if self._pixels is not None:
+            images = self._pixels[indices.to(self.device)]
+            sizes = torch.tensor(images.shape[1:3]).expand(len(indices), 2)
+            return resized_crops(images, random_crops(recipe.crop, sizes), flips, recipe.image_size)
+        decoded = list(self._threads.map(self._decode, indices.tolist()))
+        sizes = torch.tensor([(image.height, image.width) for image in decoded])
+        boxes = random_crops(recipe.crop, sizes).tolist()
+        side = (recipe.image_size, recipe.image_size)
+
+        def crop(image: Image.Image, box: list[int]) -> NDArray[np.uint8]:
+            top, left, height, width = box
+            top, left = max(top, 0), max(left, 0)
+            corners = (left, top, min(left + width, image.width), min(top + height, image.height))
+            return np.asarray(image.resize(side, Image.Resampling.BILINEAR, box=corners))
+
+        crops = np.stack(list(self._threads.map(crop, decoded, boxes)))
+        pixels = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float()
+        return torch.where(flips.to(self.device)[:, None, None, None], pixels.flip(3), pixels)
+
+    def eval_batch(self, start: int, stop: int, preprocessing: Preprocessing) -> Tensor:
+        """uint8 views N×V×V×3 of a range of examples, exactly as the scanner makes them."""
+        if self._pixels is not None and self._pixels.shape[1] == preprocessing.size:
+            return self._pixels[start:stop]
+        indices = range(start, min(stop, len(self)))
+        views = self._threads.map(lambda i: view(self._decode(i), preprocessing), indices)
+        return torch.from_numpy(np.stack(list(views))).to(self.device)
+
+    def side_range(self) -> tuple[int, int]:
+        """Shortest and longest side of any image, in pixels as stored."""
+        if self._pixels is not None:
+            return self._pixels.shape[1], self._pixels.shape[1]
+        sides: list[int] = []
+        for example in self.examples:
+            with Image.open(io.BytesIO(example.read())) as image:  # reads the header only
+                sides.extend(image.size)
+        return min(sides), max(sides)
+
+    def _decode(self, index: int) -> Image.Image:
+        example = self.examples[index]
+        try:
+            return decode(example.read()).rgb
+        except Exception as error:  # Pillow raises far more than OSError on broken files
+            raise DataError(f"{example.name} cannot be decoded: {error}; remove it.") from error
+
+    def _decode_small(self) -> Tensor | None:
+        images: list[NDArray[np.uint8]] = []
+        for index in range(len(self)):
+            image = self._decode(index)
+            square = image.width == image.height <= self.image_size
+            if not square or (images and images[0].shape[0] != image.width):
+                return None
+            images.append(np.asarray(image))
+        return torch.from_numpy(np.stack(images)).to(self.device)
