@@ -1,0 +1,83 @@
+"""What a worker does with one file: read once, hash, decode, make the model's view."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.limits import Limits
+from scanner.preprocess import (
+    NotAnImage,
+    Preprocessing,
+    TooManyPixels,
+    UnsupportedPixels,
+    decode,
+    view,
+)
+from scanner.record import Status
+from scanner.sources.container import TooLarge, read_limited
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Facts of one file's bytes. `view` (uint8, V×V×3) exists exactly when `status` is scored."""
+
+    status: Status
+    error: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    frames: int | None = None
+    view: NDArray[np.uint8] | None = None
+
+
+def examine(source: Path | bytes, preprocessing: Preprocessing, limits: Limits) -> Examined:
+    """Examine a file or a member's bytes. Never raises for what is in the bytes."""
+    try:
+        data = source if isinstance(source, bytes) else _read(source, limits)
+    except TooLarge as error:
+        reason = f"larger than the limit of {error.limit:,} bytes"
+        return Examined(Status.OVER_LIMIT, reason, bytes=_size(source))
+    except OSError as error:
+        return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
+    facts = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    if not data:
+        return Examined(Status.NOT_IMAGE, "the file is empty", **facts)
+    try:
+        decoded = decode(data, limits.pixels)
+    except NotAnImage as error:
+        return Examined(Status.NOT_IMAGE, str(error), **facts)
+    except TooManyPixels as error:
+        return Examined(Status.OVER_LIMIT, str(error), **facts)
+    except UnsupportedPixels as error:
+        return Examined(Status.UNSUPPORTED, str(error), **facts)
+    except MemoryError:
+        reason = f"decoding needs more memory than the limit of {limits.memory_bytes:,} bytes"
+        return Examined(Status.OVER_LIMIT, reason, **facts)
+    except Exception as error:  # decoders raise nearly anything on broken files
+        reason = f"the image is damaged or of an unknown kind: {error or type(error).__name__}"
+        return Examined(Status.UNREADABLE, reason, **facts)
+    return Examined(
+        Status.SCORED,
+        format=decoded.format,
+        width=decoded.width,
+        height=decoded.height,
+        frames=decoded.frames,
+        view=view(decoded.rgb, preprocessing),
+        **facts,
+    )
+
+
+def _read(path: Path, limits: Limits) -> bytes:
+    with path.open("rb") as stream:
+        return read_limited(stream, limits.file_bytes)
+
+
+def _size(source: Path | bytes) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size

@@ -1,0 +1,22 @@
+"""What one file or archive may cost before it gets a row instead of more time or memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scanner.preprocess import MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Every limit ends in a row with status over_limit or timeout, never in a skipped file."""
+
+    depth: int = 8  # archives within archives
+    members: int = 10_000_000  # of one archive
+    file_bytes: int = 512 * 2**20  # of one file or member, which is held in memory
+    archive_bytes: int = 64 * 2**30  # expanded, of one archive
+    # Expanded over stored. Deflate cannot exceed 1,032, so honest archives of blank images pass.
+    ratio: int = 2_000
+    pixels: int = MAX_PIXELS
+    seconds: float = 60.0  # of decoding, a file
+    memory_bytes: int = 4 * 2**30  # of one worker's data

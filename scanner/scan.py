@@ -1,0 +1,195 @@
+"""A whole scan, from the paths a user names to the reports on disk."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from scanner import __version__
+from scanner.backends import Backend, BackendError, open_backend
+from scanner.journal import SUFFIX, Journal, JournalError
+from scanner.limits import Limits
+from scanner.model import ModelError, ModelFile, open_model
+from scanner.pipeline import Pipeline, Progress
+from scanner.record import UNEXAMINED, Status, Verdict
+from scanner.reports import ReportError, check_report, write_report
+from scanner.reports import csv as csv_report
+
+
+class ScanError(Exception):
+    """The scan cannot start or finish; the sentence says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished scan found, over all its runs; `seconds` and `rate` are of the last one."""
+
+    statuses: Counter[Status]
+    verdicts: Counter[Verdict]
+    seconds: float
+    rate: float
+    model: ModelFile
+    provider: str
+    precision: str
+    reports: tuple[Path, ...]
+
+    @property
+    def unexamined(self) -> int:
+        return sum(self.statuses[status] for status in UNEXAMINED)
+
+    def summary(self) -> str:
+        """The closing lines for a person."""
+        verdicts = ", ".join(f"{self.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
+        lines = [
+            f"{self.statuses.total():,} files in {self.seconds:.1f} s ({self.rate:,.0f} files/s), "
+            f"{self.model.name} on {self.provider}, {self.precision}",
+            f"  scored        {self.statuses[Status.SCORED]:,}: {verdicts}",
+            f"  not an image  {self.statuses[Status.NOT_IMAGE]:,}",
+        ]
+        failures = [(status, self.statuses[status]) for status in Status if status in UNEXAMINED]
+        detail = ", ".join(f"{count:,} {status}" for status, count in failures if count)
+        lines.append(f"  NOT EXAMINED  {self.unexamined:,}" + (f": {detail}" if detail else ""))
+        lines.extend(f"  report        {report}" for report in self.reports)
+        return "\n".join(lines)
+
+
+def run_scan(
+    paths: Sequence[Path],
+    reports: Sequence[Path],
+    model_name: str,
+    device: str,
+    batch_size: int | None,
+    workers: int | None,
+    fresh: bool,
+    quiet: bool,
+) -> Outcome:
+    """Scan `paths` and write `reports`; without any, CSV goes to standard output.
+
+    batch_size and workers: None for the backend's own and for one a core. Raises ScanError.
+    """
+    limits = Limits()
+    try:
+        for report in reports:
+            check_report(report)
+            _refuse_inside_evidence(report, paths)
+        model = open_model(model_name)
+        backend = open_backend(model, device)
+        with ExitStack() as stack:
+            if reports:
+                place = reports[0].with_name(reports[0].name + SUFFIX)
+            else:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="imgscan-"))
+                place = Path(folder) / f"scan{SUFFIX}"
+            journal = Journal(place, _identity(paths, model, backend, limits), fresh)
+            stack.callback(journal.close)
+            pipeline = Pipeline(
+                roots=paths,
+                model=model,
+                backend=backend,
+                journal=journal,
+                limits=limits,
+                batch_size=batch_size or backend.batch_size,
+                workers=workers or usable_cores(),
+            )
+            started = time.monotonic()
+            if journal.resumed and not quiet:
+                print("carrying on from the journal of an interrupted scan", file=sys.stderr)
+            with tqdm(unit="file", disable=True if quiet else None) as bar:
+                pipeline.run(_show_on(bar))
+            seconds = time.monotonic() - started
+            statuses, verdicts = journal.counts()
+            _write_reports(reports, journal, model, backend, statuses, verdicts)
+            if reports:
+                journal.remove()
+    except (ModelError, BackendError, JournalError, ReportError) as error:
+        raise ScanError(str(error)) from error
+    return Outcome(
+        statuses=statuses,
+        verdicts=verdicts,
+        seconds=seconds,
+        rate=pipeline.progress.files / seconds,
+        model=model,
+        provider=backend.provider,
+        precision=backend.precision,
+        reports=tuple(reports),
+    )
+
+
+def usable_cores() -> int:
+    """CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _show_on(bar: tqdm[Any]) -> Callable[[Progress], None]:
+    def show(progress: Progress) -> None:
+        bar.set_postfix(fakes=progress.fakes, errors=progress.unexamined, refresh=False)
+        bar.update(progress.files - bar.n)
+
+    return show
+
+
+def _refuse_inside_evidence(report: Path, paths: Sequence[Path]) -> None:
+    place = report.resolve()
+    for path in paths:
+        evidence = path.resolve()
+        if place == evidence or (evidence.is_dir() and place.is_relative_to(evidence)):
+            raise ReportError(f"{report} lies inside the evidence {path}; write it elsewhere.")
+
+
+def _identity(
+    paths: Sequence[Path], model: ModelFile, backend: Backend, limits: Limits
+) -> dict[str, Any]:
+    """What a journal's records depend on; a scan resumes only where all of it is the same."""
+    return {
+        "version": __version__,
+        "evidence": [str(path.resolve()) for path in paths],
+        "model": model.sha256,
+        "provider": [backend.provider, backend.precision],
+        "limits": asdict(limits),
+    }
+
+
+def _write_reports(
+    reports: Sequence[Path],
+    journal: Journal,
+    model: ModelFile,
+    backend: Backend,
+    statuses: Counter[Status],
+    verdicts: Counter[Verdict],
+) -> None:
+    point = model.card.operating_points[0]
+    # No times and no machine names: the same evidence must give the same bytes.
+    facts = {
+        "imgscan": __version__,
+        "decoder": _decoder(),
+        "model": {"name": model.name, "sha256": model.sha256},
+        "domain": asdict(model.card.domain),
+        "false_positive_rate": point.false_positive_rate,
+        "provider": backend.provider,
+        "precision": backend.precision,
+        "statuses": {status: statuses[status] for status in Status},
+        "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
+    }
+    for report in reports:
+        write_report(report, journal.records(model), facts)
+    if not reports:
+        csv_report.write(sys.stdout, journal.records(model), facts)
+
+
+def _decoder() -> str:
+    import PIL
+
+    return f"Pillow {PIL.__version__}, Python {platform.python_version()}"

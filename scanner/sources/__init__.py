@@ -1,0 +1,159 @@
+"""Where images come from: folders, and containers told by their first bytes.
+
+Adding a format adds one module, as `scanner.sources.container` describes, and its entry in
+CONTAINERS. Walking is lazy, opens everything read-only, follows no links and writes nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO
+
+from scanner.limits import Limits
+from scanner.record import Status, path_text
+from scanner.sources import compressed, tar, zip
+from scanner.sources.container import (
+    HEAD_BYTES,
+    Found,
+    Member,
+    MemberError,
+    Met,
+    OverLimit,
+    TooLarge,
+    read_limited,
+)
+
+CONTAINERS = (zip, tar, compressed)
+
+
+def walk(roots: Sequence[Path], limits: Limits) -> Iterator[Found | Met]:
+    """Everything under `roots`, lazily: a Found for bytes to examine, a Met for a finished row.
+
+    Paths are relative to a single root folder, else they start with the root as it was given.
+    """
+    for root in roots:
+        single_folder = len(roots) == 1 and root.is_dir()
+        if root.is_dir():
+            prefix = "" if single_folder else f"{root}{os.sep}"
+            yield from _walk_folder(root, prefix, limits)
+        else:
+            yield from _open_file(root, root.name if len(roots) == 1 else str(root), limits)
+
+
+def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | Met]:
+    try:
+        entries = os.scandir(folder)
+    except OSError as error:
+        yield Met(path_text(prefix or "."), 0, Status.UNREADABLE, f"the folder cannot be read: {error.strerror}")
+        return
+    with entries:
+        for entry in entries:
+            name = f"{prefix}{entry.name}"
+            try:
+                mode = entry.stat(follow_symlinks=False).st_mode
+            except OSError as error:
+                yield Met(path_text(name), 0, Status.UNREADABLE, f"cannot be read: {error.strerror}")
+                continue
+            if stat.S_ISDIR(mode):
+                yield from _walk_folder(Path(entry.path), f"{name}{os.sep}", limits)
+            elif stat.S_ISREG(mode):
+                yield from _open_file(Path(entry.path), name, limits)
+            elif stat.S_ISLNK(mode):
+                reason = "a symbolic link; links are not followed, name its target to scan it"
+                yield Met(path_text(name), 0, Status.UNSUPPORTED, reason)
+            else:
+                reason = "a device, pipe or socket, not a regular file"
+                yield Met(path_text(name), 0, Status.UNSUPPORTED, reason)
+
+
+def _open_file(path: Path, name: str, limits: Limits) -> Iterator[Found | Met]:
+    text = path_text(name)
+    try:
+        with path.open("rb") as stream:
+            kind = _container(stream)
+            if kind is None:
+                yield Found(text, 0, path)
+            else:
+                size = os.fstat(stream.fileno()).st_size
+                yield from _expand(kind, stream, size, text, 0, 1, limits)
+    except OSError as error:
+        yield Met(text, 0, Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
+
+
+def _container(stream: BinaryIO) -> ModuleType | None:
+    """The module for the container in `stream`, None for any other file; rewinds."""
+    head = stream.read(HEAD_BYTES)
+    found = None
+    for kind in CONTAINERS:
+        if found is None and kind.recognises(head, stream):
+            found = kind
+        stream.seek(0)
+    return found
+
+
+def _expand(
+    kind: ModuleType,
+    stream: BinaryIO,
+    size: int,
+    name: str,
+    position: int,
+    depth: int,
+    limits: Limits,
+) -> Iterator[Found | Met]:
+    """The members of the container in `stream`, `size` stored bytes; nested ones recurse.
+
+    A container that breaks off half-way gets a row of its own beside those of its members.
+    """
+    if depth > limits.depth:
+        reason = f"archives nested deeper than the limit of {limits.depth}"
+        yield Met(name, position, Status.OVER_LIMIT, reason)
+        return
+    budget = min(limits.archive_bytes, max(size, 1) * limits.ratio)
+    number = 0
+    try:
+        for number, member in enumerate(kind.members(stream, name, limits), 1):
+            if number > limits.members:
+                raise OverLimit(f"more than {limits.members:,} members")
+            read = _read_member(member, number, budget, limits)
+            if isinstance(read, Met):
+                yield read
+                continue
+            budget -= len(read)
+            inner = io.BytesIO(read)
+            nested = _container(inner)
+            if nested is None:
+                yield Found(member.path, number, read)
+            else:
+                size = len(read)
+                yield from _expand(nested, inner, size, member.path, number, depth + 1, limits)
+    except OverLimit as error:
+        yield Met(name, position, Status.OVER_LIMIT, f"the archive holds {error}; the rest was not read")
+    except kind.ERRORS as error:
+        yield Met(name, position, Status.UNREADABLE, f"the archive is damaged: {error}")
+    else:
+        if number == 0:
+            yield Met(name, position, Status.NOT_IMAGE, "an archive without files")
+
+
+def _read_member(member: Member, number: int, budget: int, limits: Limits) -> bytes | Met:
+    """A member's content, or its row when it cannot be had.
+
+    Raises OverLimit when the archive's `budget` of expanded bytes runs out.
+    """
+    if member.open is None:
+        return Met(member.path, number, member.status or Status.UNSUPPORTED, member.error or "")
+    try:
+        with member.open() as content:
+            return read_limited(content, min(limits.file_bytes, budget))
+    except TooLarge as error:
+        if error.limit == limits.file_bytes:
+            sentence = f"larger than the limit of {error.limit:,} bytes"
+            return Met(member.path, number, Status.OVER_LIMIT, sentence)
+        raise OverLimit("more expanded bytes than its limits of size and ratio allow") from error
+    except MemberError as error:
+        return Met(member.path, number, error.status, str(error))

@@ -1,0 +1,87 @@
+"""What every container module gives, and what a walk yields.
+
+A container module has
+    ERRORS, the exceptions that mean the container is damaged;
+    recognises(head, stream), told by the first HEAD_BYTES, which were read from the seekable
+        `stream`; it may read on, the caller rewinds;
+    members(stream, name, limits), lazily, from a `stream` at position 0. Each member is read
+        before the next is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from scanner.record import Status
+
+HEAD_BYTES = 512  # enough for every magic number; tar's lies at byte 257
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """Bytes to examine: a file of its own, or a member already read into memory."""
+
+    path: str
+    position: int
+    source: Path | bytes
+
+
+@dataclass(frozen=True)
+class Met:
+    """Something that cannot be examined, and why."""
+
+    path: str
+    position: int
+    status: Status
+    error: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a container.
+
+    `path` is the full escaped path. `open` gives its content and may raise MemberError; it is
+    None when `status` and `error` already say why there is nothing to examine.
+    """
+
+    path: str
+    open: Callable[[], AbstractContextManager[BinaryIO]] | None
+    status: Status | None = None
+    error: str | None = None
+
+
+class OverLimit(Exception):
+    """A container reached a limit; the text completes "the archive holds"."""
+
+
+class TooLarge(Exception):
+    """A stream has more than `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class MemberError(Exception):
+    """One member cannot be read; the others may."""
+
+    def __init__(self, status: Status, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def read_limited(stream: BinaryIO, limit: int) -> bytes:
+    """All of `stream`; raises TooLarge as soon as it exceeds `limit` bytes."""
+    chunks = []
+    room = limit
+    while chunk := stream.read(min(CHUNK_BYTES, room + 1)):
+        room -= len(chunk)
+        if room < 0:
+            raise TooLarge(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,69 @@
+"""Tar archives, plain or compressed with gzip, bzip2, xz or zstandard."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, BinaryIO
+
+from scanner.limits import Limits
+from scanner.record import Status, path_text
+from scanner.sources import compressed
+from scanner.sources.container import HEAD_BYTES, Member
+
+ERRORS = (tarfile.TarError, *compressed.ERRORS)
+MAGIC, MAGIC_OFFSET = b"ustar", 257
+
+
+def recognises(head: bytes, stream: BinaryIO) -> bool:
+    if not compressed.recognises(head, stream):
+        return _is_tar(head)
+    try:
+        return _is_tar(compressed.decompress(stream, head).read(HEAD_BYTES))
+    except compressed.ERRORS:
+        return False
+
+
+def _is_tar(head: bytes) -> bool:
+    return head[MAGIC_OFFSET : MAGIC_OFFSET + len(MAGIC)] == MAGIC
+
+
+class _StrictTarInfo(tarfile.TarInfo):
+    """Makes tarfile report a broken or missing header instead of ending as if all were well."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"a broken header at byte {archive.offset:,}: {error}") from error
+
+
+def members(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Member]:
+    """Members in archive order; each must be read before the next is asked for."""
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
+    plain: Any = stream if _is_tar(head) else compressed.decompress(stream, head)
+    with tarfile.open(fileobj=plain, mode="r|", tarinfo=_StrictTarInfo) as archive:
+        for info in archive:
+            path = f"{name}!/{path_text(info.name)}"
+            if info.isfile():
+                yield Member(path, _opener(archive, info))
+            elif not info.isdir():
+                yield Member(path, None, Status.UNSUPPORTED, "a link or device inside an archive")
+
+
+def _opener(
+    archive: tarfile.TarFile, info: tarfile.TarInfo
+) -> Callable[[], AbstractContextManager[BinaryIO]]:
+    @contextmanager
+    def open_member() -> Iterator[BinaryIO]:
+        content = archive.extractfile(info)
+        with content or io.BytesIO() as opened:
+            yield opened  # type: ignore[misc]
+
+    return open_member
