@@ -1,6 +1,6 @@
 """Write a self-describing ONNX model file, and refuse to when it disagrees with PyTorch.
 
-    python -m export.onnx runs/resnet152-paper -o resnet152.onnx --data data/cifake
+python -m export.onnx runs/resnet152-paper -o resnet152.onnx --data data/cifake
 """
 
 from __future__ import annotations
@@ -100,10 +100,19 @@ def store_in_half(model: onnx.ModelProto) -> None:
 
 @click.command(context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True,
-              help="Model file to write.")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("data/cifake"),
-              help="Labelled images for the parity gate; their test split is used.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Model file to write.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data/cifake"),
+    help="Labelled images for the parity gate; their test split is used.",
+)
 @click.option("--licence", default="not stated", help="Licence of the weights, for the card.")
 def main(run: Path, output: Path, data: Path, licence: str) -> None:
     """Export RUN, a run folder or checkpoint, to a self-describing ONNX file.

@@ -46,18 +46,40 @@ def main() -> None:
 
 @main.command("scan", short_help="Scan folders, images and archives (the default command).")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--report", "reports", multiple=True, type=click.Path(path_type=Path),
-              help="File to write: .csv, .json or .jsonl; may be repeated. Without it, CSV goes "
-              "to standard output.")
-@click.option("--model", "model_name", default="resnet18", show_default=True,
-              metavar="NAME|FILE", help="A bundled model (see imgscan models) or an .onnx file.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]), default="auto",
-              show_default=True, help="Where to score. A device named here is used or it is an "
-              "error; auto takes the fastest there is.")
-@click.option("--batch-size", type=click.IntRange(1, 4096),
-              help="Images scored at once.  [default: by device]")
-@click.option("--workers", type=click.IntRange(1, 256),
-              help="Processes that read and decode.  [default: one a core]")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="File to write: .csv, .json or .jsonl; may be repeated. Without it, CSV goes "
+    "to standard output.",
+)
+@click.option(
+    "--model",
+    "model_name",
+    default="resnet18",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A bundled model (see imgscan models) or an .onnx file.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
+    default="auto",
+    show_default=True,
+    help="Where to score. A device named here is used or it is an "
+    "error; auto takes the fastest there is.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 4096),
+    help="Images scored at once.  [default: by device]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="Processes that read and decode.  [default: one a core]",
+)
 @click.option("--fresh", is_flag=True, help="Forget an interrupted scan and start over.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 def scan_command(

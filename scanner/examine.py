@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from scanner.preprocess import (
     NotAnImage,
     Preprocessing,
     TooManyPixels,
-    UnsupportedPixels,
+    UnsupportedImage,
     decode,
     view,
 )
@@ -46,31 +46,35 @@ def examine(source: Path | bytes, preprocessing: Preprocessing, limits: Limits) 
         return Examined(Status.OVER_LIMIT, reason, bytes=_size(source))
     except OSError as error:
         return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
-    facts = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    examined = _decode(data, preprocessing, limits)
+    return replace(examined, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+
+
+def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> Examined:
     if not data:
-        return Examined(Status.NOT_IMAGE, "the file is empty", **facts)
+        return Examined(Status.NOT_IMAGE, "the file is empty")
     try:
         decoded = decode(data, limits.pixels)
+        pixels = view(decoded.rgb, preprocessing)
     except NotAnImage as error:
-        return Examined(Status.NOT_IMAGE, str(error), **facts)
+        return Examined(Status.NOT_IMAGE, str(error))
     except TooManyPixels as error:
-        return Examined(Status.OVER_LIMIT, str(error), **facts)
-    except UnsupportedPixels as error:
-        return Examined(Status.UNSUPPORTED, str(error), **facts)
+        return Examined(Status.OVER_LIMIT, str(error))
+    except UnsupportedImage as error:
+        return Examined(Status.UNSUPPORTED, str(error))
     except MemoryError:
         reason = f"decoding needs more memory than the limit of {limits.memory_bytes:,} bytes"
-        return Examined(Status.OVER_LIMIT, reason, **facts)
+        return Examined(Status.OVER_LIMIT, reason)
     except Exception as error:  # decoders raise nearly anything on broken files
         reason = f"the image is damaged or of an unknown kind: {error or type(error).__name__}"
-        return Examined(Status.UNREADABLE, reason, **facts)
+        return Examined(Status.UNREADABLE, reason)
     return Examined(
         Status.SCORED,
         format=decoded.format,
         width=decoded.width,
         height=decoded.height,
         frames=decoded.frames,
-        view=view(decoded.rgb, preprocessing),
-        **facts,
+        view=pixels,
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from scanner.examine import Examined
 from scanner.model import ModelFile
 from scanner.record import Record, Status, Verdict
-from scanner.verdict import judge
+from scanner.verdict import NO_JUDGEMENT, judge
 
 SCHEMA = """
 CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -143,18 +143,26 @@ class Journal:
             FROM file LEFT JOIN content USING (sha256) ORDER BY path, position
         """
         for row in self._database.execute(query):
-            *facts, status, error, logit = row
-            width, height = facts[5], facts[6]
-            judgement = judge(logit, (width, height), model.card) if logit is not None else None
+            path, position, sha256, size, kind, width, height, frames, status, error, logit = row
+            judgement = NO_JUDGEMENT
+            if logit is not None:
+                judgement = judge(logit, (width, height), model.card)
             yield Record(
-                *facts,
+                path=path,
+                position=position,
+                sha256=sha256,
+                bytes=size,
+                format=kind,
+                width=width,
+                height=height,
+                frames=frames,
                 status=Status(status),
-                verdict=judgement and judgement.verdict,
-                p_fake=judgement and judgement.p_fake,
-                confidence=judgement and judgement.confidence,
-                llr=judgement and judgement.llr,
+                verdict=judgement.verdict,
+                p_fake=judgement.p_fake,
+                confidence=judgement.confidence,
+                llr=judgement.llr,
                 logit=None if logit is None else round(logit, 5),
-                reason=judgement and judgement.reason,
+                reason=judgement.reason,
                 evidence=None,
                 error=error,
                 model=name,

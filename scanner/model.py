@@ -127,7 +127,9 @@ def parse_card(text: str) -> ModelCard:
             },
         )
     except KeyError as error:
-        raise ModelError(f"the model card lacks {error.args[0]!r}; export the model again.") from error
+        raise ModelError(
+            f"the model card lacks {error.args[0]!r}; export the model again."
+        ) from error
     except (TypeError, ValueError) as error:
         raise ModelError(f"the model card is malformed: {error}.") from error
 
@@ -159,7 +161,9 @@ def open_model(name_or_file: str) -> ModelFile:
         path = BUNDLED / f"{name_or_file}.onnx"
     if not path.is_file():
         known = ", ".join(bundled_models()) or "none"
-        raise ModelError(f"there is no model {name_or_file!r}; bundled: {known}; or name an .onnx file.")
+        raise ModelError(
+            f"there is no model {name_or_file!r}; bundled: {known}; or name an .onnx file."
+        )
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return ModelFile(path, path.stem, digest, _read_card(path))
@@ -174,7 +178,9 @@ def _read_card(path: Path) -> ModelCard:
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no public base class
-        raise ModelError(f"{path} is not a usable ONNX file: {str(error).splitlines()[0]}") from error
+        raise ModelError(
+            f"{path} is not a usable ONNX file: {str(error).splitlines()[0]}"
+        ) from error
     card = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if card is None:
         raise ModelError(

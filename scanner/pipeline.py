@@ -117,7 +117,9 @@ class Pipeline:
     def _submit_batch(self, inference: ThreadPoolExecutor) -> None:
         if not self._batch:
             return
-        views = np.stack([examined.view for _, examined in self._batch if examined.view is not None])
+        views = np.stack(
+            [examined.view for _, examined in self._batch if examined.view is not None]
+        )
         self._in_flight.append((self._batch, inference.submit(self._backend.score, views)))
         self._batch = []
         while len(self._in_flight) > BATCHES_IN_FLIGHT:

@@ -38,8 +38,8 @@ class TooManyPixels(Exception):
     """The header announces more pixels than the limit allows."""
 
 
-class UnsupportedPixels(Exception):
-    """A valid image whose pixel values have no defined mapping to 8-bit RGB."""
+class UnsupportedImage(Exception):
+    """A valid image that is not decoded, for a stated reason."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
     EXIF orientation is applied, ICC profiles are left alone, alpha is composited on white and
     16-bit samples are scaled, not clipped.
 
-    Raises NotAnImage, TooManyPixels, UnsupportedPixels; on broken files whatever the decoder
+    Raises NotAnImage, TooManyPixels, UnsupportedImage; on broken files whatever the decoder
     raises (Pillow raises far more than OSError), so callers catch Exception.
     """
     with warnings.catch_warnings():
@@ -97,7 +97,9 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
         except UnidentifiedImageError as error:
             raise NotAnImage("no image decoder recognises the content") from error
         except Image.DecompressionBombError as error:
-            raise TooManyPixels(f"the image has more pixels than the limit of {max_pixels:,}") from error
+            raise TooManyPixels(
+                f"the image has more pixels than the limit of {max_pixels:,}"
+            ) from error
         with image:
             width, height = image.size
             if width * height > max_pixels:
@@ -105,6 +107,10 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
                     f"{width}x{height} pixels are more than the limit of {max_pixels:,}"
                 )
             image_format = image.format or "unknown"
+            if image_format == "EPS":
+                raise UnsupportedImage(
+                    "PostScript is a program; imgscan runs no code from evidence"
+                )
             frames = int(getattr(image, "n_frames", 1))
             image.seek(0)
             rgb = to_rgb(image)
@@ -112,10 +118,10 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB from any Pillow mode, upright. Raises UnsupportedPixels for float samples."""
+    """8-bit RGB from any Pillow mode, upright. Raises UnsupportedImage for float samples."""
     image.load()
     if image.mode == "F":
-        raise UnsupportedPixels("floating-point pixels have no defined brightness range")
+        raise UnsupportedImage("floating-point pixels have no defined brightness range")
     if image.mode.startswith("I"):
         # 16-bit grey arrives as I;16 or I; Pillow's own conversion to L would clip at 255.
         samples: NDArray[Any] = np.asarray(image).astype(np.float64) / 257.0

@@ -16,11 +16,14 @@ from scanner.record import Verdict
 class Judgement:
     """A verdict and the figures behind it, as in `Record`."""
 
-    verdict: Verdict
+    verdict: Verdict | None
     p_fake: float | None
     confidence: float | None
     llr: float | None
     reason: str | None
+
+
+NO_JUDGEMENT = Judgement(None, None, None, None, None)
 
 
 def judge(logit: float, size: tuple[int, int], card: ModelCard) -> Judgement:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import os
 import signal
 import time
 from collections import deque
@@ -18,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
 
 from scanner.examine import Examined, examine
 from scanner.limits import Limits
@@ -49,7 +52,7 @@ class Workers:
     def __init__(self, count: int, preprocessing: Preprocessing, limits: Limits) -> None:
         # Not fork: a copy of a process that runs inference threads may deadlock.
         methods = multiprocessing.get_all_start_methods()
-        self._context = multiprocessing.get_context(
+        self._context: Any = multiprocessing.get_context(
             "forkserver" if "forkserver" in methods else "spawn"
         )
         if "forkserver" in methods:
@@ -86,12 +89,10 @@ class Workers:
         The dead and the silent are replaced here; their files come back crashed or timeout.
         """
         self._dispatch()
-        handles: dict[object, _Worker] = {}
-        for worker in self._workers:
-            handles[worker.pipe] = worker
-            handles[worker.process.sentinel] = worker
-        ready = {id(handles[key]): handles[key] for key in _wait(list(handles), wait)}
-        for worker in ready.values():
+        pipes = {worker.pipe: worker for worker in self._workers}
+        deaths = {worker.process.sentinel: worker for worker in self._workers}
+        ready = multiprocessing.connection.wait([*pipes, *deaths], wait)
+        for worker in [worker for pipe, worker in pipes.items() if pipe in ready]:
             yield from self._receive(worker)
         for index, worker in enumerate(self._workers):
             culprit = self._culprit(worker)
@@ -166,10 +167,6 @@ class Workers:
         worker.pipe.close()
 
 
-def _wait(handles: list[object], seconds: float) -> list[object]:
-    return multiprocessing.connection.wait(handles, seconds)  # type: ignore[arg-type]
-
-
 def _held_bytes(found: Found) -> int:
     return len(found.source) if isinstance(found.source, bytes) else 0
 
@@ -183,6 +180,8 @@ def _exit_reason(exitcode: int | None) -> str:
 def _serve(pipe: Connection, preprocessing: Preprocessing, limits: Limits) -> None:
     """A worker's life: announce itself, then one answer for each source, in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    with Path(os.devnull).open("w") as nowhere:  # C libraries complain of broken images on stderr
+        os.dup2(nowhere.fileno(), 2)
     _limit_memory(limits.memory_bytes)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         pipe.send(None)
@@ -195,4 +194,6 @@ def _limit_memory(limit: int) -> None:
     with contextlib.suppress(ImportError):  # Windows has no resource module
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+        resource.setrlimit(
+            resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1])
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,7 @@ class StartingWeightsError(Exception):
 
 def _resnet(build: Callable[..., tv.ResNet]) -> Callable[[str | None], nn.Module]:
     def make(weights: str | None) -> nn.Module:
-        network = build(weights=weights)
+        network: Any = build(weights=weights)
         network.fc = nn.Linear(network.fc.in_features, 1)
         return network
 
@@ -35,7 +36,7 @@ def _with_classifier(build: Callable[..., nn.Module]) -> Callable[[str | None], 
     """For networks whose `classifier` ends in the class layer (VGG, EfficientNet)."""
 
     def make(weights: str | None) -> nn.Module:
-        network = build(weights=weights)
+        network: Any = build(weights=weights)
         network.classifier[-1] = nn.Linear(network.classifier[-1].in_features, 1)
         return network
 

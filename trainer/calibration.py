@@ -18,7 +18,9 @@ def fit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
     model = LogisticRegression(C=1e9).fit(logits[:, None] / scale, labels)
     slope = float(model.coef_[0, 0]) / scale
     if slope <= 0:
-        raise ValueError("the model's logits do not rank fakes above photographs: nothing to calibrate")
+        raise ValueError(
+            "the model's logits do not rank fakes above photographs: nothing to calibrate"
+        )
     return Calibration(temperature=1 / slope, bias=float(model.intercept_[0]))
 
 

@@ -51,13 +51,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint file, or the one in a run folder. Raises CheckpointError."""
     file = path / FILE_NAME if path.is_dir() else path
     if not file.is_file():
-        raise CheckpointError(f"there is no checkpoint {file}; train one with python -m trainer.finetune.")
+        raise CheckpointError(
+            f"there is no checkpoint {file}; train one with python -m trainer.finetune."
+        )
     try:
         record = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises pickle, zip and runtime errors alike
         raise CheckpointError(f"{file} is not a PyTorch checkpoint.") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise CheckpointError(f"{file} was not written by this version's python -m trainer.finetune.")
+        raise CheckpointError(
+            f"{file} was not written by this version's python -m trainer.finetune."
+        )
     del record["format"]
     return Checkpoint(
         **record

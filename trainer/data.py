@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -29,15 +29,22 @@ if TYPE_CHECKING:
     from trainer.recipe import Recipe
 
 LABELS = {"real": 0, "fake": 1}  # fake is the positive class
-SPLITS = {"train": "train", "test": "test", "val": "validation", "valid": "validation"}
-SPLITS["validation"] = "validation"
-IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .gif .avif".split())
+SPLITS = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+IMAGE_SUFFIXES = frozenset(
+    [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"]
+)
 VALIDATION_SHARE = 0.1
 
 WHERE_TO_GET_IT = (
     "CIFAKE is on Kaggle (birdy654/cifake-real-and-ai-generated-synthetic-images); unpack it to "
     "data/cifake, or name another folder with --data. Expected: SPLIT/REAL and SPLIT/FAKE folders "
-    "(SPLIT is train, validation or test), or plain real and fake folders, or tar archives of these."
+    "(SPLIT is train, validation or test), or real and fake folders, or tar archives of these."
 )
 
 
@@ -170,8 +177,9 @@ class ImageSet:
     @property
     def preprocessing(self) -> Preprocessing:
         """The view a model trained on these images needs: native size if small, else cropped."""
-        native = self._pixels is not None
-        return Preprocessing(size=self._pixels.shape[1] if native else self.image_size)
+        if self._pixels is None:
+            return Preprocessing(size=self.image_size)
+        return Preprocessing(size=self._pixels.shape[1])
 
     def train_batch(self, indices: Tensor, recipe: Recipe) -> Tensor:
         """Augmented float32 pixels N×3×S×S, 0 to 255, for `Detector.score`."""

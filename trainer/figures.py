@@ -48,7 +48,9 @@ def _plot_loss(path: Path, steps: pd.DataFrame, evaluations: pd.DataFrame) -> No
     axes.plot(evaluations["step"], evaluations["loss"], "o-", label="validation")
     axes.set(xlabel="optimiser step", ylabel="cross-entropy (nats)", title="Loss", ylim=(0, None))
     f1_axes = axes.twinx()
-    f1_axes.plot(evaluations["step"], evaluations["f1"], "s--", color="tab:green", label="validation F1")
+    f1_axes.plot(
+        evaluations["step"], evaluations["f1"], "s--", color="tab:green", label="validation F1"
+    )
     f1_axes.set(ylabel="F1", ylim=(None, 1))
     lines = axes.get_lines() + f1_axes.get_lines()
     axes.legend(lines, [str(line.get_label()) for line in lines], loc="center right")

@@ -74,7 +74,8 @@ def finetune(settings: Settings, out: Path, device: str, resume: bool = False) -
 
     torch.manual_seed(settings.seed)
     detector = build_detector(settings.backbone, recipe.image_size, settings.weights)
-    detector.to(device, memory_format=torch.channels_last)
+    detector.to(device)
+    detector.to(memory_format=torch.channels_last)
     score = torch.compile(detector.score) if device.startswith("cuda") else detector.score
     optimizer = torch.optim.AdamW(
         detector.parameters(),
@@ -129,13 +130,17 @@ def finetune(settings: Settings, out: Path, device: str, resume: bool = False) -
             losses.clear()
             progress.steps.append({"step": progress.step, "learning_rate": rate, "loss": mean_loss})
             images_per_second = progress.step * len(batches) * recipe.batch_size / progress.seconds
-            bar.set_postfix(loss=f"{mean_loss:.4f}", lr=f"{rate:.1e}", img_s=f"{images_per_second:.0f}")
+            bar.set_postfix(
+                loss=f"{mean_loss:.4f}", lr=f"{rate:.1e}", img_s=f"{images_per_second:.0f}"
+            )
 
         if progress.step % recipe.evaluate_every == 0 or finished:
             figures = measure(
                 *predict(detector, validation, train.preprocessing, settings.precision)
             )
-            progress.evaluations.append({"step": progress.step, "learning_rate": rate, **asdict(figures)})
+            progress.evaluations.append(
+                {"step": progress.step, "learning_rate": rate, **asdict(figures)}
+            )
             pd.DataFrame(progress.evaluations).to_csv(out / "metrics.csv", index=False)
             pd.DataFrame(progress.steps).to_csv(out / "steps.csv", index=False)
             tqdm.write(
@@ -307,27 +312,67 @@ def _restore(
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--backbone", type=click.Choice(list(BACKBONES)), default="resnet152", help="Network.")
-@click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="paper",
-              help="Hyperparameters to start from.")
-@click.option("--weights", default="imagenet", metavar="imagenet|none|FILE",
-              help="Starting weights: ImageNet's, random, or a checkpoint or state-dict file.")
-@click.option("--data", default="data/cifake", metavar="FOLDER",
-              help="SPLIT/REAL|FAKE or real|fake folders of images, or tar archives of them.")
-@click.option("--domain", default=CIFAKE_DOMAIN, metavar="TEXT",
-              help="What the images are, for the model card and every report.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=None,
-              help="Run folder.  [default: runs/BACKBONE-RECIPE]", show_default=False)
+@click.option(
+    "--backbone", type=click.Choice(list(BACKBONES)), default="resnet152", help="Network."
+)
+@click.option(
+    "--recipe",
+    "recipe_name",
+    type=click.Choice(list(RECIPES)),
+    default="paper",
+    help="Hyperparameters to start from.",
+)
+@click.option(
+    "--weights",
+    default="imagenet",
+    metavar="imagenet|none|FILE",
+    help="Starting weights: ImageNet's, random, or a checkpoint or state-dict file.",
+)
+@click.option(
+    "--data",
+    default="data/cifake",
+    metavar="FOLDER",
+    help="SPLIT/REAL|FAKE or real|fake folders of images, or tar archives of them.",
+)
+@click.option(
+    "--domain",
+    default=CIFAKE_DOMAIN,
+    metavar="TEXT",
+    help="What the images are, for the model card and every report.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Run folder.  [default: runs/BACKBONE-RECIPE]",
+    show_default=False,
+)
 @click.option("--image-size", type=click.IntRange(min=16), help="Side the network sees, in pixels.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training split.")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where to train.")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="bfloat16",
-              help="Of the forward and backward pass; weights and the final test stay float32.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="bfloat16",
+    help="Of the forward and backward pass; weights and the final test stay float32.",
+)
 @click.option("--seed", type=int, default=0, help="Of everything random.")
-@click.option("--resume", is_flag=True, help="Carry on an interrupted run from its last checkpoint.")
+@click.option(
+    "--resume", is_flag=True, help="Carry on an interrupted run from its last checkpoint."
+)
 def main(
-    backbone: str, recipe_name: str, weights: str, data: str, domain: str, out: Path | None,
-    image_size: int | None, epochs: int | None, device: str, precision: str, seed: int, resume: bool,
+    backbone: str,
+    recipe_name: str,
+    weights: str,
+    data: str,
+    domain: str,
+    out: Path | None,
+    image_size: int | None,
+    epochs: int | None,
+    device: str,
+    precision: str,
+    seed: int,
+    resume: bool,
 ) -> None:
     """Fine-tune a detector; without options, the paper's ResNet-152 on CIFAKE."""
     recipe = RECIPES[recipe_name]

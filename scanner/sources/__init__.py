@@ -49,7 +49,12 @@ def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | 
     try:
         entries = os.scandir(folder)
     except OSError as error:
-        yield Met(path_text(prefix or "."), 0, Status.UNREADABLE, f"the folder cannot be read: {error.strerror}")
+        yield Met(
+            path_text(prefix or "."),
+            0,
+            Status.UNREADABLE,
+            f"the folder cannot be read: {error.strerror}",
+        )
         return
     with entries:
         for entry in entries:
@@ -57,7 +62,9 @@ def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | 
             try:
                 mode = entry.stat(follow_symlinks=False).st_mode
             except OSError as error:
-                yield Met(path_text(name), 0, Status.UNREADABLE, f"cannot be read: {error.strerror}")
+                yield Met(
+                    path_text(name), 0, Status.UNREADABLE, f"cannot be read: {error.strerror}"
+                )
                 continue
             if stat.S_ISDIR(mode):
                 yield from _walk_folder(Path(entry.path), f"{name}{os.sep}", limits)
@@ -132,7 +139,9 @@ def _expand(
                 size = len(read)
                 yield from _expand(nested, inner, size, member.path, number, depth + 1, limits)
     except OverLimit as error:
-        yield Met(name, position, Status.OVER_LIMIT, f"the archive holds {error}; the rest was not read")
+        yield Met(
+            name, position, Status.OVER_LIMIT, f"the archive holds {error}; the rest was not read"
+        )
     except kind.ERRORS as error:
         yield Met(name, position, Status.UNREADABLE, f"the archive is damaged: {error}")
     else:

@@ -37,10 +37,12 @@ class _StrictTarInfo(tarfile.TarInfo):
     def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
         try:
             return super().fromtarfile(archive)
-        except tarfile.EOFHeaderError:
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise
         except tarfile.HeaderError as error:
-            raise tarfile.ReadError(f"a broken header at byte {archive.offset:,}: {error}") from error
+            raise tarfile.ReadError(
+                f"a broken header at byte {archive.offset:,}: {error}"
+            ) from error
 
 
 def members(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Member]:

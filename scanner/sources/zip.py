@@ -6,7 +6,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import BinaryIO
 
 from scanner.limits import Limits
@@ -34,14 +34,18 @@ def members(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Member]:
                 yield Member(path, _opener(archive, info))
 
 
-def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], "_Opened"]:
+def _opener(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo
+) -> Callable[[], AbstractContextManager[BinaryIO]]:
     @contextmanager
     def open_member() -> Iterator[BinaryIO]:
         try:
             with archive.open(info) as content:
                 yield content  # type: ignore[misc]
         except NotImplementedError as error:
-            raise MemberError(Status.UNSUPPORTED, f"the member cannot be unpacked: {error}") from error
+            raise MemberError(
+                Status.UNSUPPORTED, f"the member cannot be unpacked: {error}"
+            ) from error
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
             raise MemberError(Status.UNREADABLE, f"the member is damaged: {error}") from error
 
