@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-SMOOTHING = 0.02  # of the loss curve: weight of each new step in the moving average
+SMOOTHING = 0.1  # of the loss curve: weight of each new point in the moving average
 
 
 def plot_run(
@@ -53,7 +53,7 @@ def _plot_loss(path: Path, steps: pd.DataFrame, evaluations: pd.DataFrame) -> No
     )
     f1_axes.set(ylabel="F1", ylim=(None, 1))
     lines = axes.get_lines() + f1_axes.get_lines()
-    axes.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
+    figure.legend(lines, [str(line.get_label()) for line in lines], loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
