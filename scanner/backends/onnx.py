@@ -22,8 +22,8 @@ NEEDS = {
     "cuda": "an NVIDIA GPU and driver, CUDA 13 and cuDNN 9 (pip install 'imgscan[cuda]')",
     "tensorrt": "an NVIDIA GPU and driver, CUDA 13, cuDNN 9 and TensorRT 10's libnvinfer",
 }
-# Small batches are faster on a CPU, whose caches they fit; a GPU wants large ones.
-BATCH_SIZES = {"cpu": 8, "cuda": 128, "tensorrt": 128}
+# Large enough to fill the cores, small enough to stay in a CPU's caches; a GPU wants more.
+BATCH_SIZES = {"cpu": 32, "cuda": 128, "tensorrt": 128}
 FATAL = 4
 
 
