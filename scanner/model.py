@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,6 +41,12 @@ class Calibration:
     temperature: float
     bias: float
 
+    def __post_init__(self) -> None:
+        if not (0 < self.temperature < math.inf and math.isfinite(self.bias)):
+            raise ValueError(
+                f"temperature {self.temperature} and bias {self.bias} cannot calibrate"
+            )
+
     def apply(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated log-odds, float32, of raw ones of any shape."""
         return (logits / self.temperature + self.bias).astype(np.float32)
@@ -63,6 +70,10 @@ class OperatingPoint:
     test_true_positive_rate_interval: tuple[float, float]
     test_inconclusive_rate: float
 
+    def __post_init__(self) -> None:
+        if not -math.inf < self.real_at_most <= self.fake_at_least < math.inf:
+            raise ValueError("its thresholds are not two finite numbers in order")
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -74,6 +85,10 @@ class Domain:
     description: str
     min_side: int
     max_side: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_side <= self.max_side:
+            raise ValueError(f"no image has sides of {self.min_side} to {self.max_side} pixels")
 
     def __contains__(self, size: tuple[int, int]) -> bool:
         return all(self.min_side <= side <= self.max_side for side in size)
@@ -97,6 +112,10 @@ class ModelCard:
     metrics: dict[str, dict[str, float]]
     parity: dict[str, Any]
     licence: str
+
+    def __post_init__(self) -> None:
+        if not self.operating_points:
+            raise ValueError("it has no operating point, so no thresholds")
 
     def to_json(self) -> str:
         return json.dumps({"format": CARD_FORMAT, **asdict(self)}, indent=1)

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f]")
+# Control characters, and the mark between a container and its members.
+RESERVED = re.compile("[\x00-\x1f\x7f]|!(?=/)")
 
 
 class Status(StrEnum):
@@ -37,8 +38,8 @@ class Record:
     """One row of a report; None where a value does not exist.
 
     path: evidence-relative, members as `archive.zip!/inner.tar!/a.jpg`, escaped by `path_text`.
-    position: which member of its archive, from 1; 0 for a file of its own. Archives may hold
-        several members of one name.
+    position: its place among all that came out of its outermost archive, from 1; 0 for a file of
+        its own. Archives may hold several members of one name.
     format: by content, not by name. width, height: stored pixels. frames: frames or pages, of
         which the first was scored.
     logit: the model's raw log-odds. p_fake: calibrated probability, 0 to 1, for equal numbers of
@@ -72,11 +73,12 @@ class Record:
 def path_text(path: str) -> str:
     """A path as text that any report can hold and `path_from_text` reverses.
 
-    Backslashes double; control characters and bytes that are no UTF-8 become \\xNN.
+    Backslashes double; control characters and bytes that are no UTF-8 become \\xNN, and so does
+    the ! of a folder or member named `x!`, which else could pass for an archive.
     """
     escaped = path.replace("\\", "\\\\").encode("utf-8", "surrogateescape")
     text = escaped.decode("utf-8", "backslashreplace")
-    return CONTROL_CHARACTERS.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return RESERVED.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def path_from_text(text: str) -> str:

@@ -53,7 +53,9 @@ def _plot_loss(path: Path, steps: pd.DataFrame, evaluations: pd.DataFrame) -> No
     )
     f1_axes.set(ylabel="F1", ylim=(None, 1))
     lines = axes.get_lines() + f1_axes.get_lines()
-    figure.legend(lines, [str(line.get_label()) for line in lines], loc="outside lower center", ncols=3)
+    figure.legend(
+        lines, [str(line.get_label()) for line in lines], loc="outside lower center", ncols=3
+    )
     figure.savefig(path, dpi=120)
     plt.close(figure)
 

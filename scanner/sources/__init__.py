@@ -10,6 +10,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -29,6 +30,7 @@ from scanner.sources.container import (
 )
 
 CONTAINERS = (zip, tar, compressed)
+SPECIAL_FILE = "a device, pipe or socket, not a regular file"
 
 
 def walk(roots: Sequence[Path], limits: Limits) -> Iterator[Found | Met]:
@@ -41,8 +43,12 @@ def walk(roots: Sequence[Path], limits: Limits) -> Iterator[Found | Met]:
         if root.is_dir():
             prefix = "" if single_folder else f"{root}{os.sep}"
             yield from _walk_folder(root, prefix, limits)
+            continue
+        name = root.name if len(roots) == 1 else str(root)
+        if root.exists() and not root.is_file():
+            yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
         else:
-            yield from _open_file(root, root.name if len(roots) == 1 else str(root), limits)
+            yield from _open_file(root, name, limits)
 
 
 def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | Met]:
@@ -74,8 +80,7 @@ def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | 
                 reason = "a symbolic link; links are not followed, name its target to scan it"
                 yield Met(path_text(name), 0, Status.UNSUPPORTED, reason)
             else:
-                reason = "a device, pipe or socket, not a regular file"
-                yield Met(path_text(name), 0, Status.UNSUPPORTED, reason)
+                yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
 
 
 def _open_file(path: Path, name: str, limits: Limits) -> Iterator[Found | Met]:
@@ -87,7 +92,10 @@ def _open_file(path: Path, name: str, limits: Limits) -> Iterator[Found | Met]:
                 yield Found(text, 0, path)
             else:
                 size = os.fstat(stream.fileno()).st_size
-                yield from _expand(kind, stream, size, text, 0, 1, limits)
+                # Members of one name may each be an archive: only counting through them all tells
+                # what is in the one from what is in the other.
+                for order, entry in enumerate(_expand(kind, stream, size, text, 0, 1, limits), 1):
+                    yield replace(entry, position=order if entry.position else 0)
     except OSError as error:
         yield Met(text, 0, Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
 

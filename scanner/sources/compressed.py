@@ -9,23 +9,19 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-import zstandard
+from backports import zstd
 
 from scanner.limits import Limits
 from scanner.sources.container import HEAD_BYTES, Member
 
-ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
-
-
-def _zstd(stream: Any) -> Any:
-    return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
 OPENERS: dict[bytes, Callable[[Any], Any]] = {
     b"\x1f\x8b\x08": lambda stream: gzip.GzipFile(fileobj=stream),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"\x28\xb5\x2f\xfd": _zstd,
+    b"\x28\xb5\x2f\xfd": zstd.ZstdFile,
 }
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 from scanner.sources import compressed
-from scanner.sources.container import HEAD_BYTES, Member
+from scanner.sources.container import HEAD_BYTES, Member, MemberError
 
 ERRORS = (tarfile.TarError, *compressed.ERRORS)
 MAGIC, MAGIC_OFFSET = b"ustar", 257
@@ -65,7 +65,11 @@ def _opener(
     @contextmanager
     def open_member() -> Iterator[BinaryIO]:
         content = archive.extractfile(info)
-        with content or io.BytesIO() as opened:
-            yield opened  # type: ignore[misc]
+        try:
+            with content or io.BytesIO() as opened:
+                yield opened  # type: ignore[misc]
+        except ERRORS as error:
+            # The archive's own row follows when the next header is not where it should be.
+            raise MemberError(Status.UNREADABLE, f"the member breaks off: {error}") from error
 
     return open_member
