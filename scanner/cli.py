@@ -51,8 +51,8 @@ def main() -> None:
     "reports",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="File to write: .csv, .json or .jsonl; may be repeated. Without it, CSV goes "
-    "to standard output.",
+    help="File to write: .csv, .json, .jsonl, .sqlite or .jsonld (CASE/UCO); may be "
+    "repeated. Without it, CSV goes to standard output.",
 )
 @click.option(
     "--model",
@@ -128,3 +128,14 @@ def models_command(name: str | None) -> None:
             click.echo(f"  F1       {f1:.4f} on the test split\n  size     {size:.1f} MB")
     except ModelError as error:
         raise StopError(str(error)) from error
+
+
+@main.command("columns", short_help="Explain the columns of a report.")
+def columns_command() -> None:
+    """Print what each column of a report means, as a Markdown table.
+
+    Example: imgscan columns
+    """
+    from scanner.reports.columns import reference
+
+    click.echo(reference())

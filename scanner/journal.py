@@ -7,6 +7,7 @@ of bytes is stored once by their SHA-256, and every path with these bytes points
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -145,8 +146,9 @@ class Journal:
         for row in self._database.execute(query):
             path, position, sha256, size, kind, width, height, frames, status, error, logit = row
             judgement = NO_JUDGEMENT
-            if logit is not None:
-                judgement = judge(logit, (width, height), model.card)
+            if status == Status.SCORED:
+                # SQLite keeps no NaN: a score that was one comes back as None.
+                judgement = judge(math.nan if logit is None else logit, (width, height), model.card)
             yield Record(
                 path=path,
                 position=position,
@@ -161,7 +163,7 @@ class Journal:
                 p_fake=judgement.p_fake,
                 confidence=judgement.confidence,
                 llr=judgement.llr,
-                logit=None if logit is None else round(logit, 5),
+                logit=round(logit, 5) if logit is not None and math.isfinite(logit) else None,
                 reason=judgement.reason,
                 evidence=None,
                 error=error,

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, get_args, get_type_hints
 
-# Control characters, and the mark between a container and its members.
-RESERVED = re.compile("[\x00-\x1f\x7f]|!(?=/)")
+# Backslashes, control characters, lone surrogates, and the mark between container and members.
+UNWRITABLE = re.compile("[\x00-\x1f\x7f\\\\\ud800-\udfff]|!(?=/)")
+ESCAPED = re.compile(r"\\(?:\\|x[0-9a-f]{2}|u[0-9a-f]{4})")
+# How Python's "surrogateescape" holds the bytes 0x80 to 0xFF where they are no UTF-8.
+BYTE_SURROGATES = range(0xDC80, 0xDD00)
 
 
 class Status(StrEnum):
@@ -35,57 +39,103 @@ UNEXAMINED = frozenset(Status) - {Status.SCORED, Status.NOT_IMAGE}
 
 @dataclass(frozen=True)
 class Record:
-    """One row of a report; None where a value does not exist.
+    """One row of a report; None where a value does not exist, and no figure is NaN or infinite.
 
-    path: evidence-relative, members as `archive.zip!/inner.tar!/a.jpg`, escaped by `path_text`.
-    position: its place among all that came out of its outermost archive, from 1; 0 for a file of
-        its own. Archives may hold several members of one name.
-    format: by content, not by name. width, height: stored pixels. frames: frames or pages, of
-        which the first was scored.
-    logit: the model's raw log-odds. p_fake: calibrated probability, 0 to 1, for equal numbers of
-        real and fake images. confidence: that of the likelier class, 0.5 to 1. llr: log10 of the
-        likelihood ratio fake : real. The last three exist only inside the model's domain.
-    reason: why a verdict is inconclusive. error: why the file has no verdict.
-    evidence: provenance findings as JSON, kept apart from the score.
-    model: name and first 12 hex digits of the model file's SHA-256.
+    Each column carries its sentence for the columns reference.
     """
 
-    path: str
-    position: int
-    sha256: str | None
-    bytes: int | None
-    format: str | None
-    width: int | None
-    height: int | None
-    frames: int | None
-    status: Status
-    verdict: Verdict | None
-    p_fake: float | None
-    confidence: float | None
-    llr: float | None
-    logit: float | None
-    reason: str | None
-    evidence: str | None
-    error: str | None
-    model: str
+    path: Annotated[
+        str,
+        "Relative to the evidence; members as `archive.zip!/inner.tar!/a.jpg`. A backslash is "
+        "doubled; control characters, bytes that are no UTF-8 and the ! of a folder named `x!` are "
+        "`\\xNN`, other surrogates `\\uNNNN`.",
+    ]
+    position: Annotated[
+        int,
+        "Its place among all that came out of its outermost archive, from 1; 0 for a file of its "
+        "own. Archives may hold several members of one name.",
+    ]
+    sha256: Annotated[str | None, "SHA-256 of the content, 64 hex digits."]
+    bytes: Annotated[int | None, "Size of the content."]
+    format: Annotated[str | None, "Image format by content, whatever the name says."]
+    width: Annotated[int | None, "Stored pixels across."]
+    height: Annotated[int | None, "Stored pixels down."]
+    frames: Annotated[int | None, "Frames or pages, of which the first was scored."]
+    status: Annotated[
+        Status,
+        "What became of the file: `scored`, `not_image`, or why it was not examined: "
+        "`unreadable`, `encrypted`, `over_limit`, `timeout`, `crashed`, `unsupported`.",
+    ]
+    verdict: Annotated[
+        Verdict | None,
+        "`fake` (AI-generated), `real` (a photograph) or `inconclusive`; only for scored files.",
+    ]
+    p_fake: Annotated[
+        float | None,
+        "Calibrated probability that the image is fake, 0 to 1, for equal numbers of real and "
+        "fake images; only inside the model's domain.",
+    ]
+    confidence: Annotated[
+        float | None,
+        "Probability of the likelier class, 0.5 to 1; only inside the model's domain.",
+    ]
+    llr: Annotated[
+        float | None,
+        "log10 of the likelihood ratio fake : real; only inside the model's domain.",
+    ]
+    logit: Annotated[float | None, "The model's raw log-odds that the image is fake."]
+    reason: Annotated[str | None, "Why a verdict is inconclusive."]
+    evidence: Annotated[str | None, "Provenance findings as JSON, kept apart from the score."]
+    error: Annotated[str | None, "Why the file has no verdict."]
+    model: Annotated[str, "Name and first 12 hex digits of the model file's SHA-256."]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of every report. `kind` is str, int or float; `meaning` is Markdown."""
+
+    name: str
+    kind: type
+    meaning: str
+
+
+def columns() -> list[Column]:
+    """The columns of `Record`, in order."""
+    hints = get_type_hints(Record, include_extras=True)
+    return [_column(name, *get_args(hint)) for name, hint in hints.items()]
+
+
+def _column(name: str, annotation: type, meaning: str) -> Column:
+    value = (get_args(annotation) or (annotation,))[0]  # of `int | None`, the int
+    return Column(name, str if issubclass(value, str) else value, meaning)
 
 
 def path_text(path: str) -> str:
     """A path as text that any report can hold and `path_from_text` reverses.
 
-    Backslashes double; control characters and bytes that are no UTF-8 become \\xNN, and so does
-    the ! of a folder or member named `x!`, which else could pass for an archive.
+    Backslashes double; control characters and bytes that are no UTF-8 become \\xNN, surrogates
+    that stand for no byte (Windows and UTF-16 archives allow them in names) \\uNNNN, and the !
+    of a folder or member named `x!` \\x21, which else could pass for an archive.
     """
-    escaped = path.replace("\\", "\\\\").encode("utf-8", "surrogateescape")
-    text = escaped.decode("utf-8", "backslashreplace")
-    return RESERVED.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return UNWRITABLE.sub(_escape, path)
 
 
 def path_from_text(text: str) -> str:
     """The path behind `path_text`, as Python's file functions take it."""
+    return ESCAPED.sub(_unescape, text)
 
-    def unescape(match: re.Match[bytes]) -> bytes:
-        return b"\\" if match[1] == b"\\" else bytes([int(match[1][1:], 16)])
 
-    raw = re.sub(rb"\\(\\|x[0-9a-f]{2})", unescape, text.encode())
-    return raw.decode("utf-8", "surrogateescape")
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if match[0] == "\\":
+        return r"\\"
+    if code in BYTE_SURROGATES:
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
+
+
+def _unescape(match: re.Match[str]) -> str:
+    if match[0] == r"\\":
+        return "\\"
+    code = int(match[0][2:], 16)
+    return chr(code + 0xDC00 if 0x80 <= code <= 0xFF else code)

@@ -186,7 +186,7 @@ def _write_reports(
     for report in reports:
         write_report(report, journal.records(model), facts)
     if not reports:
-        csv_report.write(sys.stdout, journal.records(model), facts)
+        csv_report.write_stream(sys.stdout.buffer, journal.records(model))
 
 
 def _decoder() -> str:

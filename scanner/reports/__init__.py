@@ -1,26 +1,31 @@
 """Report writers, one module a format, chosen by the report's suffix.
 
-A writer takes records in path order and writes them to a text stream, one at a time, so that
-memory stays flat. Adding a format adds one module and one entry in WRITERS.
+A writer creates the file at a path from records in path order, which it takes one at a time, so
+that memory stays flat. Adding a format adds one module and one entry in WRITERS.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from scanner.record import Record
-from scanner.reports import csv, json, jsonl
+from scanner.reports import case, csv, json, jsonl, sqlite
 
-Writer = Callable[[TextIO, Iterable[Record], dict[str, Any]], None]
+Writer = Callable[[Path, Iterable[Record], dict[str, Any]], None]
 
 WRITERS: dict[str, Writer] = {
     ".csv": csv.write,
     ".json": json.write,
     ".jsonl": jsonl.write,
     ".ndjson": jsonl.write,
+    ".sqlite": sqlite.write,
+    ".db": sqlite.write,
+    ".jsonld": case.write,
 }
 
 
@@ -42,15 +47,18 @@ def check_report(path: Path) -> None:
 def write_report(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
     """Write `path` in the format of its suffix; it appears complete or not at all.
 
-    scan: facts of the whole scan, for formats that have room for them.
+    scan: facts of the whole scan, for formats that have room for them. Raises ReportError.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            WRITERS[path.suffix.lower()](stream, records, scan)
-            stream.flush()
+        partial.unlink(missing_ok=True)  # left by a scan that was killed here
+        WRITERS[path.suffix.lower()](partial, records, scan)
+        with partial.open("rb+") as stream:
             os.fsync(stream.fileno())
         partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ReportError(f"{path} cannot be written: {error.strerror or error}.") from error
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ReportError(f"{path} cannot be written: {reason}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)

@@ -1,27 +1,38 @@
-"""CSV as in RFC 4180, with a header row, safe to open in a spreadsheet."""
+"""CSV as in RFC 4180, in UTF-8, with a header row, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Iterable
-from dataclasses import astuple, fields
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from scanner.record import Record
+from scanner.record import Record, columns
 
-# A cell that starts with one of these runs as a formula in spreadsheets. The quote that guards
-# it is part of the escape too, so that removing one leading quote always restores the text.
-FORMULA_STARTS = ("=", "+", "-", "@", "'")
+# A cell that starts with one of these runs as a formula in some spreadsheet, also behind blanks
+# or in the full-width forms of East Asian keyboards. The quote that guards it is part of the
+# escape too, so that removing one leading quote always restores the text.
+FORMULA_START = re.compile(r"'|\s*[=+\-@＝＋－＠]|[\t\r\n]")
 
 
-def write(stream: TextIO, records: Iterable[Record], scan: dict[str, Any]) -> None:
-    writer = csv.writer(stream)
-    writer.writerow(field.name for field in fields(Record))
+def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
+    with path.open("wb") as stream:
+        write_stream(stream, records)
+
+
+def write_stream(stream: BinaryIO, records: Iterable[Record]) -> None:
+    """Write the report to a stream, such as standard output, that stays open."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    writer = csv.writer(text)
+    writer.writerow(column.name for column in columns())
     for record in records:
-        writer.writerow(_cell(value) for value in astuple(record))
+        writer.writerow(_cell(value) for value in vars(record).values())
+    text.detach()
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+    if isinstance(value, str) and FORMULA_START.match(value):
         return f"'{value}"
     return value

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any
 
 from scanner.record import Record
 
 
-def write(stream: TextIO, records: Iterable[Record], scan: dict[str, Any]) -> None:
-    stream.write(f'{{"scan": {json.dumps(scan, ensure_ascii=False)},\n"files": [')
-    separator = "\n"
-    for record in records:
-        stream.write(separator + json.dumps(asdict(record), ensure_ascii=False))
-        separator = ",\n"
-    stream.write("\n]}\n")
+def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(f'{{"scan": {json.dumps(scan, allow_nan=False)},\n"files": [')
+        separator = "\n"
+        for record in records:
+            row = json.dumps(vars(record), ensure_ascii=False, allow_nan=False)
+            stream.write(separator + row)
+            separator = ",\n"
+        stream.write("\n]}\n")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any
 
 from scanner.record import Record
 
 
-def write(stream: TextIO, records: Iterable[Record], scan: dict[str, Any]) -> None:
-    for record in records:
-        stream.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
+    # ASCII: some readers end a line at Unicode's own separators, which names may hold.
+    with path.open("w", encoding="ascii", newline="\n") as stream:
+        for record in records:
+            stream.write(json.dumps(vars(record), allow_nan=False) + "\n")
