@@ -25,6 +25,7 @@ from scanner.pipeline import Pipeline, Progress
 from scanner.record import UNEXAMINED, Status, Verdict
 from scanner.reports import ReportError, check_report, write_report
 from scanner.reports import csv as csv_report
+from scanner.workers import WorkerError
 
 
 class ScanError(Exception):
@@ -112,7 +113,7 @@ def run_scan(
             _write_reports(reports, journal, model, backend, statuses, verdicts)
             if reports:
                 journal.remove()
-    except (ModelError, BackendError, JournalError, ReportError) as error:
+    except (ModelError, BackendError, JournalError, ReportError, WorkerError) as error:
         raise ScanError(str(error)) from error
     return Outcome(
         statuses=statuses,

@@ -30,7 +30,12 @@ from scanner.sources.container import Found
 
 CHUNK_FILES = 16  # sent to a worker at once: hides the pipe's latency
 CHUNK_BYTES = 32 * 2**20  # of archive members in one chunk
+FAILED_STARTS = 8  # in a row, before the scan gives up
 START_SECONDS = 60.0  # a new process may take this long to import its libraries
+
+
+class WorkerError(Exception):
+    """The worker processes cannot do their work; the sentence says why."""
 
 
 @dataclass(eq=False)
@@ -61,6 +66,7 @@ class Workers:
         self._limits = limits
         self._queue: deque[Found] = deque()
         self._queue_bytes = 0
+        self._failed_starts = 0
         self._workers = [self._start() for _ in range(count)]
 
     def __enter__(self) -> Workers:
@@ -87,6 +93,7 @@ class Workers:
         """Results that are ready, after waiting up to `wait` seconds for the first.
 
         The dead and the silent are replaced here; their files come back crashed or timeout.
+        Raises WorkerError when no worker comes up.
         """
         self._dispatch()
         pipes = {worker.pipe: worker for worker in self._workers}
@@ -95,8 +102,12 @@ class Workers:
         for worker in [worker for pipe, worker in pipes.items() if pipe in ready]:
             yield from self._receive(worker)
         for index, worker in enumerate(self._workers):
-            culprit = self._culprit(worker)
-            if culprit is not None or not worker.process.is_alive():
+            dead = not worker.process.is_alive()
+            if dead:
+                yield from self._receive(worker)  # what it answered before it died
+                self._count_start(worker)
+            culprit = self._culprit(worker, dead)
+            if culprit is not None or dead:
                 self._workers[index] = self._replace(worker)
             if culprit is not None:
                 yield culprit
@@ -131,17 +142,27 @@ class Workers:
                     found = worker.waiting.popleft()
                     yield found, examined
 
-    def _culprit(self, worker: _Worker) -> tuple[Found, Examined] | None:
+    def _count_start(self, worker: _Worker) -> None:
+        """Raise WorkerError when dead workers, in a row, never came up."""
+        self._failed_starts = 0 if worker.started else self._failed_starts + 1
+        if self._failed_starts == FAILED_STARTS:
+            reason = _exit_reason(worker.process.exitcode)
+            raise WorkerError(
+                f"the decoding processes cannot start ({reason}); check the installation and the "
+                "memory that is left."
+            )
+
+    def _culprit(self, worker: _Worker, dead: bool) -> tuple[Found, Examined] | None:
         """The file a worker died of or hangs on, with its row."""
-        if not worker.waiting:
+        if not worker.waiting or (dead and not worker.started):
             return None
         size = len(source) if isinstance(source := worker.waiting[0].source, bytes) else None
-        if not worker.process.is_alive() and not worker.pipe.poll():
+        if dead:
             worker.process.join()
             reason = f"the decoder crashed ({_exit_reason(worker.process.exitcode)})"
             return worker.waiting.popleft(), Examined(Status.CRASHED, reason, bytes=size)
         allowed = self._limits.seconds if worker.started else START_SECONDS + self._limits.seconds
-        if worker.process.is_alive() and time.monotonic() - worker.since > allowed:
+        if time.monotonic() - worker.since > allowed:
             reason = f"decoding took longer than the limit of {self._limits.seconds:g} seconds"
             return worker.waiting.popleft(), Examined(Status.TIMEOUT, reason, bytes=size)
         return None

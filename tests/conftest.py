@@ -1,4 +1,4 @@
-"""Fixtures shared by the tests: small real images, a tiny real model, the command itself."""
+"""What the tests share: small real images, tiny real models, a tiny training run, the commands."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,9 +19,14 @@ from PIL import Image
 
 from scanner.model import METADATA_KEY, Calibration, Domain, ModelCard, OperatingPoint
 from scanner.preprocess import Preprocessing
+from tests.pictures import write_pictures
 
-HANG_GUARD = 240  # seconds; only ends a test that would never end
+# Pictures this small give a second thread nothing to do but wait; set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+HANG_GUARD = 300  # seconds; only ends a test that would never end
 ROOT = Path(__file__).parent.parent
+LEAKED = 4  # test images of each class that also lie in train
 
 
 def image_bytes(kind: str = "JPEG", seed: int = 0, size: tuple[int, int] = (32, 32)) -> bytes:
@@ -122,3 +128,53 @@ def card_record(card: ModelCard) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(card.to_json())
     assert record.keys() > dataclasses.asdict(card).keys()
     return record
+
+
+def run_module(*arguments: object, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run `python -m ARGUMENTS` from the repository, with its output captured."""
+    command = [sys.executable, "-m", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANG_GUARD)
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """800 training and 1,000 test images of 32×32; the first LEAKED of each class are in both."""
+    data = tmp_path_factory.mktemp("data")
+    write_pictures(data / "train", count=400, seed=1)
+    write_pictures(data / "test", count=500, seed=2)
+    for label in ("REAL", "FAKE"):
+        for number in range(LEAKED):
+            shutil.copy(data / f"train/{label}/{number:04}.png", data / f"test/{label}")
+    return data
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of the training command, started from a weights file."""
+    import torch
+
+    from trainer.backbones import build_detector
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("run")
+    weights, out = folder / "begin.pt", folder / "tiny"
+    torch.save(build_detector("bird_lotfi_cnn", 32, "none").network.state_dict(), weights)
+    options = (
+        f"--backbone bird_lotfi_cnn --recipe scratch --image-size 32 --epochs 12 --data {tiny_data}"
+    )
+    result = run_module(
+        "trainer.finetune", *options.split(), "--weights", weights, "--out", out, "--device", "cpu"
+    )
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_run: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ONNX file that the export command wrote for `tiny_run`."""
+    path = tmp_path_factory.mktemp("model") / "tiny.onnx"
+    result = run_module(
+        "export.onnx", tiny_run, "-o", path, "--data", tiny_data, "--licence", "Apache-2.0"
+    )
+    assert result.returncode == 0, result.stderr
+    return path

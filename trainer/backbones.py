@@ -6,7 +6,9 @@ puts resizing and normalisation in front of it, so that the exported graph takes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +52,11 @@ def _densenet121(weights: str | None) -> nn.Module:
 
 
 def _googlenet(weights: str | None) -> nn.Module:
-    # The auxiliary classifiers only ever served training from scratch on ImageNet.
-    network = tv.googlenet(weights=weights, aux_logits=False, init_weights=weights is None)
+    # The auxiliary classifiers only ever served training from scratch on ImageNet; torchvision
+    # drops them by itself where it loads weights. Those weights expect the input transformed, and
+    # a checkpoint does not say which weights it began with, so it always is.
+    fresh = {"aux_logits": False, "init_weights": True} if weights is None else {}
+    network = tv.googlenet(weights=weights, transform_input=True, **fresh)
     network.fc = nn.Linear(network.fc.in_features, 1)
     return network
 
@@ -129,7 +134,8 @@ def build_detector(backbone: str, image_size: int, weights: str) -> Detector:
     if weights == "imagenet":
         try:
             network = BACKBONES[backbone]("DEFAULT" if backbone == "googlenet" else "IMAGENET1K_V1")
-        except OSError as error:  # urllib's errors are OSErrors
+        # urllib's errors are OSErrors; a file that is not the right one is a RuntimeError.
+        except (OSError, HTTPException, RuntimeError) as error:
             raise StartingWeightsError(
                 f"the ImageNet weights of {backbone} could not be downloaded ({error}); "
                 "give a file with --weights FILE, or --weights none to train from scratch."
@@ -142,18 +148,26 @@ def build_detector(backbone: str, image_size: int, weights: str) -> Detector:
 
 
 def _load_body(detector: Detector, path: Path) -> None:
-    """Copy every tensor that fits from a checkpoint or a plain state dict; the head may differ."""
+    """Copy every tensor that fits from a checkpoint or a plain state dict.
+
+    Only the head, a network's last layer, may differ or be missing.
+    """
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise StartingWeightsError(f"there is no weights file {path}.") from error
     except Exception as error:  # torch.load raises pickle, zip and runtime errors alike
         raise StartingWeightsError(f"{path} is not a PyTorch weights file.") from error
-    state = stored.get("state", stored)
-    state = {name.removeprefix("network."): tensor for name, tensor in state.items()}
+    state = stored.get("state", stored) if isinstance(stored, dict) else None
+    if not isinstance(state, dict):
+        raise StartingWeightsError(f"{path} holds no weights; name a checkpoint or a state dict.")
+    state = {_current_name(str(name)): tensor for name, tensor in state.items()}
     own = detector.network.state_dict()
-    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
-    body = [name for name in own if not name.startswith(("fc.", "classifier."))]
+    fitting = {
+        k: v for k, v in state.items() if k in own and getattr(v, "shape", None) == own[k].shape
+    }
+    # Batch counts are bookkeeping that ImageNet files from before they existed do not have.
+    body = [name for name in list(own)[:-2] if not name.endswith("num_batches_tracked")]
     missing = [name for name in body if name not in fitting]
     if missing:
         raise StartingWeightsError(
@@ -161,3 +175,8 @@ def _load_body(detector: Detector, path: Path) -> None:
             f"missing or of another shape, the first is {missing[0]}."
         )
     detector.network.load_state_dict(fitting, strict=False)
+
+
+def _current_name(name: str) -> str:
+    """A stored tensor's name in the network; torchvision's DenseNet files write norm1 as norm.1."""
+    return re.sub(r"\.(norm|conv)\.([12])\.", r".\1\2.", name.removeprefix("network."))

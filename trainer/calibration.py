@@ -10,16 +10,24 @@ from scanner.model import Calibration, OperatingPoint
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 
 
+class CalibrationError(Exception):
+    """The logits cannot be calibrated; the sentence says why."""
+
+
 def fit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
-    """Temperature and bias that minimise the log loss of N held-out logits."""
+    """Temperature and bias that minimise the log loss of N held-out logits.
+
+    Raises CalibrationError when higher logits do not go with fakes.
+    """
     from sklearn.linear_model import LogisticRegression
 
     scale = float(np.abs(logits).mean()) or 1.0  # lets the solver start near its optimum
     model = LogisticRegression(C=1e9).fit(logits[:, None] / scale, labels)
     slope = float(model.coef_[0, 0]) / scale
     if slope <= 0:
-        raise ValueError(
-            "the model's logits do not rank fakes above photographs: nothing to calibrate"
+        raise CalibrationError(
+            "the model's logits do not rank fakes above photographs, so there is nothing to "
+            "calibrate; train longer, or check the labels."
         )
     return Calibration(temperature=1 / slope, bias=float(model.intercept_[0]))
 

@@ -132,7 +132,7 @@ def split_examples(examples: Sequence[Example]) -> Splits:
     """Keep the splits the data names; cut the missing ones out of the rest.
 
     The cut goes by content hash, so it is the same on every machine and identical bytes always
-    stay on one side.
+    stay on one side. Raises DataError when a split lacks a class.
     """
     named = {split: [e for e in examples if e.split == split] for split in set(SPLITS.values())}
     rest = [e for e in examples if e.split is None]
@@ -144,7 +144,12 @@ def split_examples(examples: Sequence[Example]) -> Splits:
     for name, split in (("train", train), ("validation", validation), ("test", test)):
         if {e.label for e in split} != {0, 1}:
             raise DataError(f"the {name} split has no images of both classes. {WHERE_TO_GET_IT}")
-    return Splits(train, validation, test)
+    splits = Splits(train, validation, test)
+    if {e.label for e in splits.test_deleaked} != {0, 1}:
+        raise DataError(
+            "the test split has no images of both classes that are not also in the training data."
+        )
+    return splits
 
 
 def _cut(examples: list[Example], salt: str) -> tuple[list[Example], list[Example]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,42 +30,35 @@ from scanner.model import Domain
 from scanner.preprocess import Preprocessing
 from trainer import calibration, checkpoint
 from trainer.backbones import BACKBONES, Detector, StartingWeightsError, build_detector
+from trainer.calibration import CalibrationError
 from trainer.data import DataError, ImageSet, Splits, read_examples, split_examples
 from trainer.figures import plot_run
 from trainer.metrics import Metrics, measure
-from trainer.recipe import RECIPES, Recipe, learning_rate
+from trainer.recipe import RECIPES, learning_rate
+from trainer.run import (
+    RESUME_FILE,
+    Progress,
+    RunError,
+    Settings,
+    prepare_folder,
+    restore,
+    save_progress,
+)
 
 EVAL_BATCH = 256
 LOG_EVERY = 10  # optimiser steps; reading the loss makes the CPU wait for the GPU
 CIFAKE_DOMAIN = "CIFAKE: 32x32 photographs from CIFAR-10 against Stable Diffusion 1.4"
-RESUME_FILE = "resume.pt"
-
-
-class RunError(Exception):
-    """The run cannot start or carry on; the sentence says why."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is trained, on what, where. Saved as config.json in the run folder."""
-
-    backbone: str
-    weights: str
-    data: str
-    domain: str
-    recipe: Recipe
-    precision: str
-    seed: int
 
 
 def finetune(settings: Settings, out: Path, device: str, resume: bool = False) -> None:
     """Train, choose the best weights on validation, calibrate them there, measure once on test.
 
     Writes config.json, steps.csv, metrics.csv, metrics.json, plots and model.pt into `out`.
-    Raises RunError, DataError, StartingWeightsError.
+    Raises RunError, DataError, StartingWeightsError, CalibrationError.
     """
     recipe = settings.recipe
-    _prepare_folder(out, settings, resume)
+    _check_device(device)
+    prepare_folder(out, settings, resume)
 
     splits = split_examples(read_examples(Path(settings.data)))
     train = ImageSet(splits.train, recipe.image_size, device)
@@ -84,13 +77,14 @@ def finetune(settings: Settings, out: Path, device: str, resume: bool = False) -
         fused=device.startswith("cuda"),
     )
 
-    micro_batches = max(1, len(train) // recipe.batch_size)
+    batch_size = min(recipe.batch_size, len(train))
+    micro_batches = len(train) // batch_size
     steps_per_epoch = -(-micro_batches // recipe.accumulation)
     total_steps = recipe.epochs * steps_per_epoch
     progress = Progress(step=0, best_f1=-1.0, seconds=0.0, steps=[], evaluations=[])
     best_state: dict[str, Tensor] = {}
     if resume:
-        progress, best_state = _restore(out / RESUME_FILE, detector, optimizer)
+        progress, best_state = restore(out / RESUME_FILE, detector, optimizer)
     started = time.monotonic() - progress.seconds
     losses: list[Tensor] = []
     bar = tqdm(total=total_steps, initial=progress.step, unit="step", disable=None, smoothing=0.05)
@@ -108,7 +102,7 @@ def finetune(settings: Settings, out: Path, device: str, resume: bool = False) -
         detector.train()
         step_loss = torch.zeros((), device=device)
         for batch in batches:
-            chosen = order[batch * recipe.batch_size : (batch + 1) * recipe.batch_size]
+            chosen = order[batch * batch_size : (batch + 1) * batch_size]
             pixels = train.train_batch(chosen, recipe)
             pixels = pixels.contiguous(memory_format=torch.channels_last)
             labels = train.labels[chosen.to(device)].float()
@@ -129,10 +123,9 @@ def finetune(settings: Settings, out: Path, device: str, resume: bool = False) -
             mean_loss = float(torch.stack(losses).mean())
             losses.clear()
             progress.steps.append({"step": progress.step, "learning_rate": rate, "loss": mean_loss})
-            images_per_second = progress.step * len(batches) * recipe.batch_size / progress.seconds
-            bar.set_postfix(
-                loss=f"{mean_loss:.4f}", lr=f"{rate:.1e}", img_s=f"{images_per_second:.0f}"
-            )
+            images = (epoch * micro_batches + batches.stop) * batch_size
+            speed = f"{images / progress.seconds:.0f}"
+            bar.set_postfix(loss=f"{mean_loss:.4f}", lr=f"{rate:.1e}", img_s=speed)
 
         if progress.step % recipe.evaluate_every == 0 or finished:
             figures = measure(
@@ -151,32 +144,24 @@ def finetune(settings: Settings, out: Path, device: str, resume: bool = False) -
                 progress.best_f1 = figures.f1
                 best_state = {k: v.detach().cpu().clone() for k, v in detector.state_dict().items()}
         if progress.step % recipe.checkpoint_every == 0 or finished:
-            _save_progress(out / RESUME_FILE, progress, best_state, detector, optimizer)
+            save_progress(out / RESUME_FILE, progress, best_state, detector, optimizer)
     bar.close()
 
     detector.load_state_dict(best_state)
+    images = recipe.epochs * micro_batches * batch_size
     facts = {
         "steps": total_steps,
         "train_images": len(train),
         "seconds": round(progress.seconds, 1),
-        "images_per_second": round(recipe.epochs * len(train) / progress.seconds, 1),
+        "images_per_second": round(images / progress.seconds, 1),
         "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
         "torch": str(torch.__version__),
         **asdict(settings),
+        # The model card travels; folders of this machine stay here.
         "data": Path(settings.data).name,
+        "weights": Path(settings.weights).name,
     }
     finish(out, settings, splits, detector, train, validation, facts, progress)
-
-
-@dataclass
-class Progress:
-    """How far a run is; everything in it is written to disk for --resume."""
-
-    step: int
-    best_f1: float
-    seconds: float
-    steps: list[dict[str, float]]
-    evaluations: list[dict[str, Any]]
 
 
 def finish(
@@ -198,8 +183,9 @@ def finish(
     validation_logits = fitted.apply(raw)
     raw, test_labels = predict(detector, test, views, "float32")
     test_logits = fitted.apply(raw)
-    unseen = {example.name for example in splits.test_deleaked}
-    kept = np.array([example.name in unseen for example in splits.test])
+    # By identity: two archives may hold examples of one name.
+    unseen = {id(example) for example in splits.test_deleaked}
+    kept = np.array([id(example) in unseen for example in splits.test])
     figures: dict[str, Metrics] = {
         "validation": measure(validation_logits, validation_labels),
         "test": measure(test_logits, test_labels),
@@ -249,14 +235,31 @@ def _round_to_half(detector: Detector) -> None:
 def predict(
     detector: Detector, images: ImageSet, preprocessing: Preprocessing, precision: str
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Logits and labels of a whole set, in its order, from the views the scanner would make."""
+    """Logits and labels of a whole set, in its order, from the views the scanner would make.
+
+    Raises RunError when a logit is not a number.
+    """
     detector.eval()
     logits = []
     for start in range(0, len(images), EVAL_BATCH):
         batch = images.eval_batch(start, start + EVAL_BATCH, preprocessing)
         with _autocast(images.device, precision):
             logits.append(detector(batch).float())
-    return torch.cat(logits).cpu().numpy(), images.labels.cpu().numpy()
+    found = torch.cat(logits).cpu().numpy()
+    if not np.isfinite(found).all():
+        raise RunError(
+            "training diverged: the network's scores are no numbers. Start again with "
+            "--precision float32, other --weights or another --seed."
+        )
+    return found, images.labels.cpu().numpy()
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a torch without CUDA
+        reason = str(error).splitlines()[0]
+        raise RunError(f"--device {device} cannot be used: {reason}") from error
 
 
 def _autocast(device: str, precision: str) -> AbstractContextManager[Any]:
@@ -267,48 +270,6 @@ def _autocast(device: str, precision: str) -> AbstractContextManager[Any]:
 def _epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     return torch.randperm(count, generator=generator)
-
-
-def _prepare_folder(out: Path, settings: Settings, resume: bool) -> None:
-    config = out / "config.json"
-    wanted = json.loads(json.dumps(asdict(settings)))
-    if resume:
-        if not (out / RESUME_FILE).is_file():
-            raise RunError(f"{out} holds no run to resume; start one without --resume.")
-        if json.loads(config.read_text()) != wanted:
-            raise RunError(f"the run in {out} was started with other options; see {config}.")
-        return
-    if (out / checkpoint.FILE_NAME).exists() or (out / RESUME_FILE).exists():
-        raise RunError(f"{out} already holds a run; add --resume, or choose another --out.")
-    out.mkdir(parents=True, exist_ok=True)
-    config.write_text(json.dumps(wanted, indent=2) + "\n")
-
-
-def _save_progress(
-    path: Path,
-    progress: Progress,
-    best_state: dict[str, Tensor],
-    detector: Detector,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    record = {
-        "progress": asdict(progress),
-        "best_state": best_state,
-        "state": detector.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    partial = path.with_suffix(".partial")
-    torch.save(record, partial)
-    partial.replace(path)
-
-
-def _restore(
-    path: Path, detector: Detector, optimizer: torch.optim.Optimizer
-) -> tuple[Progress, dict[str, Tensor]]:
-    record = torch.load(path, map_location="cpu", weights_only=True)
-    detector.load_state_dict(record["state"])
-    optimizer.load_state_dict(record["optimizer"])
-    return Progress(**record["progress"]), record["best_state"]
 
 
 @click.command(context_settings={"show_default": True})
@@ -347,7 +308,8 @@ def _restore(
     help="Run folder.  [default: runs/BACKBONE-RECIPE]",
     show_default=False,
 )
-@click.option("--image-size", type=click.IntRange(min=16), help="Side the network sees, in pixels.")
+# 32 is the least that every backbone's pooling leaves something of.
+@click.option("--image-size", type=click.IntRange(min=32), help="Side the network sees, in pixels.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training split.")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where to train.")
 @click.option(
@@ -384,8 +346,10 @@ def main(
     settings = Settings(backbone, weights, data, domain, recipe, precision, seed)
     try:
         finetune(settings, out or Path("runs") / f"{backbone}-{recipe_name}", device, resume)
-    except (RunError, DataError, StartingWeightsError) as error:
+    except (RunError, DataError, StartingWeightsError, CalibrationError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
 
 
 if __name__ == "__main__":

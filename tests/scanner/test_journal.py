@@ -1,0 +1,153 @@
+"""Protects: the journal keeps every record, carries on, and refuses to mix two scans."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from scanner.examine import Examined
+from scanner.journal import Journal, JournalError
+from scanner.model import ModelFile, open_model
+from scanner.record import Record, Status, Verdict
+
+IDENTITY = {"version": "1", "evidence": ["/evidence"], "model": "abc"}
+IMAGE = Examined(Status.SCORED, None, "a" * 64, 10, "PNG", 32, 32, 1)
+TEXT = Examined(Status.NOT_IMAGE, "no image", "b" * 64, 20)
+LOST = Examined(Status.TIMEOUT, "too slow", bytes=30)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "report.csv.journal"
+
+
+@pytest.fixture
+def model(brightness_model: Path) -> ModelFile:
+    return open_model(str(brightness_model))
+
+
+def reopened(journal: Journal, fresh: bool = False) -> Journal:
+    journal.close()
+    return Journal(journal.path, IDENTITY, fresh)
+
+
+def fill(journal: Journal) -> None:
+    journal.add("b", 0, TEXT)
+    journal.add("c.zip!/x", 2, IMAGE, 3.0, Verdict.FAKE)
+    journal.add("c.zip!/x", 1, LOST)
+    journal.add("a", 0, IMAGE, 3.0, Verdict.FAKE)
+
+
+def records(journal: Journal, model: ModelFile) -> list[Record]:
+    return list(journal.records(model))
+
+
+def test_records_come_back_in_path_order(place: Path, model: ModelFile) -> None:
+    journal = Journal(place, IDENTITY)
+    fill(journal)
+    found = records(journal, model)
+    assert [(record.path, record.position) for record in found] == [
+        ("a", 0), ("b", 0), ("c.zip!/x", 1), ("c.zip!/x", 2),
+    ]  # fmt: skip
+    scored, text, lost, twin = found
+    assert (scored.verdict, scored.logit, scored.p_fake) == (Verdict.FAKE, 3.0, 0.952574)
+    assert (scored.sha256, scored.bytes, scored.format) == ("a" * 64, 10, "PNG")
+    assert (twin.verdict, twin.sha256, twin.p_fake) == (scored.verdict, scored.sha256, 0.952574)
+    assert (text.status, text.error, text.bytes) == (Status.NOT_IMAGE, "no image", 20)
+    assert (lost.status, lost.error, lost.bytes) == (Status.TIMEOUT, "too slow", 30)
+    for record in (text, lost):
+        assert (record.verdict, record.p_fake, record.llr, record.logit) == (None,) * 4
+    assert scored.model == f"{model.name}@{model.sha256[:12]}"
+
+
+def test_counts(place: Path) -> None:
+    journal = Journal(place, IDENTITY)
+    fill(journal)
+    statuses, verdicts = journal.counts()
+    assert statuses == {Status.SCORED: 2, Status.NOT_IMAGE: 1, Status.TIMEOUT: 1}
+    assert verdicts == {Verdict.FAKE: 2}
+
+
+def test_a_scan_carries_on(place: Path, model: ModelFile) -> None:
+    journal = Journal(place, IDENTITY)
+    assert not journal.resumed
+    fill(journal)
+    before = records(journal, model)
+    journal = reopened(journal)
+    assert journal.resumed
+    assert records(journal, model) == before
+    assert journal.has("c.zip!/x", 2)
+    assert not journal.has("c.zip!/x", 3)
+    assert not journal.has("nowhere", 0)
+    assert journal.logit("a" * 64) == 3.0
+    assert journal.logit("b" * 64) is None
+    assert journal.logit("f" * 64) is None
+
+
+def test_what_is_recorded_survives_an_exception(place: Path) -> None:
+    journal = Journal(place, IDENTITY)
+
+    def interrupted() -> None:
+        with journal.transaction():
+            journal.add("a", 0, TEXT)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert reopened(journal).has("a", 0)
+
+
+def test_an_open_journal_is_readable_by_another_process(place: Path) -> None:
+    """What a killed scan leaves behind is no more than an open journal."""
+    journal = Journal(place, IDENTITY)
+    with journal.transaction():
+        fill(journal)
+    with sqlite3.connect(place) as other:
+        assert other.execute("SELECT count(*) FROM file").fetchone() == (4,)
+
+
+@pytest.mark.parametrize("key", IDENTITY)
+def test_another_scans_journal_is_refused(key: str, place: Path) -> None:
+    journal = Journal(place, IDENTITY)
+    fill(journal)
+    journal.close()
+    with pytest.raises(JournalError, match=f"another {key}; repeat that command .* --fresh"):
+        Journal(place, IDENTITY | {key: "other"})
+    assert reopened(journal).has("a", 0), "and stays as it was"
+
+
+def test_fresh_forgets(place: Path, model: ModelFile) -> None:
+    journal = Journal(place, IDENTITY)
+    fill(journal)
+    journal = reopened(journal, fresh=True)
+    assert not journal.resumed
+    assert records(journal, model) == []
+
+
+def test_fresh_accepts_any_earlier_scan(place: Path) -> None:
+    Journal(place, IDENTITY).close()
+    assert not Journal(place, IDENTITY | {"model": "other"}, fresh=True).resumed
+
+
+def test_a_file_that_is_no_journal_is_refused_and_kept(place: Path) -> None:
+    place.write_bytes(b"my dissertation" * 100)
+    with pytest.raises(JournalError, match="cannot be used"):
+        Journal(place, IDENTITY)
+    assert place.read_bytes() == b"my dissertation" * 100
+
+
+def test_a_database_of_another_program_is_refused(place: Path) -> None:
+    database = sqlite3.connect(place)
+    database.execute("CREATE TABLE contacts (name TEXT)")
+    database.close()
+    with pytest.raises(JournalError, match=r"cannot be used .* --fresh"):
+        Journal(place, IDENTITY)
+
+
+def test_removing_leaves_nothing(place: Path) -> None:
+    journal = Journal(place, IDENTITY)
+    fill(journal)
+    journal.remove()
+    assert list(place.parent.iterdir()) == []

@@ -1,0 +1,164 @@
+"""Protects: the pipeline journals each file exactly once, whatever becomes of its neighbours."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from scanner import pipeline as pipeline_module
+from scanner.backends import open_backend
+from scanner.journal import Journal
+from scanner.limits import Limits
+from scanner.model import open_model
+from scanner.pipeline import Pipeline, Progress
+from scanner.record import Record, Status, Verdict
+from scanner.sources import walk
+from scanner.sources.container import Found, Met
+from scanner.workers import Workers
+from tests.conftest import encoded, image_bytes
+from tests.scanner.sources.conftest import zipped
+
+
+def scan(
+    root: Path, model_file: Path, batch_size: int = 4, workers: int = 2, **limits: Any
+) -> tuple[dict[str, Record], Progress]:
+    """Path to record, and the final progress."""
+    model = open_model(str(model_file))
+    journal = Journal(root.with_suffix(".journal"), {}, fresh=True)
+    backend = open_backend(model, "cpu", 1)
+    pipeline = Pipeline([root], model, backend, journal, Limits(**limits), batch_size, workers)
+    pipeline.run(lambda _: None)
+    records = {record.path: record for record in journal.records(model)}
+    journal.remove()
+    return records, pipeline.progress
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Path:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    return folder
+
+
+def grey(level: int, size: int = 32) -> bytes:
+    return encoded(Image.new("L", (size, size), level), "PNG")
+
+
+def test_verdicts_follow_the_model(evidence: Path, brightness_model: Path) -> None:
+    for level in (0, 127, 255):
+        (evidence / f"{level}.png").write_bytes(grey(level))
+    (evidence / "large.png").write_bytes(grey(255, 64))
+    (evidence / "note.txt").write_bytes(b"text")
+    records, progress = scan(evidence, brightness_model)
+    assert {path: record.verdict for path, record in records.items()} == {
+        "0.png": Verdict.REAL,
+        "127.png": Verdict.INCONCLUSIVE,
+        "255.png": Verdict.FAKE,
+        "large.png": Verdict.INCONCLUSIVE,
+        "note.txt": None,
+    }
+    assert records["255.png"].logit == pytest.approx(4.0)
+    assert records["large.png"].p_fake is None
+    assert records["large.png"].reason is not None
+    assert progress == Progress(files=5, fakes=1, unexamined=0)
+
+
+@pytest.mark.parametrize(("files", "batch_size"), [(0, 3), (1, 3), (3, 3), (10, 3), (10, 100)])
+def test_any_number_of_files_and_any_batch(
+    files: int, batch_size: int, evidence: Path, brightness_model: Path
+) -> None:
+    for n in range(files):
+        (evidence / f"{n}.png").write_bytes(image_bytes("PNG", n))
+    records, progress = scan(evidence, brightness_model, batch_size)
+    assert len(records) == progress.files == files
+    assert all(record.status is Status.SCORED for record in records.values())
+
+
+def test_identical_bytes_share_their_score_and_keep_their_rows(
+    evidence: Path, brightness_model: Path
+) -> None:
+    for n in range(30):
+        (evidence / f"{n}.png").write_bytes(image_bytes("PNG", n % 2))
+    (evidence / "a.zip").write_bytes(zipped([("twin.png", image_bytes("PNG", 0))]))
+    records, progress = scan(evidence, brightness_model)
+    assert len(records) == progress.files == 31
+    even = {record.logit for path, record in records.items() if path[0] in "02468a"}
+    assert even >= {records["a.zip!/twin.png"].logit}
+    assert {record.logit for record in records.values()} == {
+        records["0.png"].logit,
+        records["1.png"].logit,
+    }
+
+
+def with_a_pipe(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """Put a pipe nobody writes to among the files; reading it never ends."""
+    os.mkfifo(place)
+
+    def walk_with_pipe(roots: Sequence[Path], limits: Limits) -> Iterator[Found | Met]:
+        for number, entry in enumerate(walk(roots, limits)):
+            if number == 5:
+                yield Found("pipe.jpg", 0, place)
+            yield entry
+
+    monkeypatch.setattr(pipeline_module, "walk", walk_with_pipe)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_hang_costs_its_own_file(
+    evidence: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(40):
+        (evidence / f"{n}.png").write_bytes(image_bytes("PNG", n))
+    with_a_pipe(monkeypatch, evidence.parent / "pipe")
+    records, progress = scan(evidence, brightness_model, seconds=2)
+    assert records.pop("pipe.jpg").status is Status.TIMEOUT
+    assert len(records) == 40
+    assert all(record.status is Status.SCORED for record in records.values())
+    assert progress.unexamined == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_crash_costs_its_own_file(
+    evidence: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(40):
+        (evidence / f"{n}.png").write_bytes(image_bytes("PNG", n))
+    with_a_pipe(monkeypatch, evidence.parent / "pipe")
+    model = open_model(str(brightness_model))
+    journal = Journal(evidence.parent / "x.journal", {})
+    backend = open_backend(model, "cpu", 1)
+    workers: list[Workers] = []
+
+    class KnownWorkers(Workers):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            workers.append(self)
+
+    monkeypatch.setattr(pipeline_module, "Workers", KnownWorkers)
+    killed: list[int] = []
+
+    def kill_the_stuck(progress: Progress) -> None:
+        busy = [worker for worker in workers[0]._workers if worker.waiting]
+        if len(busy) == 1 and not workers[0]._queue and not killed:
+            front = busy[0].waiting[0].path
+            time.sleep(0.5)
+            if front == "pipe.jpg":
+                killed.append(busy[0].process.pid or 0)
+                os.kill(killed[0], signal.SIGSEGV)
+
+    Pipeline([evidence], model, backend, journal, Limits(), 4, 2).run(kill_the_stuck)
+    records = {record.path: record for record in journal.records(model)}
+    assert killed
+    culprit = records.pop("pipe.jpg")
+    assert culprit.status is Status.CRASHED
+    assert culprit.error is not None
+    assert "SIGSEGV" in culprit.error
+    assert len(records) == 40
+    assert all(record.status is Status.SCORED for record in records.values())

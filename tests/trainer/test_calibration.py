@@ -1,0 +1,119 @@
+"""Protects: probabilities mean what they say, and thresholds keep the error rate they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from scanner.model import OperatingPoint
+from trainer.calibration import (
+    FALSE_POSITIVE_RATES,
+    CalibrationError,
+    fit,
+    operating_points,
+    wilson_interval,
+)
+from trainer.metrics import measure, sigmoid
+
+Scored = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+
+def scored(count: int, seed: int, spread: float = 2.0) -> Scored:
+    """Perfectly calibrated log-odds and labels drawn from them."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, spread, count).astype(np.float32)
+    return logits, (random.random(count) < sigmoid(logits)).astype(np.int64)
+
+
+@pytest.mark.parametrize(("temperature", "bias"), [(1, 0), (2.5, -0.7), (0.2, 1.3), (400, 0.5)])
+def test_recovers_a_known_temperature_and_bias(temperature: float, bias: float) -> None:
+    true, labels = scored(40_000, seed=5)
+    raw = ((true - bias) * temperature).astype(np.float32)
+    fitted = fit(raw, labels)
+    assert fitted.temperature == pytest.approx(temperature, rel=0.04)
+    assert fitted.bias == pytest.approx(bias, abs=0.05)
+    assert measure(fitted.apply(raw), labels).expected_calibration_error < 0.01
+
+
+def test_calibration_keeps_the_order_of_logits() -> None:
+    true, labels = scored(2_000, seed=6)
+    raw = true * 3 + 1
+    assert (np.argsort(fit(raw, labels).apply(raw)) == np.argsort(raw)).all()
+
+
+def test_a_model_that_ranks_backwards_is_refused() -> None:
+    true, labels = scored(2_000, seed=7)
+    with pytest.raises(CalibrationError, match="do not rank fakes above photographs"):
+        fit(-true, labels)
+
+
+@pytest.fixture(scope="module")
+def validation() -> Scored:
+    return scored(20_000, seed=8)
+
+
+@pytest.fixture(scope="module")
+def test_split() -> Scored:
+    return scored(20_000, seed=9)
+
+
+@pytest.fixture(scope="module")
+def points(validation: Scored, test_split: Scored) -> list[OperatingPoint]:
+    return operating_points(validation, test_split)
+
+
+def test_thresholds_keep_both_error_rates_on_validation(
+    points: list[OperatingPoint], validation: Scored
+) -> None:
+    logits, labels = validation
+    photographs, fakes = logits[labels == 0], logits[labels == 1]
+    assert [point.false_positive_rate for point in points] == list(FALSE_POSITIVE_RATES)
+    for point in points:
+        rate = point.false_positive_rate
+        allowed = int(rate * len(photographs))
+        assert (photographs >= point.fake_at_least).sum() == allowed, "not the smallest threshold"
+        assert (fakes <= point.real_at_most).mean() <= rate
+        assert point.real_at_most < point.fake_at_least
+
+
+def test_figures_on_the_test_split_are_counted_there(
+    points: list[OperatingPoint], test_split: Scored
+) -> None:
+    logits, labels = test_split
+    for point in points:
+        called_fake = logits >= point.fake_at_least
+        assert point.test_false_positive_rate == called_fake[labels == 0].mean()
+        assert point.test_true_positive_rate == called_fake[labels == 1].mean()
+        unsure = ~called_fake & (logits > point.real_at_most)
+        assert point.test_inconclusive_rate == unsure.mean()
+        low, high = point.test_false_positive_rate_interval
+        assert low < point.test_false_positive_rate < high
+        assert low < point.false_positive_rate < high
+
+
+def test_equal_logits_never_exceed_the_rate() -> None:
+    logits = np.array([2.0] * 50 + [-1.0] * 50 + [2.0] * 90 + [-1.0] * 10, np.float32)
+    labels = np.array([0] * 100 + [1] * 100)
+    for point in operating_points((logits, labels), (logits, labels)):
+        assert point.test_false_positive_rate == 0
+        assert ((logits <= point.real_at_most) & (labels == 1)).sum() == 0
+
+
+def test_a_perfect_model_has_no_unsure_band_that_costs_errors() -> None:
+    logits = np.concatenate([np.linspace(-9, -5, 500), np.linspace(5, 9, 500)]).astype(np.float32)
+    labels = np.repeat([0, 1], 500)
+    for point in operating_points((logits, labels), (logits, labels)):
+        assert point.real_at_most <= point.fake_at_least
+        assert point.test_false_positive_rate <= point.false_positive_rate
+        assert ((logits <= point.real_at_most) & (labels == 1)).sum() == 0
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (1, 10), (50, 100), (100, 100)])
+def test_wilson_interval_equals_the_formula(successes: int, trials: int) -> None:
+    share, z = successes / trials, 1.959963984540054
+    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    spread = np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    half = z * spread / (1 + z**2 / trials)
+    expected = (centre - half, centre + half)
+    assert wilson_interval(successes, trials) == pytest.approx(expected, abs=1e-12)

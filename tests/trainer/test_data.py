@@ -1,0 +1,254 @@
+"""Protects: images are found, labelled and split without leaks, and scored as the scanner would."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from scanner.preprocess import Preprocessing, decode, view
+from tests.pictures import write_pictures
+from trainer.data import DataError, Example, ImageSet, read_examples, split_examples
+from trainer.recipe import RECIPES
+
+
+def hashes(examples: list[Example]) -> set[str]:
+    return {example.sha256 for example in examples}
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SPLIT/REAL|FAKE folders without a validation split."""
+    root = tmp_path_factory.mktemp("named")
+    write_pictures(root / "train", count=60, seed=11)
+    write_pictures(root / "test", count=20, seed=12)
+    return root
+
+
+@pytest.fixture(scope="module")
+def unnamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """real|fake folders without splits."""
+    root = tmp_path_factory.mktemp("unnamed")
+    write_pictures(root, count=100, seed=13)
+    for name in ("REAL", "FAKE"):
+        (root / name).rename(root / name.lower())
+    return root
+
+
+@pytest.fixture(scope="module")
+def ragged(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    root = tmp_path_factory.mktemp("ragged")
+    write_pictures(root, count=6, seed=14, sides=(30, 90))
+    return read_examples(root)
+
+
+def test_folders_of_splits_keep_theirs_and_validation_comes_out_of_train(named: Path) -> None:
+    examples = read_examples(named)
+    assert len(examples) == 160
+    for example in examples:
+        split, folder, _ = example.name.split("/")
+        assert (example.split, example.label) == (split, int(folder == "FAKE"))
+    splits = split_examples(examples)
+    assert [example.name for example in splits.test] == [
+        example.name for example in examples if example.split == "test"
+    ]
+    assert len(splits.train) + len(splits.validation) == 120
+    assert not hashes(splits.train) & hashes(splits.validation)
+
+
+def test_a_named_validation_split_is_kept(named: Path, tmp_path: Path) -> None:
+    shutil.copytree(named, tmp_path / "data")
+    write_pictures(tmp_path / "data" / "valid", count=5, seed=15)
+    splits = split_examples(read_examples(tmp_path / "data"))
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (120, 10, 40)
+
+
+def test_folders_without_splits_are_cut_in_three(unnamed: Path) -> None:
+    examples = read_examples(unnamed)
+    splits = split_examples(examples)
+    parts = [splits.train, splits.validation, splits.test]
+    assert sum(map(len, parts)) == len(examples) == 200
+    assert hashes(splits.train) | hashes(splits.validation) | hashes(splits.test) == hashes(
+        examples
+    )
+    assert len(splits.train) > 3 * max(len(splits.validation), len(splits.test))
+    assert splits == split_examples(read_examples(unnamed)), "the cut is not repeatable"
+
+
+def test_the_cut_depends_on_content_and_not_on_names(unnamed: Path) -> None:
+    examples = read_examples(unnamed)
+    renamed = [replace(e, name=f"{n:05}") for n, e in enumerate(reversed(examples))]
+    assert hashes(split_examples(renamed).test) == hashes(split_examples(examples).test)
+
+
+def test_identical_bytes_stay_on_one_side(unnamed: Path, tmp_path: Path) -> None:
+    for label in ("real", "fake"):
+        for copy in ("a", "b", "c"):
+            shutil.copytree(unnamed / label, tmp_path / copy / label)
+    splits = split_examples(read_examples(tmp_path))
+    parts = [splits.train, splits.validation, splits.test]
+    assert sum(map(len, parts)) == 600
+    assert sum(len(hashes(part)) for part in parts) == 200
+    assert len(splits.test_deleaked) == len(splits.test) // 3
+
+
+def test_leaked_and_repeated_test_images_leave_the_deleaked_set(
+    named: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(named, data)
+    splits = split_examples(read_examples(data))
+    for number, example in enumerate([splits.train[0], splits.validation[0]]):
+        (data / f"test/FAKE/leak{number}.png").write_bytes(example.read())
+    shutil.copy(data / "test/REAL/0000.png", data / "test/REAL/repeat.png")
+    found = split_examples(read_examples(data))
+    assert len(found.test) == 43, "the published test set must stay whole"
+    assert len(found.test_deleaked) == 40
+    assert hashes(found.test_deleaked) == hashes(splits.test)
+
+
+@pytest.mark.parametrize("suffix", ["tar.xz", "tar.gz", "tar"])
+def test_archives_read_as_the_folders_they_hold_and_nothing_is_unpacked(
+    suffix: str, named: Path, tmp_path: Path
+) -> None:
+    mode = "w:" + suffix.removeprefix("tar").removeprefix(".")
+    for part in ("train/REAL", "train/FAKE", "test"):
+        name = tmp_path / f"{part.replace('/', '_')}.{suffix}"
+        with tarfile.open(name, mode) as archive:  # type: ignore[call-overload]
+            archive.add(named / part, part)
+    before = sorted(tmp_path.rglob("*"))
+    packed = read_examples(tmp_path)
+    plain = read_examples(named)
+    assert [(e.name, e.split, e.label, e.sha256) for e in packed] == [
+        (e.name, e.split, e.label, e.sha256) for e in plain
+    ]
+    assert packed[0].read() == plain[0].read()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_is_no_example_is_passed_over(named: Path, tmp_path: Path) -> None:
+    shutil.copytree(named, tmp_path / "data")
+    (tmp_path / "data/train/REAL/notes.txt").write_text("not an image")
+    (tmp_path / "data/train/preview.png").write_bytes(b"of no class")
+    (tmp_path / "data/train/REAL/folder.png").mkdir()
+    assert len(read_examples(tmp_path / "data")) == 160
+
+
+def test_missing_data_is_said_in_a_sentence_that_helps(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no data folder .*absent.*Kaggle.*--data"):
+        read_examples(tmp_path / "absent")
+    with pytest.raises(DataError, match=r"holds no images of both classes.*REAL and SPLIT/FAKE"):
+        read_examples(tmp_path)
+
+
+def test_one_class_alone_is_refused(tmp_path: Path) -> None:
+    write_pictures(tmp_path, count=3, seed=1)
+    shutil.rmtree(tmp_path / "FAKE")
+    with pytest.raises(DataError, match="no images of both classes"):
+        read_examples(tmp_path)
+
+
+def test_a_split_without_both_classes_is_named(named: Path, tmp_path: Path) -> None:
+    shutil.copytree(named, tmp_path / "data")
+    shutil.rmtree(tmp_path / "data/test/FAKE")
+    with pytest.raises(DataError, match="the test split has no images of both classes"):
+        split_examples(read_examples(tmp_path / "data"))
+
+
+def test_a_test_split_that_lies_wholly_in_train_is_refused(named: Path, tmp_path: Path) -> None:
+    shutil.copytree(named, tmp_path / "data")
+    shutil.rmtree(tmp_path / "data/test/FAKE")
+    shutil.copytree(named / "train/FAKE", tmp_path / "data/test/FAKE")
+    with pytest.raises(DataError, match="no images of both classes that are not also in"):
+        split_examples(read_examples(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.001])
+def test_damaged_archives_are_named(keep: float, named: Path, tmp_path: Path) -> None:
+    path = tmp_path / "images.tar.xz"
+    with tarfile.open(path, "w:xz") as archive:
+        archive.add(named, ".")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * keep)])
+    with pytest.raises(DataError, match=r"images\.tar\.xz is damaged"):
+        read_examples(tmp_path)
+
+
+def test_a_broken_image_is_named(named: Path, tmp_path: Path) -> None:
+    shutil.copytree(named, tmp_path / "data")
+    broken = tmp_path / "data/train/FAKE/0003.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    examples = read_examples(tmp_path / "data")
+    with pytest.raises(DataError, match=r"train/FAKE/0003\.png cannot be decoded: .*; remove it"):
+        ImageSet(examples, 32, "cpu")
+
+
+def test_equal_small_squares_keep_their_native_size(named: Path) -> None:
+    examples = read_examples(named)[:40]
+    images = ImageSet(examples, 224, "cpu")
+    assert images.preprocessing == Preprocessing(size=32)
+    assert images.side_range() == (32, 32)
+    views = images.eval_batch(8, 16, images.preprocessing)
+    for found, example in zip(views, examples[8:16], strict=True):
+        expected = view(decode(example.read()).rgb, images.preprocessing)
+        np.testing.assert_array_equal(found.numpy(), expected)
+
+
+def test_ragged_images_give_the_views_the_scanner_makes(ragged: list[Example]) -> None:
+    images = ImageSet(ragged, 48, "cpu")
+    assert images.preprocessing == Preprocessing(size=48)
+    stored = [decode(example.read()) for example in ragged]
+    sides = [side for image in stored for side in (image.width, image.height)]
+    assert images.side_range() == (min(sides), max(sides))
+    views = images.eval_batch(10, 99, images.preprocessing)
+    assert views.dtype == torch.uint8
+    assert len(views) == 2
+    for found, image in zip(views, stored[10:], strict=True):
+        np.testing.assert_array_equal(found.numpy(), view(image.rgb, images.preprocessing))
+
+
+def test_a_uniform_set_follows_the_view_of_another_set(named: Path) -> None:
+    """Validation may be uniform where training is ragged: the model's view is training's."""
+    images = ImageSet(read_examples(named)[:3], 48, "cpu")
+    assert images.eval_batch(0, 3, Preprocessing(size=48)).shape == (3, 48, 48, 3)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("uniform", [True, False])
+def test_training_batches_follow_the_seed(
+    recipe: str, uniform: bool, named: Path, ragged: list[Example]
+) -> None:
+    settings = replace(RECIPES[recipe], image_size=40)
+    images = ImageSet(read_examples(named)[:12] if uniform else ragged, 40, "cpu")
+    chosen = torch.tensor([3, 0, 7])
+
+    def batch(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return images.train_batch(chosen, settings)
+
+    pixels = batch(1)
+    assert pixels.shape == (3, 3, 40, 40)
+    assert pixels.dtype == torch.float32
+    assert pixels.min() >= 0
+    assert pixels.max() <= 255.01
+    assert torch.equal(pixels, batch(1))
+    assert not torch.equal(pixels, batch(2))
+
+
+@pytest.mark.parametrize("uniform", [True, False])
+def test_training_pixels_are_the_image_in_rgb_order(uniform: bool, tmp_path: Path) -> None:
+    for label in ("real", "fake"):
+        (tmp_path / label).mkdir()
+        Image.new("RGB", (32, 32 if uniform else 50), (250, 100, 10)).save(
+            tmp_path / label / "flat.png"
+        )
+    images = ImageSet(read_examples(tmp_path), 32, "cpu")
+    pixels = images.train_batch(torch.tensor([0, 1]), replace(RECIPES["paper"], image_size=32))
+    expected = torch.tensor([250.0, 100, 10]).view(1, 3, 1, 1).expand_as(pixels)
+    torch.testing.assert_close(pixels, expected, atol=1e-3, rtol=0)

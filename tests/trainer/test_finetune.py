@@ -1,0 +1,238 @@
+"""Protects: a run ends with everything it promises, and every failure is one sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from tests.conftest import LEAKED
+from tests.pictures import write_pictures
+from trainer.checkpoint import load_checkpoint
+from trainer.data import ImageSet, read_examples, split_examples
+from trainer.finetune import finetune, main, predict
+from trainer.metrics import measure
+from trainer.recipe import RECIPES, Recipe, learning_rate
+from trainer.run import RunError, Settings
+
+SMALL = Recipe(
+    image_size=32, epochs=6, batch_size=16, accumulation=1, learning_rate=2e-3, crop="shift"
+)
+
+
+def small_run(data: Path, recipe: Recipe = SMALL, precision: str = "float32") -> Settings:
+    return Settings("bird_lotfi_cnn", "none", str(data), "test pictures", recipe, precision, 0)
+
+
+@pytest.fixture(scope="module")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("small")
+    write_pictures(data, count=150, seed=21)
+    return data
+
+
+def test_run_writes_what_it_promises(tiny_run: Path) -> None:
+    names = {path.name for path in tiny_run.iterdir()}
+    plots = {"learning_rate.png", "loss.png", "confusion_matrix.png"}
+    tables = {"config.json", "metrics.csv", "metrics.json", "steps.csv"}
+    assert names == plots | tables | {"model.pt", "resume.pt"}
+    for plot in plots:
+        with Image.open(tiny_run / plot) as image:
+            assert image.format == "PNG"
+            assert min(image.size) > 300
+            assert len(set(image.convert("L").tobytes())) > 10, f"{plot} is blank"
+
+
+def test_config_holds_every_option(tiny_run: Path, tiny_data: Path) -> None:
+    config = json.loads((tiny_run / "config.json").read_text())
+    assert config["backbone"] == "bird_lotfi_cnn"
+    assert config["data"] == str(tiny_data)
+    assert config["precision"] == "bfloat16"
+    scratch = asdict(RECIPES["scratch"])
+    assert config["recipe"] == scratch | {"image_size": 32, "epochs": 12}
+
+
+def test_steps_follow_the_schedule_and_the_loss_falls(tiny_run: Path) -> None:
+    steps = pd.read_csv(tiny_run / "steps.csv")
+    recipe = Recipe(**json.loads((tiny_run / "config.json").read_text())["recipe"])
+    total = int(steps["step"].max())
+    expected = [learning_rate(recipe, step - 1, total) for step in steps["step"]]
+    assert steps["learning_rate"].tolist() == pytest.approx(expected)
+    assert steps["loss"].iloc[-1] < 0.7 * steps["loss"].iloc[0]
+
+
+def test_figures_are_those_of_the_checkpoint(tiny_run: Path, tiny_data: Path) -> None:
+    summary = json.loads((tiny_run / "metrics.json").read_text())
+    checkpoint = load_checkpoint(tiny_run)
+    splits = split_examples(read_examples(tiny_data))
+    images = ImageSet(splits.test, checkpoint.image_size, "cpu")
+    raw, labels = predict(checkpoint.detector(), images, checkpoint.preprocessing, "float32")
+    found = measure(checkpoint.calibration.apply(raw), labels)
+    assert asdict(found) == pytest.approx(summary["test"], rel=1e-4)
+    assert found.f1 > 0.8
+    assert summary["test"]["images"] == 1000
+    assert summary["test_deleaked"]["images"] == 1000 - 2 * LEAKED
+    assert summary["validation"]["images"] == len(splits.validation)
+    assert {name: asdict(m) for name, m in checkpoint.metrics.items()} == {
+        name: summary[name] for name in ("validation", "test", "test_deleaked")
+    }
+    assert checkpoint.domain.min_side == checkpoint.domain.max_side == 32
+
+
+def test_speed_counts_the_images_that_were_trained_on(tiny_run: Path) -> None:
+    facts = json.loads((tiny_run / "metrics.json").read_text())["training"]
+    images = facts["steps"] * facts["recipe"]["batch_size"]  # a last, smaller batch is left out
+    fastest, slowest = images / (facts["seconds"] - 0.05), images / (facts["seconds"] + 0.05)
+    assert slowest - 0.1 <= facts["images_per_second"] <= fastest + 0.1
+
+
+def test_facts_name_no_folder_of_this_machine(tiny_run: Path) -> None:
+    facts = load_checkpoint(tiny_run).training
+    assert facts["weights"] == "begin.pt"
+    assert "/" not in facts["data"]
+
+
+def test_weights_that_ship_are_what_float16_can_hold(tiny_run: Path) -> None:
+    for name, tensor in load_checkpoint(tiny_run).state.items():
+        if tensor.dim() >= 2:
+            assert torch.equal(tensor.half().float(), tensor), name
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_both_precisions_learn(precision: str, small_data: Path, tmp_path: Path) -> None:
+    finetune(small_run(small_data, precision=precision), tmp_path, "cpu")
+    assert load_checkpoint(tmp_path).metrics["validation"].auroc > 0.7
+
+
+def test_ragged_images_work_end_to_end(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "data", count=120, seed=22, sides=(30, 60))
+    recipe = Recipe(32, 6, 16, 2, learning_rate=2e-3, crop="random_resized")
+    finetune(small_run(tmp_path / "data", recipe), tmp_path / "out", "cpu")
+    checkpoint = load_checkpoint(tmp_path / "out")
+    assert checkpoint.preprocessing.size == 32
+    assert 30 <= checkpoint.domain.min_side < checkpoint.domain.max_side <= 60
+
+
+def test_fewer_images_than_a_batch_still_train(small_data: Path, tmp_path: Path) -> None:
+    recipe = Recipe(32, 30, batch_size=512, learning_rate=2e-3, crop="shift")
+    finetune(small_run(small_data, recipe), tmp_path, "cpu")
+    assert load_checkpoint(tmp_path).training["steps"] == 30
+
+
+def test_leaks_are_told_apart_where_two_archives_share_names(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_pictures(data / "train", count=60, seed=23)
+    write_pictures(tmp_path / "new", count=20, seed=24)
+    for label in ("REAL", "FAKE"):
+        folder = tmp_path / "leaked" / label
+        folder.mkdir(parents=True)
+        for number in range(20):
+            shutil.copy(data / f"train/{label}/{number:04}.png", folder)
+    for name in ("new", "leaked"):
+        with tarfile.open(data / f"{name}.tar", "w") as archive:
+            archive.add(tmp_path / name, "test")
+    finetune(small_run(data), tmp_path / "out", "cpu")
+    metrics = load_checkpoint(tmp_path / "out").metrics
+    assert metrics["test"].images == 80
+    assert metrics["test_deleaked"].images == 40
+
+
+def test_a_diverged_run_ends_in_a_sentence(small_data: Path, tmp_path: Path) -> None:
+    recipe = Recipe(32, 1, 16, 1, learning_rate=1e30, warmup=0, crop="shift")
+    with pytest.raises(RunError, match="training diverged"):
+        finetune(small_run(small_data, recipe), tmp_path, "cpu")
+
+
+def test_a_full_disk_ends_in_a_sentence_and_keeps_the_last_checkpoint(
+    small_data: Path, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(RunError, match=r"cannot be written.*--resume"):
+            finetune(small_run(small_data), tmp_path, "cpu")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (tmp_path / "resume.pt").exists()
+
+
+def failure(*arguments: object) -> str:
+    """What the command says as it fails, after making sure it is one sentence."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (1, 2)
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def options(data: Path, out: Path, **more: object) -> list[object]:
+    chosen = {"backbone": "bird_lotfi_cnn", "weights": "none", "data": data, "out": out} | more
+    chosen = {"image-size": 32, "epochs": 1, "device": "cpu", **chosen}
+    return [text for name, value in chosen.items() for text in (f"--{name}", value)]
+
+
+def test_unusable_options_are_said_in_a_sentence(small_data: Path, tmp_path: Path) -> None:
+    data, out = small_data, tmp_path / "out"
+    (tmp_path / "file").write_text("")
+    assert "there is no data folder" in failure(*options(tmp_path / "absent", out))
+    assert "holds no images of both classes" in failure(*options(tmp_path, out))
+    assert "never trained on ImageNet" in failure(*options(data, out, weights="imagenet"))
+    assert "there is no weights file" in failure(*options(data, out, weights=tmp_path / "x.pt"))
+    assert "is not a PyTorch weights" in failure(*options(data, out, weights=tmp_path / "file"))
+    assert "--device warp cannot be used" in failure(*options(data, out, device="warp"))
+    assert "Not a directory" in failure(*options(data, tmp_path / "file" / "out"))
+    assert "Invalid value for '--image-size'" in failure(*options(data, out, **{"image-size": 16}))
+    assert "Invalid value for '--backbone'" in failure(*options(data, out, backbone="resnet"))
+    assert "holds no run to resume" in failure(*options(data, out), "--resume")
+    assert not (out / "model.pt").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
+def test_a_device_that_is_not_there_is_an_error(small_data: Path, tmp_path: Path) -> None:
+    assert "--device cuda cannot be used" in failure(*options(small_data, tmp_path, device="cuda"))
+
+
+def test_a_broken_image_among_ragged_ones_is_named(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "data", count=60, seed=25, sides=(33, 60))
+    for path in sorted((tmp_path / "data/FAKE").iterdir())[:30]:
+        path.write_bytes(path.read_bytes()[:300])
+    output = failure(*options(tmp_path / "data", tmp_path / "out"))
+    assert "cannot be decoded" in output
+
+
+def test_labels_the_wrong_way_round_end_in_a_sentence(tmp_path: Path) -> None:
+    """Validation says the opposite of training: nothing there can be calibrated."""
+    data = tmp_path / "data"
+    write_pictures(data / "train", count=150, seed=26)
+    write_pictures(data / "test", count=20, seed=27)
+    write_pictures(tmp_path / "other", count=40, seed=28)
+    (data / "validation").mkdir()
+    (tmp_path / "other/REAL").rename(data / "validation/FAKE")
+    (tmp_path / "other/FAKE").rename(data / "validation/REAL")
+    output = failure(*options(data, tmp_path / "out", recipe="scratch", epochs=30))
+    assert "do not rank fakes above photographs" in output
+
+
+def test_predictions_do_not_depend_on_the_batch(tiny_run: Path, tiny_data: Path) -> None:
+    checkpoint = load_checkpoint(tiny_run)
+    examples = read_examples(tiny_data)[:300]  # more than one evaluation batch
+    whole, _ = predict(
+        checkpoint.detector(), ImageSet(examples, 32, "cpu"), checkpoint.preprocessing, "float32"
+    )
+    part, _ = predict(
+        checkpoint.detector(),
+        ImageSet(examples[250:], 32, "cpu"),
+        checkpoint.preprocessing,
+        "float32",
+    )
+    np.testing.assert_allclose(whole[250:], part, atol=1e-4)

@@ -1,0 +1,131 @@
+"""Protects: a killed run carries on to the very weights it would have had, and no run is lost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+
+from tests.pictures import write_pictures
+from trainer.checkpoint import load_checkpoint
+from trainer.finetune import finetune, main
+from trainer.recipe import Recipe
+from trainer.run import RESUME_FILE, RunError, Settings
+
+HANG = 120  # seconds
+# Micro-batches that do not divide evenly, and a checkpoint and an evaluation out of step.
+RECIPE = Recipe(
+    image_size=32,
+    batch_size=16,
+    accumulation=2,
+    learning_rate=1e-3,
+    evaluate_every=7,
+    checkpoint_every=5,
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_pictures(folder, count=110, seed=31)
+    return folder
+
+
+def kill_after_first_evaluation(settings: Settings, out: Path) -> int:
+    """Train in a process of its own and kill -9 it; returns the step its checkpoint holds."""
+    process = multiprocessing.get_context("spawn").Process(
+        target=finetune, args=(settings, out, "cpu")
+    )
+    process.start()
+    deadline = time.monotonic() + HANG
+    while not (out / "metrics.csv").exists() and process.is_alive():
+        assert time.monotonic() < deadline, "the run hangs"
+        time.sleep(0.002)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(HANG)
+    assert process.exitcode == -signal.SIGKILL, "the run was over before it could be killed"
+    assert not (out / "model.pt").exists()
+    step: int = torch.load(out / RESUME_FILE, weights_only=True)["progress"]["step"]
+    return step
+
+
+@pytest.mark.parametrize(
+    ("backbone", "precision", "epochs"),
+    # GoogLeNet has dropout and batch statistics; the CNN is quick, so it gets more epochs.
+    [("googlenet", "float32", 2), ("bird_lotfi_cnn", "bfloat16", 20)],
+)
+def test_killed_and_resumed_run_ends_with_the_same_weights(
+    backbone: str, precision: str, epochs: int, data: Path, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, epochs=epochs)
+    settings = Settings(backbone, "none", str(data), "test", recipe, precision, seed=4)
+    step = kill_after_first_evaluation(settings, tmp_path / "killed")
+    finetune(settings, tmp_path / "killed", "cpu", resume=True)
+    finetune(settings, tmp_path / "whole", "cpu")
+
+    killed, whole = load_checkpoint(tmp_path / "killed"), load_checkpoint(tmp_path / "whole")
+    assert 0 < step < whole.training["steps"]
+    assert killed.state.keys() == whole.state.keys()
+    for name, tensor in whole.state.items():
+        assert torch.equal(killed.state[name], tensor), name
+    assert (killed.calibration, killed.metrics) == (whole.calibration, whole.metrics)
+    assert killed.operating_points == whole.operating_points
+    last = [torch.load(tmp_path / run / RESUME_FILE) for run in ("killed", "whole")]
+    for name, tensor in last[1]["state"].items():
+        assert torch.equal(last[0]["state"][name], tensor), name
+    ended, expected = (pd.read_csv(tmp_path / run / "metrics.csv") for run in ("killed", "whole"))
+    pd.testing.assert_frame_equal(ended, expected)
+
+
+def command(run: Path, data: Path, *more: str) -> list[str]:
+    options = f"--backbone bird_lotfi_cnn --recipe scratch --image-size 32 --epochs 12 --out {run}"
+    weights = str(run.parent / "begin.pt")
+    return [*options.split(), "--data", str(data), "--weights", weights, "--device", "cpu", *more]
+
+
+def test_existing_run_is_not_overwritten(tiny_run: Path, tiny_data: Path) -> None:
+    before = {path: path.read_bytes() for path in tiny_run.iterdir()}
+    result = CliRunner().invoke(main, command(tiny_run, tiny_data))
+    assert result.exit_code == 1
+    assert "already holds a run; add --resume, or choose another --out" in result.output
+    assert {path: path.read_bytes() for path in tiny_run.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "other", [("--seed", "1"), ("--epochs", "13"), ("--precision", "float32"), ("--domain", "x")]
+)
+def test_resuming_with_other_options_is_refused(
+    other: tuple[str, str], tiny_run: Path, tiny_data: Path
+) -> None:
+    result = CliRunner().invoke(main, command(tiny_run, tiny_data, "--resume", *other))
+    assert result.exit_code == 1
+    assert "was started with other options; see" in result.output
+    assert "config.json" in result.output
+
+
+def test_resuming_a_finished_run_writes_the_same_again(tiny_run: Path, tiny_data: Path) -> None:
+    before = load_checkpoint(tiny_run)
+    result = CliRunner().invoke(main, command(tiny_run, tiny_data, "--resume"))
+    assert result.exit_code == 0, result.output
+    after = load_checkpoint(tiny_run)
+    assert after.metrics == before.metrics
+    assert all(torch.equal(after.state[name], before.state[name]) for name in before.state)
+
+
+def test_damaged_checkpoint_is_refused_in_a_sentence(data: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    settings = Settings("bird_lotfi_cnn", "none", str(data), "test", recipe, "float32", seed=4)
+    finetune(settings, tmp_path, "cpu")
+    whole = (tmp_path / RESUME_FILE).read_bytes()
+    (tmp_path / RESUME_FILE).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match=r"resume\.pt is damaged"):
+        finetune(settings, tmp_path, "cpu", resume=True)

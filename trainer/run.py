@@ -1,0 +1,103 @@
+"""What a run keeps in its folder while it trains, so that it can carry on after an interruption."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer import checkpoint
+from trainer.backbones import Detector
+from trainer.recipe import Recipe
+
+CONFIG_FILE = "config.json"
+RESUME_FILE = "resume.pt"
+
+
+class RunError(Exception):
+    """The run cannot start or carry on; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained, on what, where. Saved as config.json in the run folder."""
+
+    backbone: str
+    weights: str
+    data: str
+    domain: str
+    recipe: Recipe
+    precision: str
+    seed: int
+
+
+@dataclass
+class Progress:
+    """How far a run is; everything in it is written to disk for --resume."""
+
+    step: int
+    best_f1: float
+    seconds: float
+    steps: list[dict[str, float]]
+    evaluations: list[dict[str, Any]]
+
+
+def prepare_folder(out: Path, settings: Settings, resume: bool) -> None:
+    """Start a run in `out`, or check that the one there can be resumed. Raises RunError."""
+    config = out / CONFIG_FILE
+    wanted = json.loads(json.dumps(asdict(settings)))
+    if resume:
+        if not (out / RESUME_FILE).is_file():
+            raise RunError(f"{out} holds no run to resume; start one without --resume.")
+        if json.loads(config.read_text()) != wanted:
+            raise RunError(f"the run in {out} was started with other options; see {config}.")
+        return
+    if (out / checkpoint.FILE_NAME).exists() or (out / RESUME_FILE).exists():
+        raise RunError(f"{out} already holds a run; add --resume, or choose another --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    config.write_text(json.dumps(wanted, indent=2) + "\n")
+
+
+def save_progress(
+    path: Path,
+    progress: Progress,
+    best_state: dict[str, Tensor],
+    detector: Detector,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Replace the resume file at `path`; it is whole at every moment. Raises RunError."""
+    record = {
+        "progress": asdict(progress),
+        "best_state": best_state,
+        "state": detector.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+    partial = path.with_suffix(".partial")
+    try:
+        torch.save(record, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError
+        raise RunError(
+            f"{partial} cannot be written: {str(error).splitlines()[0]}. "
+            "Make room and carry on with --resume."
+        ) from error
+
+
+def restore(
+    path: Path, detector: Detector, optimizer: torch.optim.Optimizer
+) -> tuple[Progress, dict[str, Tensor]]:
+    """Progress and the best weights so far; the latest go into the detector and the optimiser.
+
+    Raises RunError.
+    """
+    try:
+        record = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises pickle, zip and runtime errors alike
+        raise RunError(f"{path} is damaged; start again in another --out.") from error
+    detector.load_state_dict(record["state"])
+    optimizer.load_state_dict(record["optimizer"])
+    return Progress(**record["progress"]), record["best_state"]
