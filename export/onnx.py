@@ -123,9 +123,9 @@ def main(run: Path, output: Path, data: Path, licence: str) -> None:
         checkpoint = load_checkpoint(run)
         images = parity_images(data, checkpoint.preprocessing)
         written = export_onnx(checkpoint, images, licence)
-    except (CheckpointError, DataError, ParityError) as error:
+        output.write_bytes(written)
+    except (CheckpointError, DataError, ParityError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    output.write_bytes(written)
     click.echo(f"{output}: {len(written) / 1e6:.1f} MB, parity checked on {len(images):,} images")
 
 

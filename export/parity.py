@@ -15,7 +15,7 @@ from scanner.preprocess import Preprocessing, decode, view
 from scanner.verdict import verdicts
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint
-from trainer.data import DataError, read_examples, split_examples
+from trainer.data import DataError, Example, read_examples, split_examples
 
 MIN_IMAGES = 1000
 MAX_LOGIT_DIFFERENCE = 1e-3  # float32 against float32
@@ -48,7 +48,14 @@ def parity_images(data: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]
         raise DataError(
             f"{data} has only {len(chosen)} test images; the parity gate needs {MIN_IMAGES:,}."
         )
-    return np.stack([view(decode(example.read()).rgb, preprocessing) for example in chosen])
+    return np.stack([_view(example, preprocessing) for example in chosen])
+
+
+def _view(example: Example, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    try:
+        return view(decode(example.read()).rgb, preprocessing)
+    except Exception as error:  # Pillow raises far more than OSError on broken files
+        raise DataError(f"{example.name} cannot be decoded: {error}; remove it.") from error
 
 
 def compare(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -104,7 +106,7 @@ def test_an_open_journal_is_readable_by_another_process(place: Path) -> None:
     journal = Journal(place, IDENTITY)
     with journal.transaction():
         fill(journal)
-    with sqlite3.connect(place) as other:
+    with closing(sqlite3.connect(place)) as other:
         assert other.execute("SELECT count(*) FROM file").fetchone() == (4,)
 
 
@@ -129,6 +131,40 @@ def test_fresh_forgets(place: Path, model: ModelFile) -> None:
 def test_fresh_accepts_any_earlier_scan(place: Path) -> None:
     Journal(place, IDENTITY).close()
     assert not Journal(place, IDENTITY | {"model": "other"}, fresh=True).resumed
+
+
+@pytest.mark.parametrize("shared_memory", [True, False])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_what_a_killed_scan_leaves(
+    fresh: bool, shared_memory: bool, place: Path, model: ModelFile, tmp_path: Path
+) -> None:
+    """The files of a journal that is still open are those of a scan that lost its power."""
+    journal = Journal(place, IDENTITY)
+    fill(journal)
+    left = tmp_path / "left"
+    left.mkdir()
+    for part in place.parent.glob(f"{place.name}*"):
+        if shared_memory or not part.name.endswith("-shm"):
+            shutil.copy(part, left)
+    assert (left / f"{place.name}-wal").stat().st_size > 0
+    found = Journal(left / place.name, IDENTITY, fresh)
+    assert records(found, model) == ([] if fresh else records(journal, model))
+    assert found.resumed is not fresh
+    found.remove()
+    assert list(left.iterdir()) == []
+
+
+def test_somebody_who_looks_inside_leaves_no_trace(place: Path) -> None:
+    """Reading a journal while a scan writes it makes SQLite keep its side files."""
+    journal = Journal(place, IDENTITY)
+    fill(journal)
+    with closing(sqlite3.connect(f"{place.as_uri()}?mode=ro", uri=True)) as reader:
+        assert reader.execute("SELECT count(*) FROM file").fetchone() == (4,)
+        journal.close()
+    journal = Journal(place, IDENTITY, fresh=True)
+    fill(journal)
+    journal.remove()
+    assert list(place.parent.iterdir()) == []
 
 
 def test_a_file_that_is_no_journal_is_refused_and_kept(place: Path) -> None:

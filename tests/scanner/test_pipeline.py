@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from scanner import pipeline as pipeline_module
 from scanner.backends import open_backend
 from scanner.journal import Journal
 from scanner.limits import Limits
@@ -107,7 +106,7 @@ def with_a_pipe(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
                 yield Found("pipe.jpg", 0, place)
             yield entry
 
-    monkeypatch.setattr(pipeline_module, "walk", walk_with_pipe)
+    monkeypatch.setattr("scanner.pipeline.walk", walk_with_pipe)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -141,7 +140,7 @@ def test_a_crash_costs_its_own_file(
             super().__init__(*arguments)
             workers.append(self)
 
-    monkeypatch.setattr(pipeline_module, "Workers", KnownWorkers)
+    monkeypatch.setattr("scanner.pipeline.Workers", KnownWorkers)
     killed: list[int] = []
 
     def kill_the_stuck(progress: Progress) -> None:

@@ -158,8 +158,12 @@ def test_processes_that_never_come_up_end_the_scan(monkeypatch: pytest.MonkeyPat
     with Workers(1, Preprocessing(32), Limits()) as workers:
         workers.submit(Found("innocent.png", 0, b"content"))
         with pytest.raises(WorkerError, match="cannot start"):
-            while True:
-                assert list(workers.results(1)) == []
+            answered_until_it_ends(workers)
+
+
+def answered_until_it_ends(workers: Workers) -> None:
+    while True:
+        assert list(workers.results(1)) == []
 
 
 def exit_at_once(*_: object) -> None:

@@ -1,0 +1,212 @@
+"""Protects: an exported file describes itself, scores as PyTorch does, and gives nothing away."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+from sklearn.metrics import f1_score
+
+import export.onnx
+from export.onnx import main
+from export.parity import MAX_LOGIT_DIFFERENCE, parity_images
+from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, open_model, parse_card
+from tests.conftest import ROOT, run_module
+from trainer.checkpoint import Checkpoint, load_checkpoint
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_run: Path) -> Checkpoint:
+    return load_checkpoint(tiny_run)
+
+
+@pytest.fixture(scope="module")
+def graph(tiny_model: Path) -> onnx.ModelProto:
+    return onnx.load(tiny_model)
+
+
+@pytest.fixture(scope="module")
+def card(graph: onnx.ModelProto) -> ModelCard:
+    (text,) = [entry.value for entry in graph.metadata_props if entry.key == METADATA_KEY]
+    return parse_card(text)
+
+
+@pytest.fixture(scope="module")
+def views(tiny_data: Path, checkpoint: Checkpoint) -> NDArray[np.uint8]:
+    return parity_images(tiny_data, checkpoint.preprocessing)
+
+
+def run(model: bytes, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    logits: NDArray[np.float32] = session.run([OUTPUT], {INPUT: views})[0]
+    return logits
+
+
+def test_the_card_says_what_the_checkpoint_knows(card: ModelCard, checkpoint: Checkpoint) -> None:
+    assert card.backbone == "bird_lotfi_cnn"
+    assert card.licence == "Apache-2.0"
+    for name in ("image_size", "preprocessing", "calibration", "domain"):
+        assert getattr(card, name) == getattr(checkpoint, name)
+    assert card.metrics["test"]["f1"] == checkpoint.metrics["test"].f1
+    assert len(card.operating_points) == len(checkpoint.operating_points)
+    for ours, theirs in zip(card.operating_points, checkpoint.operating_points, strict=True):
+        assert ours.fake_at_least == theirs.fake_at_least
+        assert ours.real_at_most == theirs.real_at_most
+    assert card.training["precision"] == "bfloat16"
+
+
+def test_the_card_holds_the_measured_parity(card: ModelCard) -> None:
+    assert card.parity["images"] == 1000
+    assert 0 <= card.parity["mean_logit_difference"] <= card.parity["largest_logit_difference"]
+    assert card.parity["largest_logit_difference"] <= MAX_LOGIT_DIFFERENCE
+    assert card.parity["verdicts_flipped"] == 0
+    assert torch.__version__ in card.parity["against"]
+
+
+def test_the_scanner_opens_the_file(tiny_model: Path, card: ModelCard) -> None:
+    model = open_model(str(tiny_model))
+    assert model.name == "tiny"
+    assert model.card == card
+
+
+def test_input_and_output_follow_the_contract(tiny_model: Path) -> None:
+    session = onnxruntime.InferenceSession(tiny_model, providers=["CPUExecutionProvider"])
+    (taken,), (given,) = session.get_inputs(), session.get_outputs()
+    assert (taken.name, taken.type, taken.shape[1:]) == ("images", "tensor(uint8)", [32, 32, 3])
+    assert (given.name, given.type) == ("logit", "tensor(float)")
+    assert isinstance(taken.shape[0], str), "the batch is not dynamic"
+    assert given.shape == [taken.shape[0]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 33])
+def test_every_batch_size_gives_the_logits_of_pytorch(
+    size: int, tiny_model: Path, checkpoint: Checkpoint, views: NDArray[np.uint8]
+) -> None:
+    with torch.inference_mode():
+        expected = checkpoint.detector()(torch.from_numpy(views[:size])).numpy()
+    found = run(tiny_model.read_bytes(), views[:size])
+    assert found.shape == (size,)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=MAX_LOGIT_DIFFERENCE)
+
+
+def test_weights_are_stored_in_half_without_loss(
+    graph: onnx.ModelProto, checkpoint: Checkpoint, views: NDArray[np.uint8]
+) -> None:
+    stored = {weight.name: weight for weight in graph.graph.initializer}
+    matrices = {name: tensor for name, tensor in checkpoint.state.items() if tensor.dim() >= 2}
+    assert len(matrices) == 4
+    for name, tensor in matrices.items():
+        weight = stored[f"{name}.half"]
+        assert weight.data_type == TensorProto.FLOAT16
+        widened = numpy_helper.to_array(weight).astype(np.float32)
+        assert sorted(widened.ravel()) == sorted(tensor.numpy().ravel()), name
+    wide = copy.deepcopy(graph)
+    for weight in wide.graph.initializer:
+        if weight.data_type == TensorProto.FLOAT16:
+            values = numpy_helper.to_array(weight).astype(np.float32)
+            weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    half_logits = run(graph.SerializeToString(), views[:64])
+    np.testing.assert_array_equal(half_logits, run(wide.SerializeToString(), views[:64]))
+
+
+def test_weights_that_half_cannot_hold_stay_whole() -> None:
+    model = onnx.ModelProto()
+    fine = np.array([[1 / 3, 1e-12]], np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(fine, "fine"))
+    model.graph.initializer.append(numpy_helper.from_array(np.ones(3, np.float32), "bias"))
+    before = model.SerializeToString()
+    export.onnx.store_in_half(model)
+    assert model.SerializeToString() == before
+
+
+def test_the_file_names_no_place_on_this_machine(
+    tiny_model: Path, tiny_run: Path, tiny_data: Path
+) -> None:
+    content = tiny_model.read_bytes()
+    packages = sysconfig.get_path("purelib")
+    for place in (ROOT, tiny_run.parent, tiny_data.parent, Path.home(), packages):
+        assert str(place).encode() not in content
+    assert not re.search(rb"\.py\b|File \"", content), "a stack trace is in the file"
+
+
+def test_the_scan_reaches_the_f1_of_the_training_run(
+    tiny_model: Path, tiny_data: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.jsonl"
+    options = ("--device", "cpu", "--workers", "1", "--quiet")
+    result = run_module(
+        "scanner", tiny_data / "test", "--model", tiny_model, "--report", report, *options
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in report.read_text().splitlines()]
+    rows = [row for row in rows if row.get("p_fake") is not None]
+    assert len(rows) == 1000
+    labels = np.array(["FAKE" in Path(row["path"]).parts for row in rows])
+    summary = json.loads((tiny_run / "metrics.json").read_text())
+    called_fake = np.array([row["p_fake"] for row in rows]) >= 0.5
+    assert f1_score(labels, called_fake) == pytest.approx(summary["test"]["f1"], abs=1e-9)
+    verdicts = np.array([row["verdict"] for row in rows])
+    point = summary["operating_points"][0]
+    assert (verdicts == "inconclusive").mean() == pytest.approx(point["test_inconclusive_rate"])
+    for label, rate in ((1, "test_true_positive_rate"), (0, "test_false_positive_rate")):
+        assert (verdicts[labels == label] == "fake").mean() == pytest.approx(point[rate])
+
+
+def failure(*arguments: object) -> str:
+    """What the command says as it fails, after making sure it is one sentence."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def test_a_graph_that_disagrees_is_not_written(
+    graph: onnx.ModelProto,
+    tiny_run: Path,
+    tiny_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The command meets a graph whose last bias is off by a hundredth."""
+    wrong = copy.deepcopy(graph)
+    (bias,) = [w for w in wrong.graph.initializer if list(w.dims) == [1]]
+    moved = numpy_helper.to_array(bias) + np.float32(0.01)
+    bias.CopyFrom(numpy_helper.from_array(moved, bias.name))
+    monkeypatch.setattr(export.onnx, "to_graph", lambda detector, view: wrong)
+    output = tmp_path / "wrong.onnx"
+    said = failure(tiny_run, "-o", output, "--data", tiny_data)
+    assert "ONNX Runtime disagrees with PyTorch on 1,000 images" in said
+    assert "largest logit difference 0.01 (allowed 0.001)" in said
+    assert re.search(r"\d+ verdicts flipped\. Nothing was written", said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unusable_arguments_are_said_in_a_sentence(
+    graph: onnx.ModelProto,
+    tiny_run: Path,
+    tiny_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = tmp_path / "model.onnx"
+    assert "there is no checkpoint" in failure(tmp_path, "-o", output, "--data", tiny_data)
+    resume = tiny_run / "resume.pt"
+    assert "was not written by this version" in failure(resume, "-o", output, "--data", tiny_data)
+    assert "there is no data folder" in failure(tiny_run, "-o", output, "--data", tmp_path / "x")
+    assert not output.exists()
+    monkeypatch.setattr(export.onnx, "to_graph", lambda detector, view: copy.deepcopy(graph))
+    nowhere = tmp_path / "absent" / "model.onnx"
+    assert "No such file or directory" in failure(tiny_run, "-o", nowhere, "--data", tiny_data)

@@ -1,0 +1,49 @@
+"""Evidence folders with something of everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import encoded, image_bytes
+from tests.scanner.sources.conftest import COMPRESSIONS, tarred, zipped
+
+
+@pytest.fixture(scope="session")
+def clean_evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything in it can be examined: images in folders and archives, and a note."""
+    root = tmp_path_factory.mktemp("clean")
+    (root / "album").mkdir()
+    for n in range(12):
+        kind = ("JPEG", "PNG", "WEBP")[n % 3]
+        (root / "album" / f"{n}.{kind.lower()}").write_bytes(image_bytes(kind, n))
+    (root / "large.jpg").write_bytes(image_bytes(size=(90, 60)))
+    (root / "note.txt").write_bytes(b"a note")
+    members = [(f"{n}.jpg", image_bytes("JPEG", n)) for n in range(9)]
+    packed = COMPRESSIONS["xz"](tarred([(f"tar{name}", data) for name, data in members]))
+    (root / "pack.zip").write_bytes(zipped([*members, ("inner.txz", packed)]))
+    return root
+
+
+@pytest.fixture(scope="session")
+def mixed_evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good images among files that cannot be examined."""
+    root = tmp_path_factory.mktemp("mixed")
+    for n in range(6):
+        (root / f"{n}.jpg").write_bytes(image_bytes("JPEG", n))
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
+    animation = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    (root / "animation.gif").write_bytes(animation)
+    (root / "empty").write_bytes(b"")
+    (root / "=1+1.txt").write_bytes(b"formula")
+    (root / "broken.png").write_bytes(image_bytes("PNG")[:300])
+    (root / "program.eps").write_bytes(encoded(Image.new("RGB", (9, 9)), "EPS"))
+    (root / "cut.zip").write_bytes(zipped([("x.jpg", image_bytes())])[:-30])
+    (root / "cut.tgz").write_bytes(COMPRESSIONS["gz"](tarred([("x.jpg", bytes(9999))]))[:-20])
+    locked = bytearray(zipped([("secret.jpg", image_bytes()), ("open.jpg", image_bytes())]))
+    locked[6] |= 1
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1
+    (root / "locked.zip").write_bytes(locked)
+    return root
