@@ -119,13 +119,20 @@ def main(run: Path, output: Path, data: Path, licence: str) -> None:
 
     Example: python -m export.onnx runs/resnet152-paper -o resnet152.onnx
     """
+    if not output.parent.is_dir():  # said now, not after minutes of exporting
+        raise click.ClickException(
+            f"{output} cannot be written: there is no folder {output.parent}."
+        )
     try:
         checkpoint = load_checkpoint(run)
         images = parity_images(data, checkpoint.preprocessing)
         written = export_onnx(checkpoint, images, licence)
-        output.write_bytes(written)
-    except (CheckpointError, DataError, ParityError, OSError) as error:
+    except (CheckpointError, DataError, ParityError) as error:
         raise click.ClickException(str(error)) from error
+    try:
+        output.write_bytes(written)
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
     click.echo(f"{output}: {len(written) / 1e6:.1f} MB, parity checked on {len(images):,} images")
 
 

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from scanner.model import INPUT, OUTPUT
-from scanner.preprocess import Preprocessing, decode, view
+from scanner.preprocess import Preprocessing
 from scanner.verdict import verdicts
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint
-from trainer.data import DataError, Example, read_examples, split_examples
+from trainer.data import DataError, ImageSet, read_examples, split_examples
 
 MIN_IMAGES = 1000
 MAX_LOGIT_DIFFERENCE = 1e-3  # float32 against float32
@@ -40,7 +40,7 @@ class Parity:
 def parity_images(data: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Views, uint8 N×V×V×3, of the first MIN_IMAGES test images of each class.
 
-    Raises DataError when there are fewer than MIN_IMAGES in all.
+    Raises DataError when there are fewer than MIN_IMAGES in all, or one cannot be decoded.
     """
     test = split_examples(read_examples(data)).test
     chosen = [e for label in (0, 1) for e in [e for e in test if e.label == label][:MIN_IMAGES]]
@@ -48,14 +48,8 @@ def parity_images(data: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]
         raise DataError(
             f"{data} has only {len(chosen)} test images; the parity gate needs {MIN_IMAGES:,}."
         )
-    return np.stack([_view(example, preprocessing) for example in chosen])
-
-
-def _view(example: Example, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    try:
-        return view(decode(example.read()).rgb, preprocessing)
-    except Exception as error:  # Pillow raises far more than OSError on broken files
-        raise DataError(f"{example.name} cannot be decoded: {error}; remove it.") from error
+    images = ImageSet(chosen, preprocessing.size, "cpu")
+    return images.eval_batch(0, len(chosen), preprocessing).numpy()
 
 
 def compare(

@@ -29,8 +29,8 @@ SMALL = Recipe(
 )
 
 
-def small_run(data: Path, recipe: Recipe = SMALL, precision: str = "float32") -> Settings:
-    return Settings("bird_lotfi_cnn", "none", str(data), "test pictures", recipe, precision, 0)
+def small_run(data: Path, recipe: Recipe = SMALL) -> Settings:
+    return Settings("bird_lotfi_cnn", "none", str(data), "test pictures", recipe, "float32", 0)
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +107,9 @@ def test_weights_that_ship_are_what_float16_can_hold(tiny_run: Path) -> None:
             assert torch.equal(tensor.half().float(), tensor), name
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_both_precisions_learn(precision: str, small_data: Path, tmp_path: Path) -> None:
-    finetune(small_run(small_data, precision=precision), tmp_path, "cpu")
+def test_float32_learns_too(small_data: Path, tmp_path: Path) -> None:
+    """The shared run trains in bfloat16."""
+    finetune(small_run(small_data), tmp_path, "cpu")
     assert load_checkpoint(tmp_path).metrics["validation"].auroc > 0.7
 
 
@@ -122,10 +122,11 @@ def test_ragged_images_work_end_to_end(tmp_path: Path) -> None:
     assert 30 <= checkpoint.domain.min_side < checkpoint.domain.max_side <= 60
 
 
-def test_fewer_images_than_a_batch_still_train(small_data: Path, tmp_path: Path) -> None:
+def test_fewer_images_than_a_batch_still_train(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "data", count=60, seed=29)
     recipe = Recipe(32, 30, batch_size=512, learning_rate=2e-3, crop="shift")
-    finetune(small_run(small_data, recipe), tmp_path, "cpu")
-    assert load_checkpoint(tmp_path).training["steps"] == 30
+    finetune(small_run(tmp_path / "data", recipe), tmp_path / "out", "cpu")
+    assert load_checkpoint(tmp_path / "out").training["steps"] == 30
 
 
 def test_leaks_are_told_apart_where_two_archives_share_names(tmp_path: Path) -> None:
