@@ -1,4 +1,4 @@
-"""What a worker does with one file: read once, hash, decode, make the model's view."""
+"""What a worker does with one file: read once, hash, decode, make the view, gather provenance."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ from scanner.preprocess import (
     decode,
     view,
 )
+from scanner.provenance import gather
 from scanner.record import Status
 from scanner.sources.container import TooLarge, read_limited
 
 
 @dataclass(frozen=True)
 class Examined:
-    """Facts of one file's bytes. `view` (uint8, V×V×3) exists exactly when `status` is scored."""
+    """Facts of one file's bytes. `view` (uint8, V×V×3) exists exactly when `status` is scored.
+
+    evidence: provenance findings as JSON, also of images that could not be decoded.
+    """
 
     status: Status
     error: str | None = None
@@ -34,6 +38,7 @@ class Examined:
     width: int | None = None
     height: int | None = None
     frames: int | None = None
+    evidence: str | None = None
     view: NDArray[np.uint8] | None = None
 
 
@@ -47,7 +52,8 @@ def examine(source: Path | bytes, preprocessing: Preprocessing, limits: Limits) 
     except OSError as error:
         return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
     examined = _decode(data, preprocessing, limits)
-    return replace(examined, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+    sha256 = hashlib.sha256(data).hexdigest()
+    return replace(examined, sha256=sha256, bytes=len(data), evidence=gather(data))
 
 
 def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> Examined:

@@ -25,7 +25,7 @@ CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE content (
     sha256 TEXT PRIMARY KEY, bytes INTEGER, format TEXT, width INTEGER, height INTEGER,
     frames INTEGER, status TEXT NOT NULL, error TEXT, logit REAL,
-    verdict TEXT
+    verdict TEXT, evidence TEXT
 ) WITHOUT ROWID;
 CREATE TABLE file (
     path TEXT, position INTEGER, sha256 TEXT, bytes INTEGER, status TEXT, error TEXT,
@@ -96,7 +96,7 @@ class Journal:
         if examined.sha256 is not None:
             row = (examined.sha256, None, None, None)
             self._database.execute(
-                "INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     examined.sha256,
                     examined.bytes,
@@ -108,6 +108,7 @@ class Journal:
                     examined.error,
                     logit,
                     verdict,
+                    examined.evidence,
                 ),
             )
         insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)"
@@ -140,11 +141,13 @@ class Journal:
         query = """
             SELECT path, position, sha256, coalesce(content.bytes, file.bytes), format, width,
                    height, frames, coalesce(content.status, file.status),
-                   coalesce(content.error, file.error), logit
+                   coalesce(content.error, file.error), logit,
+                   evidence
             FROM file LEFT JOIN content USING (sha256) ORDER BY path, position
         """
         for row in self._database.execute(query):
-            path, position, sha256, size, kind, width, height, frames, status, error, logit = row
+            (path, position, sha256, size, kind, width, height, frames, status, error, logit,
+             evidence) = row  # fmt: skip
             judgement = NO_JUDGEMENT
             if status == Status.SCORED:
                 # SQLite keeps no NaN: a score that was one comes back as None.
@@ -165,7 +168,7 @@ class Journal:
                 llr=judgement.llr,
                 logit=round(logit, 5) if logit is not None and math.isfinite(logit) else None,
                 reason=judgement.reason,
-                evidence=None,
+                evidence=evidence,
                 error=error,
                 model=name,
             )

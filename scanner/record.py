@@ -85,7 +85,11 @@ class Record:
     ]
     logit: Annotated[float | None, "The model's raw log-odds that the image is fake."]
     reason: Annotated[str | None, "Why a verdict is inconclusive."]
-    evidence: Annotated[str | None, "Provenance findings as JSON, kept apart from the score."]
+    evidence: Annotated[
+        str | None,
+        "Provenance findings as a JSON list, kept apart from the score; each has a source, a tag "
+        "(`declared`, `validated` or `inferred`), a name and a value. Empty proves nothing.",
+    ]
     error: Annotated[str | None, "Why the file has no verdict."]
     model: Annotated[str, "Name and first 12 hex digits of the model file's SHA-256."]
 

@@ -22,6 +22,7 @@ from scanner.journal import SUFFIX, Journal, JournalError
 from scanner.limits import Limits
 from scanner.model import ModelError, ModelFile, open_model
 from scanner.pipeline import Pipeline, Progress
+from scanner.provenance import CAVEAT
 from scanner.record import UNEXAMINED, Status, Verdict
 from scanner.reports import ReportError, check_report, write_report
 from scanner.reports import csv as csv_report
@@ -182,6 +183,7 @@ def _write_reports(
         "provider": backend.provider,
         "precision": backend.precision,
         "statuses": {status: statuses[status] for status in Status},
+        "evidence": CAVEAT,
         "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
     }
     for report in reports:

@@ -1,0 +1,81 @@
+"""Metadata is found where each format keeps it, also when the pixels are gone."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import pytest
+from PIL import Image, PngImagePlugin, features
+
+from scanner.provenance.metadata import MAX_TEXT_BYTES, read
+
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>"
+FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", *(["AVIF"] if features.check("avif") else [])]
+
+
+def exif() -> Image.Exif:
+    made = Image.Exif()
+    made[0x010F] = "Acme"
+    return made
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_exif_and_xmp_of_every_format(kind: str, encode: Any) -> None:
+    written, options = exif(), {}
+    if kind == "TIFF":
+        written[700] = XMP
+    elif kind != "PNG":
+        options = {"xmp": XMP}
+    found = read(encode(kind, exif=written, **options))
+    again = Image.Exif()
+    again.load(found.exif)
+    assert again[0x010F] == "Acme"
+    assert [packet.strip(b"\0") for packet in found.xmp] == ([] if kind == "PNG" else [XMP])
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_png_texts_of_every_kind(compressed: bool, encode: Any) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Software", "Pinsel", zip=compressed)
+    texts.add_itxt("Title", "Möwe 海", lang="de", tkey="Titel", zip=compressed)
+    texts.add_itxt("XML:com.adobe.xmp", XMP.decode(), zip=compressed)
+    found = read(encode("PNG", pnginfo=texts))
+    assert found.texts == (("Software", "Pinsel"), ("Title", "Möwe 海"))
+    assert found.xmp == (XMP,)
+
+
+def test_a_png_cut_off_in_its_pixels_still_has_its_texts() -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("parameters", "a gull")
+    stream = io.BytesIO()
+    Image.effect_noise((200, 200), 90).save(stream, "PNG", pnginfo=texts)
+    assert read(stream.getvalue()[:2000]).texts == (("parameters", "a gull"),)
+
+
+def test_texts_after_the_pixels_count(encode: Any) -> None:
+    content = b"Software\0late"
+    chunk = struct.pack(">I4s", len(content), b"tEXt") + content + b"\0\0\0\0"
+    assert read(encode("PNG") + chunk).texts == (("Software", "late"),)
+
+
+def test_a_text_that_unpacks_without_end_is_cut(encode: Any) -> None:
+    content = b"Comment\0\0" + zlib.compress(b"x" * (20 * MAX_TEXT_BYTES))
+    chunk = struct.pack(">I4s", len(content), b"zTXt") + content + b"\0\0\0\0"
+    ((_, text),) = read(encode("PNG") + chunk).texts
+    assert len(text) == MAX_TEXT_BYTES
+
+
+def test_a_thumbnail_is_not_taken_for_the_image(encode: Any) -> None:
+    inner, outer = encode("JPEG", xmp=XMP, exif=exif()), encode("JPEG")
+    data = outer[:2] + b"\xff\xeb" + (len(inner) + 2).to_bytes(2, "big") + inner + outer[2:]
+    assert (read(data).xmp, read(data).exif) == ((), b"")
+    assert len(read(data).quantisation) == len(read(outer).quantisation)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"%PDF-1.7 jumb c2pa", b"II*\0", b"GIF8"])
+def test_nothing_is_found_in_what_is_no_image(data: bytes) -> None:
+    found = read(data)
+    assert (found.xmp, found.texts, found.quantisation, found.c2pa) == ((), (), (), False)

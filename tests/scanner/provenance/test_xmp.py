@@ -1,0 +1,68 @@
+"""XMP tells the IPTC source type however it is spelled, and cannot be used as an XML bomb."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+SPELLINGS = {
+    "attribute": (f'iptc:DigitalSourceType="{SOURCE_TYPE}"', ""),
+    "element": ("", f"<iptc:DigitalSourceType>{SOURCE_TYPE}</iptc:DigitalSourceType>"),
+    "resource": ("", f'<iptc:DigitalSourceType rdf:resource="{SOURCE_TYPE}"/>'),
+}
+
+
+def packet(attributes: str = "", elements: str = "", before: str = "") -> bytes:
+    return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>{before}
+        <x:xmpmeta xmlns:x="adobe:ns:meta/">
+        <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+        <rdf:Description rdf:about="" xmlns:iptc="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+            xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"
+            xmlns:dcterms="http://purl.org/dc/terms/" {attributes}>{elements}</rdf:Description>
+        </rdf:RDF></x:xmpmeta>   <?xpacket end="w"?>""".encode()
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_the_digital_source_type(spelling: str, encode: Any, gathered: Any) -> None:
+    (entry,) = gathered(encode("WEBP", xmp=packet(*SPELLINGS[spelling])))
+    assert entry == {
+        "source": "iptc",
+        "tag": "declared",
+        "name": "digital_source_type",
+        "value": SOURCE_TYPE,
+    }
+
+
+def test_software_and_camera(encode: Any, gathered: Any) -> None:
+    attributes = 'xmp:CreatorTool="Pinsel 2" tiff:Make="Acme" tiff:Model="Acme One"'
+    found = gathered(encode("WEBP", xmp=packet(attributes)))
+    assert {(entry["name"], entry["value"]) for entry in found} == {
+        ("software", "Pinsel 2"), ("camera_make", "Acme"), ("camera_model", "Acme One"),
+    }  # fmt: skip
+
+
+def test_an_embedded_manifest_is_no_remote_one(encode: Any, gathered: Any) -> None:
+    inside = 'dcterms:provenance="self#jumbf=/c2pa/urn:c2pa:1"'
+    assert gathered(encode("WEBP", xmp=packet(inside))) == []
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        packet(before="<!DOCTYPE x [<!ENTITY a 'aaaa'>]>", elements="&a;"),
+        packet(elements="<iptc:DigitalSourceType>"),
+        b"<" * 50_000,
+    ],
+)
+def test_hostile_xml_is_told_and_not_expanded(hostile: bytes, encode: Any, gathered: Any) -> None:
+    (entry,) = gathered(encode("WEBP", xmp=hostile))
+    assert (entry["source"], entry["name"], entry["tag"]) == ("xmp", "unread", "inferred")
+
+
+def test_deeply_nested_xml_is_read_in_one_pass(encode: Any, gathered: Any) -> None:
+    depth = 50_000
+    nested = "<iptc:DigitalSourceType>" * depth + "deep" + "</iptc:DigitalSourceType>" * depth
+    (entry,) = gathered(encode("WEBP", xmp=packet(elements=nested)))
+    assert entry["value"] == "deep"
