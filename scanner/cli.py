@@ -9,15 +9,8 @@ import click
 from click_default_group import DefaultGroup
 
 from scanner import __version__
-
-EXIT_UNEXAMINED = 1
-EXIT_STOPPED = 2
-
-
-class StopError(click.ClickException):
-    """Ends the command with one sentence and exit code 2."""
-
-    exit_code = EXIT_STOPPED
+from scanner.custody_cli import compare_command, keygen_command, verify_command
+from scanner.exits import EXIT_UNEXAMINED, StopError
 
 
 class ImgscanGroup(DefaultGroup):
@@ -80,11 +73,32 @@ def main() -> None:
     type=click.IntRange(1, 256),
     help="Processes that read and decode.  [default: one a core]",
 )
+@click.option(
+    "--known",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="HASHFILE",
+    help="List of known files' SHA-256 or MD5 hashes: bare, of sha256sum, NSRL or hashdeep. Files "
+    "in it are marked with its name; may be repeated.",
+)
+@click.option(
+    "--skip-known",
+    is_flag=True,
+    help="Do not examine the files that --known lists; their rows have the status known.",
+)
+@click.option("--md5", is_flag=True, help="Take MD5 hashes too.")
+@click.option(
+    "--sign",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="KEY",
+    help="Sign the manifest with this private key (see imgscan keygen).",
+)
 @click.option("--fresh", is_flag=True, help="Forget an interrupted scan and start over.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 def scan_command(
     paths: tuple[Path, ...], reports: tuple[Path, ...], model_name: str, device: str,
-    batch_size: int | None, workers: int | None, fresh: bool, quiet: bool,
+    batch_size: int | None, workers: int | None, known: tuple[Path, ...], skip_known: bool,
+    md5: bool, sign: Path | None, fresh: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Scan folders, images and archives for AI-generated images.
 
@@ -94,8 +108,15 @@ def scan_command(
     """
     from scanner.scan import ScanError, run_scan
 
+    if skip_known and not known:
+        raise click.UsageError("--skip-known needs a list: give it with --known HASHFILE.")
+    if sign and not reports:
+        raise click.UsageError("--sign needs a report to sign: name it with --report FILE.")
     try:
-        outcome = run_scan(paths, reports, model_name, device, batch_size, workers, fresh, quiet)
+        outcome = run_scan(
+            paths, reports, model_name, device, batch_size, workers, fresh, quiet,
+            md5=md5, known=known, skip_known=skip_known, sign=sign,
+        )  # fmt: skip
     except ScanError as error:
         raise StopError(str(error)) from error
     except KeyboardInterrupt:
@@ -104,6 +125,11 @@ def scan_command(
     if not quiet:
         click.echo(outcome.summary(), err=True)
     sys.exit(EXIT_UNEXAMINED if outcome.unexamined else 0)
+
+
+main.add_command(verify_command)
+main.add_command(compare_command)
+main.add_command(keygen_command)
 
 
 @main.command("models", short_help="List the bundled models, or show one's card.")

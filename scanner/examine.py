@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.hashing import Hashes, Hashing, hash_bytes
 from scanner.limits import Limits
 from scanner.preprocess import (
     NotAnImage,
@@ -21,6 +21,7 @@ from scanner.preprocess import (
 from scanner.provenance import gather
 from scanner.record import Status
 from scanner.sources.container import TooLarge, read_limited
+from scanner.sources.readonly import open_readonly
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Examined:
     status: Status
     error: str | None = None
     sha256: str | None = None
+    md5: str | None = None
+    known: str | None = None
     bytes: int | None = None
     format: str | None = None
     width: int | None = None
@@ -42,7 +45,12 @@ class Examined:
     view: NDArray[np.uint8] | None = None
 
 
-def examine(source: Path | bytes, preprocessing: Preprocessing, limits: Limits) -> Examined:
+def examine(
+    source: Path | bytes,
+    preprocessing: Preprocessing,
+    limits: Limits,
+    hashing: Hashing = Hashing(),  # noqa: B008  immutable
+) -> Examined:
     """Examine a file or a member's bytes. Never raises for what is in the bytes."""
     try:
         data = source if isinstance(source, bytes) else _read(source, limits)
@@ -51,9 +59,21 @@ def examine(source: Path | bytes, preprocessing: Preprocessing, limits: Limits) 
         return Examined(Status.OVER_LIMIT, reason, bytes=_size(source))
     except OSError as error:
         return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
-    examined = _decode(data, preprocessing, limits)
-    sha256 = hashlib.sha256(data).hexdigest()
-    return replace(examined, sha256=sha256, bytes=len(data), evidence=gather(data))
+    hashes = hash_bytes([data], hashing.takes_md5)
+    known = _known(hashes, hashing)
+    if known and hashing.skip_known:
+        reason = f"not examined, as --skip-known asks: its bytes are listed in {known}"
+        examined = Examined(Status.KNOWN, reason)
+    else:
+        examined = _decode(data, preprocessing, limits)
+        examined = replace(examined, evidence=gather(data))
+    return replace(examined, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=len(data))
+
+
+def _known(hashes: Hashes, hashing: Hashing) -> str | None:
+    if hashing.known is None:
+        return None
+    return hashing.known.match(*filter(None, (hashes.sha256, hashes.md5)))
 
 
 def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> Examined:
@@ -85,7 +105,7 @@ def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> Examin
 
 
 def _read(path: Path, limits: Limits) -> bytes:
-    with path.open("rb") as stream:
+    with open_readonly(path) as stream:
         return read_limited(stream, limits.file_bytes)
 
 

@@ -23,8 +23,8 @@ from scanner.verdict import NO_JUDGEMENT, judge
 SCHEMA = """
 CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE content (
-    sha256 TEXT PRIMARY KEY, bytes INTEGER, format TEXT, width INTEGER, height INTEGER,
-    frames INTEGER, status TEXT NOT NULL, error TEXT, logit REAL,
+    sha256 TEXT PRIMARY KEY, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
+    width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, logit REAL,
     verdict TEXT, evidence TEXT
 ) WITHOUT ROWID;
 CREATE TABLE file (
@@ -72,6 +72,13 @@ class Journal:
             )
         return True
 
+    def first_start(self, now: str) -> str:
+        """When this scan was first started: `now`, unless an interrupted run was earlier."""
+        self._database.execute("INSERT OR IGNORE INTO scan VALUES ('started', ?)", (now,))
+        query = "SELECT value FROM scan WHERE key = 'started'"
+        started: str = self._database.execute(query).fetchone()[0]
+        return started
+
     def has(self, path: str, position: int) -> bool:
         """Whether the file already has its record."""
         query = "SELECT 1 FROM file WHERE path = ? AND position = ?"
@@ -96,9 +103,11 @@ class Journal:
         if examined.sha256 is not None:
             row = (examined.sha256, None, None, None)
             self._database.execute(
-                "INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     examined.sha256,
+                    examined.md5,
+                    examined.known,
                     examined.bytes,
                     examined.format,
                     examined.width,
@@ -139,15 +148,14 @@ class Journal:
         """All records, ordered by path, one at a time."""
         name = f"{model.name}@{model.sha256[:12]}"
         query = """
-            SELECT path, position, sha256, coalesce(content.bytes, file.bytes), format, width,
-                   height, frames, coalesce(content.status, file.status),
-                   coalesce(content.error, file.error), logit,
-                   evidence
+            SELECT path, position, sha256, md5, known, coalesce(content.bytes, file.bytes),
+                   format, width, height, frames, coalesce(content.status, file.status),
+                   coalesce(content.error, file.error), logit, evidence
             FROM file LEFT JOIN content USING (sha256) ORDER BY path, position
         """
         for row in self._database.execute(query):
-            (path, position, sha256, size, kind, width, height, frames, status, error, logit,
-             evidence) = row  # fmt: skip
+            path, position, sha256, md5, known, size, kind, width, height, *rest = row
+            frames, status, error, logit, evidence = rest
             judgement = NO_JUDGEMENT
             if status == Status.SCORED:
                 # SQLite keeps no NaN: a score that was one comes back as None.
@@ -156,6 +164,8 @@ class Journal:
                 path=path,
                 position=position,
                 sha256=sha256,
+                md5=md5,
+                known=known,
                 bytes=size,
                 format=kind,
                 width=width,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scanner.backends import Backend
 from scanner.examine import Examined
+from scanner.hashing import Hashing
 from scanner.journal import Journal
 from scanner.limits import Limits
 from scanner.model import ModelFile
@@ -53,6 +54,7 @@ class Pipeline:
         limits: Limits,
         batch_size: int,
         workers: int,
+        hashing: Hashing = Hashing(),  # noqa: B008  immutable
     ) -> None:
         self._roots = roots
         self._model = model
@@ -61,6 +63,7 @@ class Pipeline:
         self._limits = limits
         self._batch_size = batch_size
         self._worker_count = workers
+        self._hashing = hashing
         self._batch: Pending = []
         self._in_flight: deque[tuple[Pending, Future[NDArray[np.float32]]]] = deque()
         # Contents queued for scoring, by SHA-256, with the other files that hold the same bytes.
@@ -76,7 +79,9 @@ class Pipeline:
         exhausted = False
         with (
             ThreadPoolExecutor(1, "inference") as inference,
-            Workers(self._worker_count, self._model.card.preprocessing, self._limits) as workers,
+            Workers(
+                self._worker_count, self._model.card.preprocessing, self._limits, self._hashing
+            ) as workers,
         ):
             while not exhausted or workers.busy():
                 with self._journal.transaction():

@@ -15,7 +15,10 @@ BYTE_SURROGATES = range(0xDC80, 0xDD00)
 
 
 class Status(StrEnum):
-    """What became of a file. Only `scored` files have a verdict."""
+    """What became of a file. Only `scored` files have a verdict.
+
+    `known` files were found in a hash list and, as the user asked, not looked at.
+    """
 
     SCORED = "scored"
     NOT_IMAGE = "not_image"
@@ -25,6 +28,7 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
     CRASHED = "crashed"
     UNSUPPORTED = "unsupported"
+    KNOWN = "known"
 
 
 class Verdict(StrEnum):
@@ -33,8 +37,8 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-# Statuses of files that may hold an image nobody looked at.
-UNEXAMINED = frozenset(Status) - {Status.SCORED, Status.NOT_IMAGE}
+# Statuses of files that may hold an image nobody looked at, though somebody wanted to.
+UNEXAMINED = frozenset(Status) - {Status.SCORED, Status.NOT_IMAGE, Status.KNOWN}
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,12 @@ class Record:
         "own. Archives may hold several members of one name.",
     ]
     sha256: Annotated[str | None, "SHA-256 of the content, 64 hex digits."]
+    md5: Annotated[
+        str | None, "MD5 of the content; only when `--md5` or a list of MD5s asks for it."
+    ]
+    known: Annotated[
+        str | None, "Names of the hash lists given with `--known` that hold these bytes."
+    ]
     bytes: Annotated[int | None, "Size of the content."]
     format: Annotated[str | None, "Image format by content, whatever the name says."]
     width: Annotated[int | None, "Stored pixels across."]
@@ -63,8 +73,9 @@ class Record:
     frames: Annotated[int | None, "Frames or pages, of which the first was scored."]
     status: Annotated[
         Status,
-        "What became of the file: `scored`, `not_image`, or why it was not examined: "
-        "`unreadable`, `encrypted`, `over_limit`, `timeout`, `crashed`, `unsupported`.",
+        "What became of the file: `scored`, `not_image`, `known` (left out by `--skip-known`), or "
+        "why it was not examined: `unreadable`, `encrypted`, `over_limit`, `timeout`, `crashed`, "
+        "`unsupported`.",
     ]
     verdict: Annotated[
         Verdict | None,

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,40 @@ from tqdm import tqdm
 
 from scanner import __version__
 from scanner.backends import Backend, BackendError, open_backend
+from scanner.hashing import Hashing
 from scanner.journal import SUFFIX, Journal, JournalError
+from scanner.known import KnownError, read_lists
 from scanner.limits import Limits
+from scanner.manifest import (
+    ManifestError,
+    manifest_path,
+    signature_path,
+    surroundings,
+    utc_now,
+    write_manifest,
+)
 from scanner.model import ModelError, ModelFile, open_model
 from scanner.pipeline import Pipeline, Progress
 from scanner.provenance import CAVEAT
 from scanner.record import UNEXAMINED, Status, Verdict
 from scanner.reports import ReportError, check_report, write_report
 from scanner.reports import csv as csv_report
+from scanner.signing import SigningError, load_private_key
 from scanner.workers import WorkerError
+
+KNOWN_SUFFIX = "-known"  # after the journal's name: the tables of the hash lists
+
+
+ERRORS = (
+    BackendError,
+    JournalError,
+    KnownError,
+    ManifestError,
+    ModelError,
+    ReportError,
+    SigningError,
+    WorkerError,
+)
 
 
 class ScanError(Exception):
@@ -59,6 +84,8 @@ class Outcome:
             f"  scored        {self.statuses[Status.SCORED]:,}: {verdicts}",
             f"  not an image  {self.statuses[Status.NOT_IMAGE]:,}",
         ]
+        if known := self.statuses[Status.KNOWN]:
+            lines.append(f"  known         {known:,}: skipped, not examined")
         failures = [(status, self.statuses[status]) for status in Status if status in UNEXAMINED]
         detail = ", ".join(f"{count:,} {status}" for status, count in failures if count)
         lines.append(f"  NOT EXAMINED  {self.unexamined:,}" + (f": {detail}" if detail else ""))
@@ -75,6 +102,11 @@ def run_scan(
     workers: int | None,
     fresh: bool,
     quiet: bool,
+    *,
+    md5: bool = False,
+    known: Sequence[Path] = (),
+    skip_known: bool = False,
+    sign: Path | None = None,
 ) -> Outcome:
     """Scan `paths` and write `reports`; without any, CSV goes to standard output.
 
@@ -84,7 +116,10 @@ def run_scan(
     try:
         for report in reports:
             check_report(report)
-            _refuse_inside_evidence(report, paths)
+            manifest = manifest_path(report)
+            for output in (report, manifest, signature_path(manifest)):
+                _refuse_inside_evidence(output, paths)
+        key = load_private_key(sign) if sign else None
         model = open_model(model_name)
         backend = open_backend(model, device)
         with ExitStack() as stack:
@@ -93,8 +128,14 @@ def run_scan(
             else:
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="imgscan-"))
                 place = Path(folder) / f"scan{SUFFIX}"
-            journal = Journal(place, _identity(paths, model, backend, limits), fresh)
+            hashing = Hashing(md5=md5, skip_known=skip_known)
+            if known:
+                index = place.with_name(place.name + KNOWN_SUFFIX)
+                stack.callback(index.unlink, missing_ok=True)
+                hashing = replace(hashing, known=read_lists(known, index))
+            journal = Journal(place, _identity(paths, model, backend, limits, hashing), fresh)
             stack.callback(journal.close)
+            started_at = journal.first_start(utc_now())
             pipeline = Pipeline(
                 roots=paths,
                 model=model,
@@ -103,6 +144,7 @@ def run_scan(
                 limits=limits,
                 batch_size=batch_size or backend.batch_size,
                 workers=workers or usable_cores(),
+                hashing=hashing,
             )
             started = time.monotonic()
             if journal.resumed and not quiet:
@@ -111,10 +153,20 @@ def run_scan(
                 pipeline.run(_show_on(bar))
             seconds = time.monotonic() - started
             statuses, verdicts = journal.counts()
-            _write_reports(reports, journal, model, backend, statuses, verdicts)
+            facts = _facts(model, backend, statuses, verdicts)
+            _write_reports(reports, journal, model, facts)
             if reports:
+                custody = {
+                    "started": started_at,
+                    "ended": utc_now(),
+                    "resumed": journal.resumed,
+                    "evidence": [str(path) for path in paths],
+                    "limits": asdict(limits),
+                    "hashing": _hashing_facts(hashing),
+                }
+                write_manifest(facts | surroundings() | custody, reports, key)
                 journal.remove()
-    except (ModelError, BackendError, JournalError, ReportError, WorkerError) as error:
+    except ERRORS as error:
         raise ScanError(str(error)) from error
     return Outcome(
         statuses=statuses,
@@ -152,7 +204,7 @@ def _refuse_inside_evidence(report: Path, paths: Sequence[Path]) -> None:
 
 
 def _identity(
-    paths: Sequence[Path], model: ModelFile, backend: Backend, limits: Limits
+    paths: Sequence[Path], model: ModelFile, backend: Backend, limits: Limits, hashing: Hashing
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan resumes only where all of it is the same."""
     return {
@@ -161,20 +213,26 @@ def _identity(
         "model": model.sha256,
         "provider": [backend.provider, backend.precision],
         "limits": asdict(limits),
+        "hash options": _hashing_facts(hashing),
     }
 
 
-def _write_reports(
-    reports: Sequence[Path],
-    journal: Journal,
-    model: ModelFile,
-    backend: Backend,
-    statuses: Counter[Status],
-    verdicts: Counter[Verdict],
-) -> None:
+def _hashing_facts(hashing: Hashing) -> dict[str, Any]:
+    lists = hashing.known.lists if hashing.known else ()
+    return {
+        "md5": hashing.md5,
+        "known": [asdict(known) for known in lists],
+        "skip_known": hashing.skip_known,
+    }
+
+
+def _facts(
+    model: ModelFile, backend: Backend, statuses: Counter[Status], verdicts: Counter[Verdict]
+) -> dict[str, Any]:
+    """What reports say of their scan."""
     point = model.card.operating_points[0]
     # No times and no machine names: the same evidence must give the same bytes.
-    facts = {
+    return {
         "imgscan": __version__,
         "decoder": _decoder(),
         "model": {"name": model.name, "sha256": model.sha256},
@@ -186,6 +244,11 @@ def _write_reports(
         "evidence": CAVEAT,
         "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
     }
+
+
+def _write_reports(
+    reports: Sequence[Path], journal: Journal, model: ModelFile, facts: dict[str, Any]
+) -> None:
     for report in reports:
         write_report(report, journal.records(model), facts)
     if not reports:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.examine import Examined, examine
+from scanner.hashing import Hashing
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
@@ -54,7 +55,13 @@ class Workers:
     Call `submit` while `room()`, and take what is done from `results`.
     """
 
-    def __init__(self, count: int, preprocessing: Preprocessing, limits: Limits) -> None:
+    def __init__(
+        self,
+        count: int,
+        preprocessing: Preprocessing,
+        limits: Limits,
+        hashing: Hashing = Hashing(),  # noqa: B008  immutable
+    ) -> None:
         # Not fork: a copy of a process that runs inference threads may deadlock.
         methods = multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context(
@@ -64,6 +71,7 @@ class Workers:
             self._context.set_forkserver_preload(["scanner.examine", "PIL.Image"])
         self._preprocessing = preprocessing
         self._limits = limits
+        self._hashing = hashing
         self._queue: deque[Found] = deque()
         self._queue_bytes = 0
         self._failed_starts = 0
@@ -176,7 +184,9 @@ class Workers:
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve, args=(theirs, self._preprocessing, self._limits), daemon=True
+            target=_serve,
+            args=(theirs, self._preprocessing, self._limits, self._hashing),
+            daemon=True,
         )
         process.start()
         theirs.close()
@@ -198,7 +208,9 @@ def _exit_reason(exitcode: int | None) -> str:
     return f"exit code {exitcode}"
 
 
-def _serve(pipe: Connection, preprocessing: Preprocessing, limits: Limits) -> None:
+def _serve(
+    pipe: Connection, preprocessing: Preprocessing, limits: Limits, hashing: Hashing
+) -> None:
     """A worker's life: announce itself, then one answer for each source, in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     with Path(os.devnull).open("w") as nowhere:  # C libraries complain of broken images on stderr
@@ -208,7 +220,7 @@ def _serve(pipe: Connection, preprocessing: Preprocessing, limits: Limits) -> No
         pipe.send(None)
         while True:
             for source in pipe.recv():
-                pipe.send(examine(source, preprocessing, limits))
+                pipe.send(examine(source, preprocessing, limits, hashing))
 
 
 def _limit_memory(limit: int) -> None:

@@ -128,10 +128,11 @@ def _file(own: UUID, record: Record) -> Node:
         "uco-observable:sizeInBytes": record.bytes,
         "uco-observable:isEncrypted": True if record.status is Status.ENCRYPTED else None,
     }
-    if record.sha256 is not None:
-        value = {"@type": "xsd:hexBinary", "@value": record.sha256}
-        method = {"uco-types:hashMethod": "SHA256", "uco-types:hashValue": value}
-        content["uco-observable:hash"] = _node(own, "uco-types:Hash", **method)
+    content["uco-observable:hash"] = [
+        _hash(own, method, digest)
+        for method, digest in (("SHA256", record.sha256), ("MD5", record.md5))
+        if digest is not None
+    ] or None
     picture = {
         "uco-observable:pictureType": record.format,
         "uco-observable:pictureWidth": record.width,
@@ -144,6 +145,15 @@ def _file(own: UUID, record: Record) -> Node:
     if record.format is not None:
         facets.append(_node(own, "uco-observable:RasterPictureFacet", **picture))
     return _node(own, "uco-observable:File", **{"uco-core:hasFacet": facets})
+
+
+def _hash(own: UUID, method: str, digest: str) -> Node:
+    value = {"@type": "xsd:hexBinary", "@value": digest}
+    return _node(
+        uuid5(own, method),
+        "uco-types:Hash",
+        **{"uco-types:hashMethod": method, "uco-types:hashValue": value},
+    )
 
 
 def _action(own: UUID, record: Record, tool: Node) -> Node:
@@ -195,6 +205,8 @@ def _statement(record: Record) -> str:
         return f"Not examined ({record.status}): {record.error}"
     if record.status is Status.NOT_IMAGE:
         return f"Not an image: {record.error}"
+    if record.status is Status.KNOWN:
+        return f"Left out: {record.error}"
     if record.verdict is Verdict.INCONCLUSIVE:
         return f"Inconclusive: {record.reason}"
     return (

@@ -10,6 +10,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,7 @@ from scanner.sources.container import (
     TooLarge,
     read_limited,
 )
+from scanner.sources.readonly import list_folder, open_readonly
 
 CONTAINERS = (zip, tar, compressed)
 SPECIAL_FILE = "a device, pipe or socket, not a regular file"
@@ -52,17 +54,13 @@ def walk(roots: Sequence[Path], limits: Limits) -> Iterator[Found | Met]:
 
 
 def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | Met]:
-    try:
-        entries = os.scandir(folder)
-    except OSError as error:
-        yield Met(
-            path_text(prefix or "."),
-            0,
-            Status.UNREADABLE,
-            f"the folder cannot be read: {error.strerror}",
-        )
-        return
-    with entries:
+    with ExitStack() as stack:
+        try:
+            entries = stack.enter_context(list_folder(folder))
+        except OSError as error:
+            reason = f"the folder cannot be read: {error.strerror}"
+            yield Met(path_text(prefix or "."), 0, Status.UNREADABLE, reason)
+            return
         for entry in entries:
             name = f"{prefix}{entry.name}"
             try:
@@ -73,9 +71,9 @@ def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | 
                 )
                 continue
             if stat.S_ISDIR(mode):
-                yield from _walk_folder(Path(entry.path), f"{name}{os.sep}", limits)
+                yield from _walk_folder(folder / entry.name, f"{name}{os.sep}", limits)
             elif stat.S_ISREG(mode):
-                yield from _open_file(Path(entry.path), name, limits)
+                yield from _open_file(folder / entry.name, name, limits)
             elif stat.S_ISLNK(mode):
                 reason = "a symbolic link; links are not followed, name its target to scan it"
                 yield Met(path_text(name), 0, Status.UNSUPPORTED, reason)
@@ -86,7 +84,7 @@ def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | 
 def _open_file(path: Path, name: str, limits: Limits) -> Iterator[Found | Met]:
     text = path_text(name)
     try:
-        with path.open("rb") as stream:
+        with open_readonly(path) as stream:
             kind = _container(stream)
             if kind is None:
                 yield Found(text, 0, path)

@@ -1,13 +1,14 @@
-"""Evidence folders with something of everything."""
+"""Evidence folders with something of everything, and a signed scan."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.conftest import encoded, image_bytes
+from tests.conftest import encoded, image_bytes, imgscan
 from tests.scanner.sources.conftest import COMPRESSIONS, tarred, zipped
 
 
@@ -47,3 +48,34 @@ def mixed_evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     locked[locked.index(b"PK\x01\x02") + 8] |= 1
     (root / "locked.zip").write_bytes(locked)
     return root
+
+
+def make_evidence(folder: Path) -> None:
+    """Images, a member, a broken image, text and an awkward name."""
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(image_bytes(seed=1))
+    (folder / "sub" / "é=b.jpg").write_bytes(image_bytes(seed=2))
+    (folder / "=note.txt").write_text("no image")
+    (folder / "broken.jpg").write_bytes(image_bytes(seed=3)[:300])
+    members = [("in/member.jpg", image_bytes(seed=4)), ("in/twin.jpg", image_bytes(seed=1))]
+    (folder / "c.zip").write_bytes(zipped(members))
+
+
+@pytest.fixture(scope="session")
+def _scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scanned")
+    make_evidence(folder / "evidence")
+    imgscan("keygen", "examiner.key", cwd=folder)
+    reports = [
+        argument for name in ("csv", "json", "jsonl") for argument in ("--report", f"out.{name}")
+    ]
+    scan = ["evidence", *reports, "--sign", "examiner.key", "--md5", "--device", "cpu"]
+    result = imgscan(*scan, "--workers", "1", cwd=folder)
+    assert result.returncode == 1, result.stderr  # broken.jpg could not be examined
+    return folder
+
+
+@pytest.fixture
+def scanned(_scanned: Path, tmp_path: Path) -> Path:
+    """A folder with `evidence`, its signed scan `out.csv`, `.json` and `.jsonl`, and the keys."""
+    return shutil.copytree(_scanned, tmp_path / "case")

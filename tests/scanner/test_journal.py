@@ -15,8 +15,10 @@ from scanner.model import ModelFile, open_model
 from scanner.record import Record, Status, Verdict
 
 IDENTITY = {"version": "1", "evidence": ["/evidence"], "model": "abc"}
-IMAGE = Examined(Status.SCORED, None, "a" * 64, 10, "PNG", 32, 32, 1)
-TEXT = Examined(Status.NOT_IMAGE, "no image", "b" * 64, 20)
+IMAGE = Examined(
+    Status.SCORED, sha256="a" * 64, bytes=10, format="PNG", width=32, height=32, frames=1
+)
+TEXT = Examined(Status.NOT_IMAGE, "no image", "b" * 64, bytes=20)
 LOST = Examined(Status.TIMEOUT, "too slow", bytes=30)
 
 

@@ -15,6 +15,8 @@ PLAIN = Record(
     path="plain.png",
     position=0,
     sha256="ab" * 32,
+    md5="cd" * 16,
+    known="list.txt, =other.txt",
     bytes=3119,
     format="PNG",
     width=32,

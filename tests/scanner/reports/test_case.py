@@ -27,7 +27,9 @@ FOUND = """
         ?examination action:object ?file ; action:result ?result .
         ?file core:hasFacet ?facet .
         ?facet observable:filePath ?path .
-        ?file core:hasFacet / observable:hash / types:hashValue ?sha256 .
+        ?file core:hasFacet / observable:hash ?hash .
+        ?hash types:hashMethod ?method ; types:hashValue ?sha256 .
+        FILTER(str(?method) = "SHA256")
         ?result core:hasFacet / analysis:classification ?classification .
         ?classification analysis:class ?class .
         OPTIONAL { ?classification analysis:classificationConfidence ?confidence }

@@ -1,0 +1,95 @@
+"""The commands of a chain of custody: keys, verification and comparison."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from scanner.exits import StopError
+
+EXIT_DIFFERENT = 1
+
+
+@click.command("keygen", short_help="Make a key to sign manifests with.")
+@click.argument("keyfile", type=click.Path(path_type=Path))
+def keygen_command(keyfile: Path) -> None:
+    """Make an Ed25519 key: KEYFILE, to be kept secret, and KEYFILE.pub, to be handed out.
+
+    Example: imgscan keygen examiner.key
+    """
+    from scanner.signing import SigningError, fingerprint, generate_key, load_public_key
+
+    try:
+        public = generate_key(keyfile)
+        signer = fingerprint(load_public_key(public))
+    except SigningError as error:
+        raise StopError(str(error)) from error
+    click.echo(f"{keyfile}  the private key: keep it secret, sign with --sign {keyfile}")
+    click.echo(f"{public}  the public key, for imgscan verify --key; fingerprint {signer}")
+
+
+@click.command("verify", short_help="Check a report, its signature and the evidence.")
+@click.argument("report", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="PUB",
+    help="The signer's public key; without it a signature counts as not checked.",
+)
+@click.option(
+    "--evidence",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="Evidence to read again and compare with the report's hashes; repeat it as the scan "
+    "had several paths, in their order.",
+)
+def verify_command(report: Path, key: Path | None, evidence: tuple[Path, ...]) -> None:
+    """Check that REPORT, its signature and the evidence are what they were after the scan.
+
+    One line for every difference. Exit code 0: intact. 1: something differs. 2: something could
+    not be checked.
+
+    Example: imgscan verify out.csv --key examiner.key.pub --evidence ./evidence
+    """
+    from scanner.manifest import ManifestError
+    from scanner.signing import SigningError
+    from scanner.verify import Weight, exit_code, verify
+
+    weights: set[Weight] = set()
+    try:
+        for finding in verify(report, key, evidence):
+            weights.add(finding.weight)
+            click.echo(finding.text, err=finding.weight is Weight.NOTE)
+    except (ManifestError, SigningError) as error:
+        raise StopError(str(error)) from error
+    code = exit_code(weights)
+    click.echo(("intact", "NOT INTACT", "NOT CHECKED in full")[code], err=True)
+    sys.exit(code)
+
+
+@click.command("compare", short_help="Say what differs between two scans, and why.")
+@click.argument("a", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("b", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def compare_command(a: Path, b: Path) -> None:
+    """Say what differs between reports A and B (.csv, .json or .jsonl), and why.
+
+    One line for every file that differs, then the totals and what the manifests say of the
+    causes. Exit code 0: the same. 1: different. 2: they cannot be compared.
+
+    Example: imgscan compare monday.csv friday.json
+    """
+    from scanner.compare import Comparison
+    from scanner.reports.read import ReadError
+
+    comparison = Comparison(a, b)
+    try:
+        for line in comparison.differences():
+            click.echo(line)
+    except ReadError as error:
+        raise StopError(str(error)) from error
+    for line in comparison.summary():
+        click.echo(line, err=True)
+    sys.exit(0 if comparison.same else EXIT_DIFFERENT)

@@ -1,0 +1,137 @@
+"""The manifest of a scan: what ran, on what, when, and the hash of every report it wrote.
+
+It lies beside the first report as REPORT.manifest.json, with its signature, where there is one, in
+REPORT.manifest.json.sig. Unlike the reports it holds times, so it differs from run to run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scanner.signing import fingerprint
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+FORMAT = 1
+SUFFIX = ".manifest.json"
+SIGNATURE_SUFFIX = ".sig"
+
+
+class ManifestError(Exception):
+    """A manifest cannot be written or read; the sentence says why."""
+
+
+def manifest_path(report: Path) -> Path:
+    return report.with_name(report.name + SUFFIX)
+
+
+def signature_path(manifest: Path) -> Path:
+    return manifest.with_name(manifest.name + SIGNATURE_SUFFIX)
+
+
+def utc_now() -> str:
+    """ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def surroundings() -> dict[str, Any]:
+    """The software that a scan's results may depend on, and the command that started it."""
+    from PIL import features
+
+    installed = importlib.metadata.distributions()
+    libraries = {library.name: library.version for library in installed if library.name}
+    decoders = {name: features.version(name) for name in features.get_supported()}
+    return {
+        "python": sys.version,
+        "platform": platform.platform(),
+        "libraries": dict(sorted(libraries.items(), key=lambda item: item[0].lower())),
+        "decoders": {name: version for name, version in sorted(decoders.items()) if version},
+        "command": sys.argv,
+        "working_folder": str(Path.cwd()),
+    }
+
+
+def write_manifest(
+    facts: dict[str, Any], reports: Sequence[Path], key: Ed25519PrivateKey | None
+) -> None:
+    """Write the manifest of `reports`, with their hashes and `facts`, and sign it with `key`.
+
+    Raises ManifestError.
+    """
+    path = manifest_path(reports[0])
+    signature = signature_path(path)
+    signer = {"signed_by": fingerprint(key.public_key())} if key else {}
+    try:
+        written = [_describe(report, path.parent) for report in reports]
+        manifest = {"manifest": FORMAT, **facts, **signer, "reports": written}
+        # ASCII escapes carry even file names that are no Unicode.
+        content = json.dumps(manifest, indent=1).encode() + b"\n"
+        signature.unlink(missing_ok=True)  # an older scan's
+        _replace(path, content)
+        if key:
+            _replace(signature, key.sign(content))
+    except OSError as error:
+        reason = error.strerror or error
+        raise ManifestError(f"the manifest {path} cannot be written: {reason}.") from error
+
+
+def find_manifest(report: Path) -> Path:
+    """The manifest of `report`, which may be the manifest itself. Raises ManifestError."""
+    path = report if report.name.endswith(SUFFIX) else manifest_path(report)
+    if not path.is_file():
+        raise ManifestError(
+            f"there is no {path}; a scan writes its manifest beside the first of its reports, "
+            "name that one."
+        )
+    return path
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest in `path`. Raises ManifestError."""
+    try:
+        manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise ManifestError(f"{path} is damaged: it is no JSON.") from error
+    if not isinstance(manifest, dict) or manifest.get("manifest") != FORMAT:
+        raise ManifestError(f"{path} is no manifest that this version reads.")
+    return manifest
+
+
+def file_sha256(path: Path) -> str:
+    """In hexadecimal; raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _describe(report: Path, folder: Path) -> dict[str, Any]:
+    try:
+        name = os.path.relpath(report, folder)
+    except ValueError:  # on another drive of a Windows machine
+        name = str(report.resolve())
+    return {"name": name, "bytes": report.stat().st_size, "sha256": file_sha256(report)}
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file that appears complete or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise

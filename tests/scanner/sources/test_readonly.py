@@ -1,0 +1,85 @@
+"""Evidence must keep its access time wherever the system allows, and open wherever it does not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from scanner.limits import Limits
+from scanner.sources import walk
+from scanner.sources.readonly import list_folder, open_readonly
+
+LONG_AGO = 1_000_000_000
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can keep access times")
+
+
+def _set_long_ago(path: Path) -> None:
+    # Before the last change: that is when also "relatime" file systems note an access.
+    os.utime(path, (LONG_AGO, LONG_AGO + 1))
+
+
+def _notes_access(folder: Path) -> bool:
+    """Whether the file system notes accesses at all, without which nothing is shown."""
+    probe = folder / "probe"
+    probe.write_bytes(b"x")
+    _set_long_ago(probe)
+    probe.read_bytes()
+    return probe.stat().st_atime != LONG_AGO
+
+
+@linux
+def test_reading_leaves_no_access_time(tmp_path: Path) -> None:
+    if not _notes_access(tmp_path):
+        pytest.skip("this file system notes no access times")
+    file = tmp_path / "evidence.bin"
+    file.write_bytes(b"content")
+    _set_long_ago(file)
+    with open_readonly(file) as stream:
+        assert stream.read() == b"content"
+    assert file.stat().st_atime == LONG_AGO
+
+
+@linux
+def test_a_walk_leaves_no_access_time_on_folders(tmp_path: Path) -> None:
+    if not _notes_access(tmp_path):
+        pytest.skip("this file system notes no access times")
+    folder = tmp_path / "evidence"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner" / "file").write_bytes(b"content")
+    for path in (folder / "inner" / "file", folder / "inner", folder):
+        _set_long_ago(path)
+    assert [entry.path for entry in walk([folder], Limits())] == [str(Path("inner", "file"))]
+    for path in (folder, folder / "inner", folder / "inner" / "file"):
+        assert path.stat().st_atime == LONG_AGO, path
+
+
+@linux
+def test_a_file_of_another_owner_opens_all_the_same() -> None:
+    other = Path("/etc/passwd")
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(65534)  # no privilege to leave out access times of root's files
+    try:
+        with open_readonly(other) as stream, list_folder(other.parent) as entries:
+            assert stream.read(1)
+            assert other.name in {entry.name for entry in entries}
+    finally:
+        if was_root:
+            os.seteuid(0)
+
+
+def test_the_stream_cannot_write(tmp_path: Path) -> None:
+    file = tmp_path / "evidence.bin"
+    file.write_bytes(b"content")
+    with open_readonly(file) as stream, pytest.raises(OSError, match="write"):
+        stream.write(b"x")
+
+
+def test_what_is_missing_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        open_readonly(tmp_path / "none")
+    with pytest.raises(FileNotFoundError), list_folder(tmp_path / "none"):
+        pass
