@@ -93,12 +93,18 @@ def main() -> None:
     metavar="KEY",
     help="Sign the manifest with this private key (see imgscan keygen).",
 )
+@click.option(
+    "--password",
+    "passwords",
+    multiple=True,
+    help="Password for encrypted archives and documents; may be repeated, each is tried.",
+)
 @click.option("--fresh", is_flag=True, help="Forget an interrupted scan and start over.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 def scan_command(
     paths: tuple[Path, ...], reports: tuple[Path, ...], model_name: str, device: str,
     batch_size: int | None, workers: int | None, known: tuple[Path, ...], skip_known: bool,
-    md5: bool, sign: Path | None, fresh: bool, quiet: bool,
+    passwords: tuple[str, ...], md5: bool, sign: Path | None, fresh: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Scan folders, images and archives for AI-generated images.
 
@@ -116,6 +122,7 @@ def scan_command(
         outcome = run_scan(
             paths, reports, model_name, device, batch_size, workers, fresh, quiet,
             md5=md5, known=known, skip_known=skip_known, sign=sign,
+            passwords=passwords,
         )  # fmt: skip
     except ScanError as error:
         raise StopError(str(error)) from error

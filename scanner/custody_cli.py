@@ -46,7 +46,15 @@ def keygen_command(keyfile: Path) -> None:
     help="Evidence to read again and compare with the report's hashes; repeat it as the scan "
     "had several paths, in their order.",
 )
-def verify_command(report: Path, key: Path | None, evidence: tuple[Path, ...]) -> None:
+@click.option(
+    "--password",
+    "passwords",
+    multiple=True,
+    help="Password of the scan for encrypted evidence; may be repeated.",
+)
+def verify_command(
+    report: Path, key: Path | None, evidence: tuple[Path, ...], passwords: tuple[str, ...]
+) -> None:
     """Check that REPORT, its signature and the evidence are what they were after the scan.
 
     One line for every difference. Exit code 0: intact. 1: something differs. 2: something could
@@ -60,7 +68,7 @@ def verify_command(report: Path, key: Path | None, evidence: tuple[Path, ...]) -
 
     weights: set[Weight] = set()
     try:
-        for finding in verify(report, key, evidence):
+        for finding in verify(report, key, evidence, passwords):
             weights.add(finding.weight)
             click.echo(finding.text, err=finding.weight is Weight.NOTE)
     except (ManifestError, SigningError) as error:

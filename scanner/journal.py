@@ -17,6 +17,7 @@ from typing import Any
 
 from scanner.examine import Examined
 from scanner.model import ModelFile
+from scanner.naming import mismatch
 from scanner.record import Record, Status, Verdict
 from scanner.verdict import NO_JUDGEMENT, judge
 
@@ -168,6 +169,7 @@ class Journal:
                 known=known,
                 bytes=size,
                 format=kind,
+                name_mismatch=mismatch(path, kind, Status(status)),
                 width=width,
                 height=height,
                 frames=frames,

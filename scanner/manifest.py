@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -56,9 +57,18 @@ def surroundings() -> dict[str, Any]:
         "platform": platform.platform(),
         "libraries": dict(sorted(libraries.items(), key=lambda item: item[0].lower())),
         "decoders": {name: version for name, version in sorted(decoders.items()) if version},
-        "command": sys.argv,
+        "command": without_passwords(sys.argv),
         "working_folder": str(Path.cwd()),
     }
+
+
+def without_passwords(command: Sequence[str]) -> list[str]:
+    """The command line with the value of every --password replaced by `***`."""
+    hidden = [re.sub(r"^(--password=).*", r"\1***", word, flags=re.DOTALL) for word in command]
+    return [
+        "***" if before == "--password" else word
+        for before, word in zip(["", *hidden], hidden, strict=False)
+    ]
 
 
 def write_manifest(

@@ -43,6 +43,7 @@ class Pipeline:
     """Carries a scan from its sources to its journal.
 
     roots: evidence folders and files. batch_size: views scored at once. workers: processes.
+    passwords: tried on whatever is encrypted.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Pipeline:
         batch_size: int,
         workers: int,
         hashing: Hashing = Hashing(),  # noqa: B008  immutable
+        passwords: Sequence[str] = (),
     ) -> None:
         self._roots = roots
         self._model = model
@@ -64,6 +66,7 @@ class Pipeline:
         self._batch_size = batch_size
         self._worker_count = workers
         self._hashing = hashing
+        self._passwords = passwords
         self._batch: Pending = []
         self._in_flight: deque[tuple[Pending, Future[NDArray[np.float32]]]] = deque()
         # Contents queued for scoring, by SHA-256, with the other files that hold the same bytes.
@@ -75,7 +78,7 @@ class Pipeline:
 
         listener: called with the progress so far, at least twice a second.
         """
-        entries = walk(self._roots, self._limits)
+        entries = walk(self._roots, self._limits, self._passwords)
         exhausted = False
         with (
             ThreadPoolExecutor(1, "inference") as inference,

@@ -10,10 +10,13 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from scanner import raw
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +28,22 @@ RESAMPLING_FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 FITS = ("crop", "stretch")
+# First bytes that only images have: Pillow takes a broken header for no image at all.
+UNMISTAKABLE = (
+    (0, b"\xff\xd8\xff"),
+    (0, b"\x89PNG\r\n\x1a\n"),
+    (0, b"GIF87a"),
+    (0, b"GIF89a"),
+    (0, b"II*\0"),
+    (0, b"MM\0*"),
+    (0, b"8BPS"),
+    (8, b"WEBP"),
+    (4, b"ftypheic"),
+    (4, b"ftypheix"),
+    (4, b"ftypmif1"),
+    (4, b"ftypavif"),
+    (4, b"jP  \r\n\x87\n"),
+)
 
 # Pillow's own limit for a decompression bomb: twice the pixels of a 256 MiB RGB image.
 MAX_PIXELS = 178_956_970
@@ -82,7 +101,7 @@ class Preprocessing:
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
-    """Decode the first frame of an encoded image to 8-bit RGB.
+    """Decode the first frame of an encoded image to 8-bit RGB; of camera RAW, the preview.
 
     EXIF orientation is applied, ICC profiles are left alone, alpha is composited on white and
     16-bit samples are scaled, not clipped.
@@ -92,10 +111,11 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        raw_kind = raw.kind(data)
         try:
-            image = Image.open(io.BytesIO(data))
-        except UnidentifiedImageError as error:
-            raise NotAnImage("no image decoder recognises the content") from error
+            image = raw.preview(data, raw_kind) if raw_kind else _open(data)
+        except raw.NoPreview as error:
+            raise UnsupportedImage(str(error)) from error
         except Image.DecompressionBombError as error:
             raise TooManyPixels(
                 f"the image has more pixels than the limit of {max_pixels:,}"
@@ -106,15 +126,36 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
                 raise TooManyPixels(
                     f"{width}x{height} pixels are more than the limit of {max_pixels:,}"
                 )
-            image_format = image.format or "unknown"
+            image_format = raw_kind or image.format or "unknown"
             if image_format == "EPS":
                 raise UnsupportedImage(
                     "PostScript is a program; imgscan runs no code from evidence"
                 )
-            frames = int(getattr(image, "n_frames", 1))
-            image.seek(0)
+            # Not always frame 0: HEIF names its primary image, PSD begins with the composite.
+            first = image.tell()
+            frames = max(1, int(getattr(image, "n_frames", 1)))  # 0 in a PSD without layers
+            if image.tell() != first:
+                image.seek(first)
             rgb = to_rgb(image)
     return Decoded(rgb, image_format, width, height, frames)
+
+
+def _open(data: bytes) -> Image.Image:
+    if data[4:8] == b"ftyp":
+        _register_heif()
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError as error:
+        if any(data.startswith(magic, offset) for offset, magic in UNMISTAKABLE):
+            raise ValueError("it begins like an image, but no decoder can read it") from error
+        raise NotAnImage("no image decoder recognises the content") from error
+
+
+@cache
+def _register_heif() -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -68,6 +68,9 @@ class Record:
     ]
     bytes: Annotated[int | None, "Size of the content."]
     format: Annotated[str | None, "Image format by content, whatever the name says."]
+    name_mismatch: Annotated[
+        str | None, "Set where the name promises another kind of content than the bytes are."
+    ]
     width: Annotated[int | None, "Stored pixels across."]
     height: Annotated[int | None, "Stored pixels down."]
     frames: Annotated[int | None, "Frames or pages, of which the first was scored."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import sys
@@ -107,10 +108,12 @@ def run_scan(
     known: Sequence[Path] = (),
     skip_known: bool = False,
     sign: Path | None = None,
+    passwords: Sequence[str] = (),
 ) -> Outcome:
     """Scan `paths` and write `reports`; without any, CSV goes to standard output.
 
-    batch_size and workers: None for the backend's own and for one a core. Raises ScanError.
+    batch_size and workers: None for the backend's own and for one a core. passwords: tried in
+    turn on whatever is encrypted. Raises ScanError.
     """
     limits = Limits()
     try:
@@ -133,7 +136,9 @@ def run_scan(
                 index = place.with_name(place.name + KNOWN_SUFFIX)
                 stack.callback(index.unlink, missing_ok=True)
                 hashing = replace(hashing, known=read_lists(known, index))
-            journal = Journal(place, _identity(paths, model, backend, limits, hashing), fresh)
+            journal = Journal(
+                place, _identity(paths, model, backend, limits, hashing, passwords), fresh
+            )
             stack.callback(journal.close)
             started_at = journal.first_start(utc_now())
             pipeline = Pipeline(
@@ -145,6 +150,7 @@ def run_scan(
                 batch_size=batch_size or backend.batch_size,
                 workers=workers or usable_cores(),
                 hashing=hashing,
+                passwords=passwords,
             )
             started = time.monotonic()
             if journal.resumed and not quiet:
@@ -204,7 +210,12 @@ def _refuse_inside_evidence(report: Path, paths: Sequence[Path]) -> None:
 
 
 def _identity(
-    paths: Sequence[Path], model: ModelFile, backend: Backend, limits: Limits, hashing: Hashing
+    paths: Sequence[Path],
+    model: ModelFile,
+    backend: Backend,
+    limits: Limits,
+    hashing: Hashing,
+    passwords: Sequence[str],
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan resumes only where all of it is the same."""
     return {
@@ -214,6 +225,8 @@ def _identity(
         "provider": [backend.provider, backend.precision],
         "limits": asdict(limits),
         "hash options": _hashing_facts(hashing),
+        # Not the passwords themselves: journals lie about.
+        "passwords": hashlib.sha256("\0".join(passwords).encode()).hexdigest(),
     }
 
 

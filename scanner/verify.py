@@ -56,11 +56,13 @@ class Finding:
     text: str
 
 
-def verify(report: Path, key: Path | None, evidence: Sequence[Path]) -> Iterator[Finding]:
+def verify(
+    report: Path, key: Path | None, evidence: Sequence[Path], passwords: Sequence[str] = ()
+) -> Iterator[Finding]:
     """Check the scan that wrote `report`: reports, signature and, where given, the evidence.
 
     key: the signer's public key. evidence: the paths that were scanned, in the same order, in
-    their present places; none to leave the evidence unchecked.
+    their present places; none to leave the evidence unchecked. passwords: those of the scan.
 
     Raises ManifestError or SigningError where there is nothing to check by.
     """
@@ -90,7 +92,7 @@ def verify(report: Path, key: Path | None, evidence: Sequence[Path]) -> Iterator
             f"the scan was of {len(scanned)} paths ({names}); name as many, in this order",
         )
     else:
-        yield from _check_evidence(list(reports), limits, evidence, scanned)
+        yield from _check_evidence(list(reports), limits, evidence, scanned, passwords)
 
 
 def exit_code(weights: Collection[Weight]) -> int:
@@ -140,6 +142,7 @@ def _check_evidence(
     limits: Limits,
     evidence: Sequence[Path],
     scanned: Sequence[str],
+    passwords: Sequence[str],
 ) -> Iterator[Finding]:
     readable = [place for place in reports if place.suffix.lower() in READERS and place.is_file()]
     if not readable:
@@ -157,8 +160,8 @@ def _check_evidence(
             yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {error}")
             return
         for root, original in zip(evidence, scanned, strict=True):
-            entries = tqdm(walk([root], limits), unit="file", disable=None, leave=False)
-            for entry in entries:
+            entries = walk([root], limits, passwords)
+            for entry in tqdm(entries, unit="file", disable=None, leave=False):
                 name = _scanned_name(entry.path, root, original, alone=len(scanned) == 1)
                 yield from _check_entry(entry, name, database)
         missing = database.execute("SELECT path FROM file WHERE NOT met ORDER BY path, position")

@@ -11,17 +11,15 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import multiprocessing.connection
-import os
-import signal
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
+from scanner.confine import confine, exit_reason
 from scanner.examine import Examined, examine
 from scanner.hashing import Hashing
 from scanner.limits import Limits
@@ -154,7 +152,7 @@ class Workers:
         """Raise WorkerError when dead workers, in a row, never came up."""
         self._failed_starts = 0 if worker.started else self._failed_starts + 1
         if self._failed_starts == FAILED_STARTS:
-            reason = _exit_reason(worker.process.exitcode)
+            reason = exit_reason(worker.process.exitcode)
             raise WorkerError(
                 f"the decoding processes cannot start ({reason}); check the installation and the "
                 "memory that is left."
@@ -167,7 +165,7 @@ class Workers:
         size = len(source) if isinstance(source := worker.waiting[0].source, bytes) else None
         if dead:
             worker.process.join()
-            reason = f"the decoder crashed ({_exit_reason(worker.process.exitcode)})"
+            reason = f"the decoder crashed ({exit_reason(worker.process.exitcode)})"
             return worker.waiting.popleft(), Examined(Status.CRASHED, reason, bytes=size)
         allowed = self._limits.seconds if worker.started else START_SECONDS + self._limits.seconds
         if time.monotonic() - worker.since > allowed:
@@ -202,31 +200,13 @@ def _held_bytes(found: Found) -> int:
     return len(found.source) if isinstance(found.source, bytes) else 0
 
 
-def _exit_reason(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        return signal.Signals(-exitcode).name
-    return f"exit code {exitcode}"
-
-
 def _serve(
     pipe: Connection, preprocessing: Preprocessing, limits: Limits, hashing: Hashing
 ) -> None:
     """A worker's life: announce itself, then one answer for each source, in order."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    with Path(os.devnull).open("w") as nowhere:  # C libraries complain of broken images on stderr
-        os.dup2(nowhere.fileno(), 2)
-    _limit_memory(limits.memory_bytes)
+    confine(limits.memory_bytes)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         pipe.send(None)
         while True:
             for source in pipe.recv():
                 pipe.send(examine(source, preprocessing, limits, hashing))
-
-
-def _limit_memory(limit: int) -> None:
-    with contextlib.suppress(ImportError):  # Windows has no resource module
-        import resource
-
-        resource.setrlimit(
-            resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1])
-        )

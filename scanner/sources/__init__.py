@@ -1,24 +1,27 @@
 """Where images come from: folders, and containers told by their first bytes.
 
 Adding a format adds one module, as `scanner.sources.container` describes, and its entry in
-CONTAINERS. Walking is lazy, opens everything read-only, follows no links and writes nothing.
+CONTAINERS, or in ISOLATED when its parser is to run in a process of its own.
+Walking is lazy, opens everything read-only, follows no links and writes nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
 from scanner.limits import Limits
 from scanner.record import Status, path_text
-from scanner.sources import compressed, tar, zip
+from scanner.sources import compressed, mail, pdf, rar, sevenzip, tar, zip
 from scanner.sources.container import (
     HEAD_BYTES,
     Found,
@@ -27,33 +30,40 @@ from scanner.sources.container import (
     Met,
     OverLimit,
     TooLarge,
+    failure,
     read_limited,
 )
+from scanner.sources.isolated import Readers
 from scanner.sources.readonly import list_folder, open_readonly
 
-CONTAINERS = (zip, tar, compressed)
+ISOLATED = (sevenzip, rar, pdf, mail)
+CONTAINERS = (zip, tar, compressed, *ISOLATED)
 SPECIAL_FILE = "a device, pipe or socket, not a regular file"
 
 
-def walk(roots: Sequence[Path], limits: Limits) -> Iterator[Found | Met]:
+def walk(
+    roots: Sequence[Path], limits: Limits, passwords: Sequence[str] = ()
+) -> Iterator[Found | Met]:
     """Everything under `roots`, lazily: a Found for bytes to examine, a Met for a finished row.
 
     Paths are relative to a single root folder, else they start with the root as it was given.
+    passwords: tried in turn on whatever is encrypted.
     """
-    for root in roots:
-        single_folder = len(roots) == 1 and root.is_dir()
-        if root.is_dir():
-            prefix = "" if single_folder else f"{root}{os.sep}"
-            yield from _walk_folder(root, prefix, limits)
-            continue
-        name = root.name if len(roots) == 1 else str(root)
-        if root.exists() and not root.is_file():
-            yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
-        else:
-            yield from _open_file(root, name, limits)
+    with Readers(limits, passwords) as readers:
+        for root in roots:
+            single_folder = len(roots) == 1 and root.is_dir()
+            if root.is_dir():
+                prefix = "" if single_folder else f"{root}{os.sep}"
+                yield from _walk_folder(root, prefix, readers)
+                continue
+            name = root.name if len(roots) == 1 else str(root)
+            if root.exists() and not root.is_file():
+                yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
+            else:
+                yield from _open_file(root, name, readers)
 
 
-def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | Met]:
+def _walk_folder(folder: Path, prefix: str, readers: Readers) -> Iterator[Found | Met]:
     with ExitStack() as stack:
         try:
             entries = stack.enter_context(list_folder(folder))
@@ -71,9 +81,9 @@ def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | 
                 )
                 continue
             if stat.S_ISDIR(mode):
-                yield from _walk_folder(folder / entry.name, f"{name}{os.sep}", limits)
+                yield from _walk_folder(folder / entry.name, f"{name}{os.sep}", readers)
             elif stat.S_ISREG(mode):
-                yield from _open_file(folder / entry.name, name, limits)
+                yield from _open_file(folder / entry.name, name, readers)
             elif stat.S_ISLNK(mode):
                 reason = "a symbolic link; links are not followed, name its target to scan it"
                 yield Met(path_text(name), 0, Status.UNSUPPORTED, reason)
@@ -81,7 +91,7 @@ def _walk_folder(folder: Path, prefix: str, limits: Limits) -> Iterator[Found | 
                 yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
 
 
-def _open_file(path: Path, name: str, limits: Limits) -> Iterator[Found | Met]:
+def _open_file(path: Path, name: str, readers: Readers) -> Iterator[Found | Met]:
     text = path_text(name)
     try:
         with open_readonly(path) as stream:
@@ -92,7 +102,7 @@ def _open_file(path: Path, name: str, limits: Limits) -> Iterator[Found | Met]:
                 size = os.fstat(stream.fileno()).st_size
                 # Members of one name may each be an archive: only counting through them all tells
                 # what is in the one from what is in the other.
-                for order, entry in enumerate(_expand(kind, stream, size, text, 0, 1, limits), 1):
+                for order, entry in enumerate(_expand(kind, stream, size, text, 0, 1, readers), 1):
                     yield replace(entry, position=order if entry.position else 0)
     except OSError as error:
         yield Met(text, 0, Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
@@ -103,8 +113,9 @@ def _container(stream: BinaryIO) -> ModuleType | None:
     head = stream.read(HEAD_BYTES)
     found = None
     for kind in CONTAINERS:
-        if found is None and kind.recognises(head, stream):
-            found = kind
+        with contextlib.suppress(Exception):  # what a parser chokes on may still be an image
+            if found is None and kind.recognises(head, stream):
+                found = kind
         stream.seek(0)
     return found
 
@@ -116,20 +127,23 @@ def _expand(
     name: str,
     position: int,
     depth: int,
-    limits: Limits,
+    readers: Readers,
 ) -> Iterator[Found | Met]:
     """The members of the container in `stream`, `size` stored bytes; nested ones recurse.
 
     A container that breaks off half-way gets a row of its own beside those of its members.
     """
+    limits = readers.limits
     if depth > limits.depth:
         reason = f"archives nested deeper than the limit of {limits.depth}"
         yield Met(name, position, Status.OVER_LIMIT, reason)
         return
     budget = min(limits.archive_bytes, max(size, 1) * limits.ratio)
+    left = replace(limits, archive_bytes=budget)
+    members = partial(readers.members, kind) if kind in ISOLATED else kind.members
     number = 0
     try:
-        for number, member in enumerate(kind.members(stream, name, limits), 1):
+        for number, member in enumerate(members(stream, name, left, readers.passwords), 1):
             if number > limits.members:
                 raise OverLimit(f"more than {limits.members:,} members")
             read = _read_member(member, number, budget, limits)
@@ -143,16 +157,13 @@ def _expand(
                 yield Found(member.path, number, read)
             else:
                 size = len(read)
-                yield from _expand(nested, inner, size, member.path, number, depth + 1, limits)
-    except OverLimit as error:
-        yield Met(
-            name, position, Status.OVER_LIMIT, f"the archive holds {error}; the rest was not read"
-        )
-    except kind.ERRORS as error:
-        yield Met(name, position, Status.UNREADABLE, f"the archive is damaged: {error}")
+                yield from _expand(nested, inner, size, member.path, number, depth + 1, readers)
+    except Exception as error:  # parsers raise nearly anything on hostile bytes
+        yield Met(name, position, *failure(error, kind.NOUN))
     else:
         if number == 0:
-            yield Met(name, position, Status.NOT_IMAGE, "an archive without files")
+            article = "an" if kind.NOUN[0] in "aeiou" else "a"
+            yield Met(name, position, Status.NOT_IMAGE, f"{article} {kind.NOUN} without files")
 
 
 def _read_member(member: Member, number: int, budget: int, limits: Limits) -> bytes | Met:

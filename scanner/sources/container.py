@@ -1,25 +1,27 @@
 """What every container module gives, and what a walk yields.
 
 A container module has
-    ERRORS, the exceptions that mean the container is damaged;
+    NOUN, what it reads, as its rows call it;
     recognises(head, stream), told by the first HEAD_BYTES, which were read from the seekable
         `stream`; it may read on, the caller rewinds;
-    members(stream, name, limits), lazily, from a `stream` at position 0. Each member is read
-        before the next is asked for.
+    members(stream, name, limits, passwords), lazily, from a `stream` at position 0. Each member
+        is read before the next is asked for. Any exception means that the container is damaged,
+        unless it is one of those below. `limits.archive_bytes` is what may still be expanded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from scanner.record import Status
+from scanner.record import Status, path_text
 
 HEAD_BYTES = 512  # enough for every magic number; tar's lies at byte 257
 CHUNK_BYTES = 1 << 20
+LONGEST_DETAIL = 300
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class TooLarge(Exception):
 
 
 class MemberError(Exception):
-    """One member cannot be read; the others may."""
+    """One member cannot be read; the others may. From `members()`: the container cannot."""
 
     def __init__(self, status: Status, sentence: str) -> None:
         super().__init__(sentence)
@@ -85,3 +87,24 @@ def read_limited(stream: BinaryIO, limit: int) -> bytes:
             raise TooLarge(limit)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def failure(error: Exception, noun: str) -> tuple[Status, str]:
+    """Status and sentence for what was raised while `noun` was read."""
+    if isinstance(error, MemberError):
+        return error.status, str(error)
+    if isinstance(error, OverLimit):
+        return Status.OVER_LIMIT, f"the {noun} holds {error}; the rest was not read"
+    if isinstance(error, TooLarge):
+        return Status.OVER_LIMIT, f"the {noun} is larger than the limit of {error.limit:,} bytes"
+    if isinstance(error, MemoryError):
+        return Status.OVER_LIMIT, f"reading the {noun} needs more memory than the limit allows"
+    # A parser may quote any name or byte of the file.
+    detail = path_text(" ".join(str(error).split()))[:LONGEST_DETAIL]
+    return Status.UNREADABLE, f"the {noun} is damaged: {detail or type(error).__name__}"
+
+
+def encrypted(noun: str, passwords: Sequence[str]) -> MemberError:
+    """The error for what none of `passwords` opens."""
+    tried = " and no given password opens it" if passwords else ""
+    return MemberError(Status.ENCRYPTED, f"the {noun} is encrypted{tried}")

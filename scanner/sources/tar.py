@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, BinaryIO
 
@@ -13,7 +13,7 @@ from scanner.record import Status, path_text
 from scanner.sources import compressed
 from scanner.sources.container import HEAD_BYTES, Member, MemberError
 
-ERRORS = (tarfile.TarError, *compressed.ERRORS)
+NOUN = "archive"
 MAGIC, MAGIC_OFFSET = b"ustar", 257
 
 
@@ -45,7 +45,9 @@ class _StrictTarInfo(tarfile.TarInfo):
             ) from error
 
 
-def members(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Member]:
+def members(
+    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+) -> Iterator[Member]:
     """Members in archive order; each must be read before the next is asked for."""
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
@@ -68,7 +70,7 @@ def _opener(
         try:
             with content or io.BytesIO() as opened:
                 yield opened  # type: ignore[misc]
-        except ERRORS as error:
+        except (tarfile.TarError, *compressed.ERRORS) as error:
             # The archive's own row follows when the next header is not where it should be.
             raise MemberError(Status.UNREADABLE, f"the member breaks off: {error}") from error
 

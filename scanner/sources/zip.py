@@ -2,51 +2,99 @@
 
 from __future__ import annotations
 
+import io
 import lzma
-import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import BinaryIO
+from functools import partial
+from itertools import pairwise
+from typing import Any, BinaryIO
+
+from backports import zstd
+from backports.zstd import zipfile  # the standard library's own, and zstandard members
 
 from scanner.limits import Limits
 from scanner.record import Status, path_text
-from scanner.sources.container import Member, MemberError
+from scanner.sources.container import Member, MemberError, encrypted, failure, read_limited
 
-ERRORS = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError)
+NOUN = "archive"
+PROGRAM = b"MZ"
 ENCRYPTED_FLAG = 0x1
+AES = 99  # stands in WinZip's AES encryption where else the compression method does
+LOCAL_HEADER_BYTES = 30
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError, OSError)
+SHARED = "its stored bytes reach into another member's, as in a zip bomb; it was not expanded"
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
+    if head.startswith(PROGRAM):  # self-extracting, told by the directory at its end
+        return zipfile.is_zipfile(stream)
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def members(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Member]:
+def members(
+    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+) -> Iterator[Member]:
     """Members in the order of the central directory; `stream` must be seekable."""
     with zipfile.ZipFile(stream) as archive:
-        for info in archive.infolist():
+        infos = archive.infolist()
+        overlapping = _overlapping(infos)
+        unlocked: Any = archive
+        if any(info.compress_type == AES for info in infos):
+            from pyzipper import AESZipFile
+
+            unlocked = AESZipFile(stream)
+        for info, unlocked_info in zip(infos, unlocked.infolist(), strict=True):
             path = f"{name}!/{path_text(info.filename)}"
             if info.is_dir():
                 continue
-            if info.flag_bits & ENCRYPTED_FLAG:
-                yield Member(path, None, Status.ENCRYPTED, "the member is encrypted")
+            if id(info) in overlapping:
+                yield Member(path, None, Status.OVER_LIMIT, SHARED)
+            elif info.flag_bits & ENCRYPTED_FLAG:
+                locked = (unlocked, unlocked_info, limits.file_bytes, passwords)
+                yield Member(path, _opener(partial(_decrypt, *locked)))
             else:
-                yield Member(path, _opener(archive, info))
+                yield Member(path, _opener(partial(archive.open, info)))
 
 
-def _opener(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo
-) -> Callable[[], AbstractContextManager[BinaryIO]]:
+def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> set[int]:
+    """The ids of members whose bytes reach into those of the member that lies next."""
+    ordered = sorted(infos, key=lambda info: info.header_offset)
+    return {
+        id(info)
+        for info, following in pairwise(ordered)
+        if following.header_offset < info.header_offset + LOCAL_HEADER_BYTES + info.compress_size
+    }
+
+
+def _decrypt(archive: Any, info: zipfile.ZipInfo, limit: int, passwords: Sequence[str]) -> BinaryIO:
+    for password in passwords:
+        try:
+            with archive.open(info, pwd=password.encode()) as content:
+                # A wrong password may pass for right until the end, where the checksum is.
+                return io.BytesIO(read_limited(content, limit))
+        except NotImplementedError:
+            raise
+        except Exception as error:  # a wrong password makes any nonsense of the data
+            if failure(error, NOUN)[0] is not Status.UNREADABLE:
+                raise
+    raise encrypted("member", passwords)
+
+
+def _opener(open_content: Callable[[], Any]) -> Callable[[], AbstractContextManager[BinaryIO]]:
     @contextmanager
     def open_member() -> Iterator[BinaryIO]:
         try:
-            with archive.open(info) as content:
-                yield content  # type: ignore[misc]
+            with open_content() as content:
+                yield content
         except NotImplementedError as error:
             raise MemberError(
                 Status.UNSUPPORTED, f"the member cannot be unpacked: {error}"
             ) from error
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
-            raise MemberError(Status.UNREADABLE, f"the member is damaged: {error}") from error
+        except RuntimeError as error:  # encrypted, though the directory does not say so
+            raise encrypted("member", ()) from error
+        except DAMAGE as error:
+            raise MemberError(*failure(error, "member")) from error
 
     return open_member

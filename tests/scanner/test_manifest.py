@@ -26,6 +26,7 @@ from scanner.manifest import (
     manifest_path,
     read_manifest,
     signature_path,
+    without_passwords,
     write_manifest,
 )
 from scanner.model import open_model
@@ -84,6 +85,12 @@ def test_a_scan_leaves_nothing_but_reports_and_custody(scanned: Path) -> None:
     names = {path.name for path in scanned.iterdir() if path.name.startswith(("out", "."))}
     reports = {"out.csv", "out.json", "out.jsonl"}
     assert names == reports | {"out.csv.manifest.json", "out.csv.manifest.json.sig"}
+
+
+def test_passwords_stay_out_of_it() -> None:
+    command = ["imgscan", "--password", "a b", "x", "--password=c\nd", "--password"]
+    hidden = ["imgscan", "--password", "***", "x", "--password=***", "--password"]
+    assert without_passwords(command) == hidden
 
 
 def test_an_unsigned_scan_takes_the_old_signature_away(scanned: Path) -> None:

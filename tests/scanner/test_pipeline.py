@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +100,8 @@ def with_a_pipe(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     """Put a pipe nobody writes to among the files; reading it never ends."""
     os.mkfifo(place)
 
-    def walk_with_pipe(roots: Sequence[Path], limits: Limits) -> Iterator[Found | Met]:
-        for number, entry in enumerate(walk(roots, limits)):
+    def walk_with_pipe(*arguments: Any) -> Iterator[Found | Met]:
+        for number, entry in enumerate(walk(*arguments)):
             if number == 5:
                 yield Found("pipe.jpg", 0, place)
             yield entry

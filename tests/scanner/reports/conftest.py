@@ -19,6 +19,7 @@ PLAIN = Record(
     known="list.txt, =other.txt",
     bytes=3119,
     format="PNG",
+    name_mismatch="named .jpg, but the content is PNG",
     width=32,
     height=32,
     frames=1,

@@ -1,0 +1,174 @@
+"""Containers whose parser runs in a process of its own.
+
+The formats that third-party libraries parse: a parser that crashes, hangs or eats memory costs its
+container and nothing else. The processes are kept and used again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO, NamedTuple
+
+from scanner.confine import confine, exit_reason
+from scanner.limits import Limits
+from scanner.record import Status
+from scanner.sources.container import Member, MemberError, failure, read_limited
+from scanner.sources.readonly import open_readonly
+
+START_SECONDS = 60.0  # a new process may take this long to import its libraries
+
+
+@dataclass(eq=False)
+class _Reader:
+    process: BaseProcess
+    pipe: Connection
+    started: bool = False
+
+
+class _Answer(NamedTuple):
+    """A member with its content or its status; without a path, the end of the container."""
+
+    path: str | None = None
+    data: bytes | None = None
+    status: Status | None = None
+    error: str | None = None
+
+
+class Readers:
+    """Processes that read containers for a walk, started when needed. Use as a context manager."""
+
+    def __init__(self, limits: Limits, passwords: Sequence[str]) -> None:
+        self.limits = limits
+        self.passwords = tuple(passwords)
+        methods = multiprocessing.get_all_start_methods()
+        # Not fork: a copy of a process that runs inference threads may deadlock.
+        self._context: Any = multiprocessing.get_context(
+            "forkserver" if "forkserver" in methods else "spawn"
+        )
+        self._idle: list[_Reader] = []
+
+    def __enter__(self) -> Readers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._idle:
+            _stop(self._idle.pop())
+
+    def members(
+        self,
+        kind: ModuleType,
+        stream: BinaryIO,
+        name: str,
+        limits: Limits,
+        passwords: Sequence[str],
+    ) -> Iterator[Member]:
+        """What `kind.members` gives, read in another process.
+
+        Raises MemberError when the container cannot be read, or not to its end.
+        """
+        # A file is opened again over there: it may be larger than memory.
+        is_file = isinstance(stream, io.BufferedReader)
+        source = Path(stream.name).absolute() if is_file else stream.read()
+        reader = self._idle.pop() if self._idle else self._start()
+        done = False
+        try:
+            with contextlib.suppress(OSError):  # a dead reader is met in _receive()
+                reader.pipe.send((kind.__name__, source, name, limits, tuple(passwords)))
+            while (answer := self._receive(reader, kind.NOUN)).path is not None:
+                yield _member(answer.path, answer)
+            done = True
+        finally:
+            if done:
+                self._idle.append(reader)
+            else:
+                _stop(reader)
+        if answer.status is not None:
+            raise MemberError(answer.status, answer.error or "")
+
+    def _receive(self, reader: _Reader, noun: str) -> _Answer:
+        allowed = self.limits.seconds + (0 if reader.started else START_SECONDS)
+        if not reader.pipe.poll(allowed):
+            took = f"took longer than the limit of {self.limits.seconds:g} seconds"
+            raise MemberError(Status.TIMEOUT, f"reading on in the {noun} {took}")
+        try:
+            answer: _Answer = reader.pipe.recv()
+        except (EOFError, OSError) as error:
+            reader.process.join()
+            reason = exit_reason(reader.process.exitcode)
+            raise MemberError(
+                Status.CRASHED, f"the parser of the {noun} crashed ({reason})"
+            ) from error
+        reader.started = True
+        return answer
+
+    def _start(self) -> _Reader:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=_serve, args=(theirs, self.limits.memory_bytes), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return _Reader(process, ours)
+
+
+def _member(path: str, answer: _Answer) -> Member:
+    data = answer.data
+    if data is None:
+        return Member(path, None, answer.status, answer.error)
+    return Member(path, lambda: io.BytesIO(data))
+
+
+def _stop(reader: _Reader) -> None:
+    # Its process group holds the unpacking program it may have started.
+    with contextlib.suppress(AttributeError, ProcessLookupError, PermissionError):
+        os.killpg(reader.process.pid or 0, signal.SIGKILL)
+    reader.process.kill()
+    reader.process.join()
+    reader.pipe.close()
+
+
+def _serve(pipe: Connection, memory_bytes: int) -> None:
+    """A reader's life: the answers for one container after the other."""
+    with contextlib.suppress(AttributeError, OSError):  # Windows has no process groups
+        os.setpgid(0, 0)
+    confine(memory_bytes)
+    with contextlib.suppress(EOFError, OSError):  # the parent is gone
+        while True:
+            module, *request = pipe.recv()
+            for answer in _answers(importlib.import_module(module), *request):
+                pipe.send(answer)
+
+
+def _answers(
+    kind: ModuleType, source: Path | bytes, name: str, limits: Limits, passwords: Sequence[str]
+) -> Iterator[_Answer]:
+    try:
+        with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
+            for member in kind.members(stream, name, limits, passwords):
+                yield _read(member, limits)
+    except Exception as error:  # parsers raise nearly anything on hostile bytes
+        status, sentence = failure(error, kind.NOUN)
+        yield _Answer(None, None, status, sentence)
+    else:
+        yield _Answer()
+
+
+def _read(member: Member, limits: Limits) -> _Answer:
+    if member.open is None:
+        return _Answer(member.path, None, member.status, member.error)
+    try:
+        with member.open() as content:
+            return _Answer(member.path, read_limited(content, limits.file_bytes))
+    except Exception as error:
+        return _Answer(member.path, None, *failure(error, "member"))

@@ -1,0 +1,158 @@
+"""RAR archives: rarfile reads their lists, an installed program unpacks what is compressed."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from scanner.limits import Limits
+from scanner.record import Status, path_text
+from scanner.sources.container import (
+    Member,
+    MemberError,
+    OverLimit,
+    encrypted,
+    read_limited,
+)
+
+if TYPE_CHECKING:
+    from rarfile import RarFile
+
+NOUN = "archive"
+MAGIC = b"Rar!\x1a\x07"
+LATER_VOLUME = "a later volume of a split archive; it is read when the first lies beside it"
+NO_PROGRAM = (
+    "nothing here unpacks this RAR member; install unrar (or, for archives that are neither solid "
+    "nor encrypted, unar, 7-Zip or bsdtar) and scan again"
+)
+PATTERN = re.compile(r"[*?\[\]\\]")
+UNPACKING_FAILED = (
+    "the member is damaged, or the program here that unpacks RAR does not know how; unrar knows all"
+)
+NO_FILE = "a compressed member of a RAR that is no file of its own; copy the RAR out to scan it"
+
+
+def recognises(head: bytes, stream: BinaryIO) -> bool:
+    return head.startswith(MAGIC)
+
+
+def members(
+    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+) -> Iterator[Member]:
+    """Members in archive order. Each compressed one is a run of the unpacking program."""
+    import rarfile
+
+    rarfile.USE_EXTRACT_HACK = 0  # which would write a file of its own
+    _mend_bsdtar()
+    with _place(stream) as place:
+        archive = _open(place, passwords)
+        room = limits.archive_bytes
+        expanded = 0
+        for info in archive.infolist():
+            path = f"{name}!/{path_text(info.filename)}"
+            if info.is_dir():
+                continue
+            if not info.is_file():
+                yield Member(path, None, Status.UNSUPPORTED, "a link or device inside an archive")
+                continue
+            # In a solid archive the program expands all that lies before a member as well.
+            expanded = expanded + info.file_size if archive.is_solid() else info.file_size
+            room -= expanded
+            if room < 0:
+                raise OverLimit("more expanded bytes than its limits of size and ratio allow")
+            stored = info.compress_type == rarfile.RAR_M0 and not info.needs_password()
+            if isinstance(place, str) or stored:
+                yield Member(path, _opener(archive, info, limits, passwords))
+            else:
+                yield Member(path, None, Status.UNSUPPORTED, NO_FILE)
+        if trouble := archive.strerror():
+            raise rarfile.BadRarFile(trouble.replace(str(place), "it"))
+
+
+def _mend_bsdtar() -> None:
+    """rarfile puts -- between bsdtar's -f and its value, and bsdtar takes names for patterns."""
+    import rarfile
+
+    class Bsdtar(rarfile.ToolSetup):
+        def open_cmdline(self, pwd: Any, rarfn: str, filefn: str | None = None) -> list[str]:
+            command = [*self.get_cmdline("open_cmd", pwd, nodash=True), rarfn, "--"]
+            return command if filefn is None else [*command, PATTERN.sub(r"\\\g<0>", filefn)]
+
+    with suppress(rarfile.RarCannotExec):
+        if rarfile.tool_setup().setup is rarfile.BSDTAR_CONFIG:
+            rarfile.CURRENT_SETUP = Bsdtar(rarfile.BSDTAR_CONFIG)
+
+
+@contextmanager
+def _place(stream: BinaryIO) -> Iterator[str | BinaryIO]:
+    """Where programs can read `stream`, without writing it to disk; itself if there is no place."""
+    if isinstance(stream, io.BufferedReader):
+        yield str(stream.name)
+    elif hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("rar"), "wb") as memory:
+            memory.write(stream.read())
+            memory.flush()
+            yield f"/proc/{os.getpid()}/fd/{memory.fileno()}"
+    else:
+        yield stream
+
+
+def _open(place: str | BinaryIO, passwords: Sequence[str]) -> RarFile:
+    import rarfile
+
+    try:
+        archive = rarfile.RarFile(place)
+    except rarfile.NeedFirstVolume as error:
+        raise MemberError(Status.UNSUPPORTED, LATER_VOLUME) from error
+    if archive.infolist() or not archive.needs_password():
+        return archive
+    for password in passwords:
+        try:
+            archive.setpassword(password)
+        except Exception:  # a wrong password makes any nonsense of the list
+            continue
+        if archive.infolist():
+            return archive
+    raise encrypted("archive's list of members", passwords)
+
+
+def _opener(
+    archive: RarFile, info: Any, limits: Limits, passwords: Sequence[str]
+) -> Callable[[], AbstractContextManager[BinaryIO]]:
+    import rarfile
+
+    @contextmanager
+    def open_member() -> Iterator[BinaryIO]:
+        try:
+            if info.needs_password():
+                yield io.BytesIO(_decrypted(archive, info, limits, passwords))
+                return
+            with archive.open(info) as content:
+                yield content
+        except rarfile.RarCannotExec as error:
+            raise MemberError(Status.UNSUPPORTED, NO_PROGRAM) from error
+        except rarfile.Error as error:
+            if info.compress_type == rarfile.RAR_M0:
+                raise
+            # No detail: it would be of the program's complaint, read as if it were content.
+            raise MemberError(Status.UNREADABLE, UNPACKING_FAILED) from error
+
+    return open_member
+
+
+def _decrypted(archive: RarFile, info: Any, limits: Limits, passwords: Sequence[str]) -> bytes:
+    import rarfile
+
+    for password in passwords:
+        try:
+            with archive.open(info, pwd=password) as content:
+                return read_limited(content, limits.file_bytes)
+        except rarfile.RarCannotExec:
+            raise
+        except rarfile.Error:
+            continue
+    raise encrypted("member", passwords)

@@ -1,0 +1,66 @@
+"""Protects: a parser that crashes, hangs, eats memory or raises costs only its own container."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from scanner.limits import Limits
+from scanner.record import Status
+from scanner.sources.container import MemberError
+from scanner.sources.isolated import Readers
+from tests.scanner.sources import hostile
+
+LIMITS = Limits(seconds=5)
+
+
+def read(readers: Readers, content: bytes) -> list[str]:
+    return [
+        member.path for member in readers.members(hostile, io.BytesIO(content), "a", LIMITS, ())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        pytest.param(
+            b"crash",
+            Status.CRASHED,
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="no SIGSEGV to send"),
+        ),
+        (b"hang", Status.TIMEOUT),
+        (b"eat", Status.OVER_LIMIT),
+        (b"surprise", Status.UNREADABLE),
+    ],
+)
+def test_the_next_container_is_read_all_the_same(content: bytes, status: Status) -> None:
+    with Readers(LIMITS, ()) as readers:
+        with pytest.raises(MemberError) as raised:
+            read(readers, content)
+        assert raised.value.status is status
+        assert str(raised.value).isprintable()
+        assert read(readers, b"honest") == ["a!/first"]
+
+
+def test_what_came_before_the_end_is_kept() -> None:
+    with Readers(LIMITS, ()) as readers:
+        met = readers.members(hostile, io.BytesIO(b"surprise"), "a", LIMITS, ())
+        assert next(met).path == "a!/first"
+        with pytest.raises(MemberError):
+            next(met)
+
+
+def test_a_container_left_half_read_does_not_leak_into_the_next() -> None:
+    with Readers(LIMITS, ()) as readers:
+        half = readers.members(hostile, io.BytesIO(b"hang"), "half", LIMITS, ())
+        assert next(half).path == "half!/first"
+        del half
+        assert read(readers, b"honest") == ["a!/first"]
+
+
+def test_containers_inside_each_other_are_read_at_once() -> None:
+    with Readers(LIMITS, ()) as readers:
+        for outer in readers.members(hostile, io.BytesIO(b""), "outer", LIMITS, ()):
+            assert read(readers, outer.path.encode()) == ["a!/first"]

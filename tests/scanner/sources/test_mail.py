@@ -1,0 +1,115 @@
+"""Protects: every part of every message comes out, whatever its name and type say."""
+
+from __future__ import annotations
+
+import mailbox
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from scanner.limits import Limits
+from scanner.record import Status
+from tests.conftest import image_bytes
+from tests.scanner.sources.conftest import contents, rows, zipped
+from tests.scanner.sources.opening import LIMITS, opened
+
+JPEG = image_bytes("JPEG")
+
+
+def message(subject: str = "Photos") -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"] = "sender@example.org"
+    mail["To"] = "receiver@example.org"
+    mail["Subject"] = subject
+    mail["Message-ID"] = "<1@example.org>"
+    mail.set_content("See below.\n\nFrom here on 12:00 2024 it is text.\n")
+    return mail
+
+
+def test_attachments_and_inline_images(tmp_path: Path) -> None:
+    mail = message()
+    mail.add_alternative('<img src="cid:1">', subtype="html")
+    *_, html = mail.iter_parts()
+    html.add_related(JPEG, "image", "jpeg", cid="<1>")
+    mail.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="Straße/ü.jpg")
+    mail.add_attachment(zipped([("x", JPEG)]), maintype="a", subtype="b", filename="z.zip")
+    (tmp_path / "a.eml").write_bytes(bytes(mail))
+    found = contents(opened(tmp_path))
+    images = {path for path, content in found.items() if content == JPEG}
+    assert images == {"a.eml!/part-3", "a.eml!/Straße/ü.jpg", "a.eml!/z.zip!/x"}
+    assert found.keys() - images == {"a.eml!/part-1", "a.eml!/part-2"}
+
+
+def test_an_image_said_to_be_text(tmp_path: Path) -> None:
+    mail = message()
+    mail.set_content(JPEG, maintype="text", subtype="plain")
+    (tmp_path / "a").write_bytes(bytes(mail))
+    assert contents(opened(tmp_path)) == {"a!/part-1": JPEG}
+
+
+def test_a_message_forwarded_in_a_message(tmp_path: Path) -> None:
+    inner = message()
+    inner.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="x.jpg")
+    mail = message()
+    mail.add_attachment(inner)
+    (tmp_path / "a").write_bytes(bytes(mail))
+    assert contents(opened(tmp_path))["a!/x.jpg"] == JPEG
+
+
+def test_a_name_in_the_old_encoding(tmp_path: Path) -> None:
+    mail = message()
+    mail.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="NAME")
+    data = bytes(mail).replace(b'"NAME"', b'"=?utf-8?b?w7wuanBn?="')
+    (tmp_path / "a").write_bytes(data)
+    assert contents(opened(tmp_path))["a!/ü.jpg"] == JPEG
+
+
+def test_a_mailbox(tmp_path: Path) -> None:
+    box = mailbox.mbox(tmp_path / "box")
+    for number in range(3):
+        mail = message(str(number))
+        mail.add_attachment(
+            image_bytes(seed=number), maintype="image", subtype="jpeg", filename="x.jpg"
+        )
+        box.add(mail)
+    box.close()
+    found = contents(opened(tmp_path))
+    for number in range(3):
+        assert found[f"box!/message-{number + 1}!/x.jpg"] == image_bytes(seed=number)
+    assert len(found) == 6
+
+
+def test_a_message_too_large_costs_only_itself(tmp_path: Path) -> None:
+    box = mailbox.mbox(tmp_path / "box")
+    for content in (b"1" * 9000, b"2"):
+        mail = message()
+        mail.add_attachment(content, maintype="a", subtype="b", filename="x")
+        box.add(mail)
+    box.close()
+    entries = opened(tmp_path, limits=Limits(file_bytes=5000, seconds=LIMITS.seconds))
+    assert contents(entries)["box!/message-2!/x"] == b"2"
+    assert rows(entries)["box!/message-1"][0] is Status.OVER_LIMIT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Subject: a note\nTo: myself\n\nnot an e-mail",
+        b"title: x\ndate: 2024-01-01\n",
+        b"From here on 12:00 2024\nit is a story\n",
+        b"from: import os\n",
+    ],
+)
+def test_other_text_is_no_mail(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(text)
+    assert contents(opened(tmp_path)) == {"a": text}
+
+
+@pytest.mark.parametrize("damage", [b"=?\xff?b?", b"Content-Type: \x00;;;", b"\xf0" * 99])
+def test_damaged_fields_cost_nothing(damage: bytes, tmp_path: Path) -> None:
+    mail = message()
+    mail.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="x.jpg")
+    data = bytes(mail).replace(b"Photos", b"Photos" + damage + b"\nX-More: 1")
+    (tmp_path / "a").write_bytes(data)
+    assert JPEG in contents(opened(tmp_path)).values()

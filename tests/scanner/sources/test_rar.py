@@ -1,0 +1,98 @@
+"""Protects: RAR members are read, through an installed program where need be, or say what to do."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+import rarfile
+
+from scanner.record import Status
+from scanner.sources.container import MemberError
+from scanner.sources.rar import members
+from tests.scanner.sources.conftest import contents, rows, zipped
+from tests.scanner.sources.opening import LIMITS, opened
+from tests.scanner.sources.rar_bytes import FASTEST, rar
+
+MEMBERS = [("a.jpg", b"1" * 300), ("f/[ü] 1.jpg", bytes(range(256)))]
+CONTENTS = {f"a.rar!/{name}": content for name, content in MEMBERS}
+PROGRAMS = ("unrar", "unar", "7z", "7zz", "bsdtar")
+
+needs_program = pytest.mark.skipif(
+    not any(map(shutil.which, PROGRAMS)), reason=f"none of {', '.join(PROGRAMS)} is installed"
+)
+
+
+@pytest.fixture
+def no_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(rarfile, "CURRENT_SETUP", None)
+
+
+def read(stream: BinaryIO) -> dict[str, bytes]:
+    """Members read in this process, which a test can take programs away from."""
+    found = {}
+    for member in members(stream, "a.rar", LIMITS, ()):
+        assert member.open is not None
+        with member.open() as content:
+            found[member.path] = content.read()
+    return found
+
+
+@pytest.mark.usefixtures("no_program")
+def test_stored_members_need_no_program() -> None:
+    assert read(io.BytesIO(rar(MEMBERS))) == CONTENTS
+
+
+@pytest.mark.usefixtures("no_program")
+def test_a_missing_program_is_named() -> None:
+    with pytest.raises(MemberError, match="install unrar") as raised:
+        read(io.BytesIO(rar(MEMBERS, FASTEST)))
+    assert raised.value.status is Status.UNSUPPORTED
+
+
+@needs_program
+def test_compressed_members_are_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "a.rar").write_bytes(rar(MEMBERS, FASTEST))
+    (tmp_path / "z").write_bytes(zipped([("a.rar", rar(MEMBERS))]))
+    inside = {f"z!/{path}": content for path, content in CONTENTS.items()}
+    assert contents(opened(tmp_path)) == CONTENTS | inside
+
+
+@needs_program
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files in memory")
+def test_a_rar_that_is_no_file_is_unpacked_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise AssertionError("a file was to be written")
+
+    monkeypatch.setattr(rarfile, "mkstemp", refuse)
+    assert read(io.BytesIO(rar(MEMBERS, FASTEST))) == CONTENTS
+
+
+@needs_program
+def test_broken_compressed_data_costs_only_its_member(tmp_path: Path) -> None:
+    data = bytearray(rar([("x", b"tampered" * 9), ("y", b"2")], FASTEST))
+    start = data.index(b"x") + 70
+    data[start : start + 8] = bytes(8)
+    (tmp_path / "a").write_bytes(data)
+    entries = opened(tmp_path)
+    assert contents(entries) == {"a!/y": b"2"}
+    assert rows(entries)["a!/x"][0] is Status.UNREADABLE
+
+
+def test_a_wrong_checksum_costs_only_its_member(tmp_path: Path) -> None:
+    data = rar([("x", b"original"), ("y", b"2")]).replace(b"original", b"tampered")
+    (tmp_path / "a").write_bytes(data)
+    entries = opened(tmp_path)
+    assert contents(entries) == {"a!/y": b"2"}
+    assert rows(entries)["a!/x"][0] is Status.UNREADABLE
+
+
+def test_a_broken_header_has_a_row(tmp_path: Path) -> None:
+    data = rar([("x", b"1"), ("y", b"2")])
+    (tmp_path / "a").write_bytes(data[:12] + bytes(8) + data[20:])
+    assert rows(opened(tmp_path))["a"][0] in (Status.UNREADABLE, Status.NOT_IMAGE)
