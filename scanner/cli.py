@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import sys
 from pathlib import Path
 
@@ -10,7 +12,11 @@ from click_default_group import DefaultGroup
 
 from scanner import __version__
 from scanner.custody_cli import compare_command, keygen_command, verify_command
-from scanner.exits import EXIT_UNEXAMINED, StopError
+from scanner.exits import EXIT_STOPPED, EXIT_UNEXAMINED, StopError
+from scanner.interrupts import ignore_signals, stoppable
+from scanner.limit_options import limit_options
+from scanner.limits import Limits
+from scanner.streams import say
 
 
 class ImgscanGroup(DefaultGroup):
@@ -99,12 +105,28 @@ def main() -> None:
     multiple=True,
     help="Password for encrypted archives and documents; may be repeated, each is tried.",
 )
+@limit_options
+@click.option(
+    "--fail-on",
+    type=click.Choice(["fake", "inconclusive", "unexamined"]),
+    multiple=True,
+    help="Exit with 1 also when a file was judged so; may be repeated. Unexamined files always "
+    "give 1.",
+)
 @click.option("--fresh", is_flag=True, help="Forget an interrupted scan and start over.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@click.option("-v", "--verbose", is_flag=True, help="Say on standard error what happens.")
+@click.option(
+    "--log",
+    "log_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to append what happens to, as JSON lines.",
+)
 def scan_command(
     paths: tuple[Path, ...], reports: tuple[Path, ...], model_name: str, device: str,
     batch_size: int | None, workers: int | None, known: tuple[Path, ...], skip_known: bool,
-    passwords: tuple[str, ...], md5: bool, sign: Path | None, fresh: bool, quiet: bool,
+    passwords: tuple[str, ...], md5: bool, sign: Path | None, limits: Limits,
+    fail_on: tuple[str, ...], fresh: bool, quiet: bool, verbose: bool, log_file: Path | None,
 ) -> None:  # fmt: skip
     """Scan folders, images and archives for AI-generated images.
 
@@ -112,26 +134,39 @@ def scan_command(
 
     Example: imgscan ./evidence --report out.csv
     """
-    from scanner.scan import ScanError, run_scan
-
     if skip_known and not known:
         raise click.UsageError("--skip-known needs a list: give it with --known HASHFILE.")
     if sign and not reports:
         raise click.UsageError("--sign needs a report to sign: name it with --report FILE.")
+    carry_on = "; the same command carries on from here" if reports else ""
+    interrupted = f"interrupted{carry_on}."
     try:
-        outcome = run_scan(
-            paths, reports, model_name, device, batch_size, workers, fresh, quiet,
-            md5=md5, known=known, skip_known=skip_known, sign=sign,
-            passwords=passwords,
-        )  # fmt: skip
-    except ScanError as error:
-        raise StopError(str(error)) from error
+        with stoppable(interrupted, EXIT_STOPPED):
+            from scanner.scan import Request, ScanError, run_scan
+
+            request = Request(
+                paths, reports, model_name, device, batch_size, workers, limits, md5, known,
+                skip_known, passwords, sign, fresh, quiet, verbose, log_file,
+            )  # fmt: skip
+            try:
+                outcome = run_scan(request)
+            except ScanError as error:
+                raise StopError(str(error)) from error
+            atexit.register(ignore_signals)  # the work is done, only Python is left to end
     except KeyboardInterrupt:
-        carry_on = "; the same command carries on from here" if reports else ""
-        raise StopError(f"interrupted{carry_on}.") from None
+        raise StopError(interrupted) from None
+    except StopError:
+        raise
+    except Exception as error:
+        logging.getLogger(__name__).exception("unexpected error")
+        raise StopError(
+            f"the scan met a fault of its own ({type(error).__name__}: {error}); "
+            "--verbose shows where."
+        ) from error
     if not quiet:
-        click.echo(outcome.summary(), err=True)
-    sys.exit(EXIT_UNEXAMINED if outcome.unexamined else 0)
+        say(outcome.summary())
+    unwanted = sum(count for verdict, count in outcome.verdicts.items() if verdict in fail_on)
+    sys.exit(EXIT_UNEXAMINED if outcome.unexamined or unwanted else 0)
 
 
 main.add_command(verify_command)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import DecompressionBombError
 
 from scanner.hashing import Hashes, Hashing, hash_bytes
 from scanner.limits import Limits
@@ -84,7 +85,7 @@ def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> Examin
         pixels = view(decoded.rgb, preprocessing)
     except NotAnImage as error:
         return Examined(Status.NOT_IMAGE, str(error))
-    except TooManyPixels as error:
+    except (TooManyPixels, DecompressionBombError) as error:
         return Examined(Status.OVER_LIMIT, str(error))
     except UnsupportedImage as error:
         return Examined(Status.UNSUPPORTED, str(error))

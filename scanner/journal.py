@@ -1,7 +1,9 @@
 """The journal of a scan: a SQLite file beside the report, the only place records are kept.
 
 Records are committed as they come; a scan that was interrupted carries on from it. What is known
-of bytes is stored once by their SHA-256, and every path with these bytes points to it.
+of bytes is stored once by their SHA-256, and every path with these bytes points to it. Files are
+entered in `in_flight` before a worker gets them and leave it with its answer, so that what remains
+there after a sudden death is what the scan may have died of.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from scanner.examine import Examined
 from scanner.model import ModelFile
 from scanner.naming import mismatch
 from scanner.record import Record, Status, Verdict
+from scanner.sources.container import Found, Stamp
 from scanner.verdict import NO_JUDGEMENT, judge
 
 SCHEMA = """
@@ -30,6 +33,11 @@ CREATE TABLE content (
 ) WITHOUT ROWID;
 CREATE TABLE file (
     path TEXT, position INTEGER, sha256 TEXT, bytes INTEGER, status TEXT, error TEXT,
+    stamp_bytes INTEGER, stamp_modified_ns INTEGER,
+    PRIMARY KEY (path, position)
+) WITHOUT ROWID;
+CREATE TABLE in_flight (
+    path TEXT, position INTEGER, deaths INTEGER NOT NULL, handed_over INTEGER NOT NULL,
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
 """
@@ -41,28 +49,41 @@ class JournalError(Exception):
 
 
 class Journal:
-    """Records of one scan. `identity` is what must not change between the runs of a scan."""
+    """Records of one scan, for one process at a time.
+
+    identity: what must not change between the runs of a scan. resumed: whether an earlier run left
+    records. suspects: how often the scan died while a file, by path and position, was in flight.
+    What is written is safe once `commit` returns, also from a loss of power.
+    """
 
     def __init__(self, path: Path, identity: dict[str, Any], fresh: bool = False) -> None:
         self.path = path
-        if fresh:
-            path.unlink(missing_ok=True)
         try:
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self.resumed = self._open(identity)
+            self._database = _connect(path, fresh)
+            try:
+                self.resumed = self._open(identity)
+                self.suspects = self._recall_in_flight()
+                count = self._database.execute("SELECT count(*) FROM file")
+                self._unmet: int = count.fetchone()[0]
+            except BaseException:
+                self._database.close()
+                raise
         except sqlite3.Error as error:
-            raise JournalError(
-                f"the journal {path} cannot be used ({error}); start over with --fresh."
-            ) from error
+            if _is_busy(error):
+                raise JournalError(
+                    f"another imgscan is at work on {path}; wait for it, or name another report."
+                ) from error
+            advice = "start over with --fresh" if path.exists() else "name another report"
+            raise JournalError(f"the journal {path} cannot be used ({error}); {advice}.") from error
 
     def _open(self, identity: dict[str, Any]) -> bool:
         tables = self._database.execute("SELECT name FROM sqlite_master").fetchall()
+        identity = {"journal format": zlib.crc32(SCHEMA.encode()), **identity}
         wanted = {key: json.dumps(value) for key, value in identity.items()}
         if not tables:
-            self._database.executescript(SCHEMA)
+            self._database.executescript(f"BEGIN; {SCHEMA}")
             self._database.executemany("INSERT INTO scan VALUES (?, ?)", wanted.items())
+            self._database.commit()
             return False
         found = dict(self._database.execute("SELECT key, value FROM scan"))
         changed = [key for key in wanted if found.get(key) != wanted[key]]
@@ -76,14 +97,64 @@ class Journal:
     def first_start(self, now: str) -> str:
         """When this scan was first started: `now`, unless an interrupted run was earlier."""
         self._database.execute("INSERT OR IGNORE INTO scan VALUES ('started', ?)", (now,))
+        self.commit()
         query = "SELECT value FROM scan WHERE key = 'started'"
         started: str = self._database.execute(query).fetchone()[0]
         return started
 
-    def has(self, path: str, position: int) -> bool:
-        """Whether the file already has its record."""
-        query = "SELECT 1 FROM file WHERE path = ? AND position = ?"
-        return self._database.execute(query, (path, position)).fetchone() is not None
+    def _recall_in_flight(self) -> dict[tuple[str, int], int]:
+        """Count a death against every file that the last run handed over and never settled."""
+        self._database.execute(
+            "UPDATE in_flight SET deaths = deaths + 1, handed_over = 0 WHERE handed_over"
+        )
+        self._database.commit()
+        rows = self._database.execute("SELECT path, position, deaths FROM in_flight")
+        return {(path, position): deaths for path, position, deaths in rows}
+
+    def has(self, path: str, position: int, stamp: Stamp | None = None) -> bool:
+        """Whether the file already has its record. Raises JournalError if it has changed since."""
+        query = "SELECT stamp_bytes, stamp_modified_ns FROM file WHERE path = ? AND position = ?"
+        row = self._database.execute(query, (path, position)).fetchone()
+        if row is None:
+            return False
+        if stamp is not None and row[0] is not None and Stamp(*row) != stamp:
+            raise JournalError(
+                f"{path} has changed since the interrupted scan of {self.path} recorded it; "
+                "restore the evidence, or start over with --fresh."
+            )
+        self._unmet -= 1
+        return True
+
+    def check_all_met(self) -> None:
+        """Raise JournalError if a file with a record from an earlier run was not met again."""
+        if self._unmet > 0:
+            raise JournalError(
+                f"{self._unmet:,} files that the interrupted scan of {self.path} recorded are no "
+                "longer there; restore the evidence, or start over with --fresh."
+            )
+
+    def hand_over(self, files: Iterable[Found]) -> None:
+        """Commit that these files are in flight. Call before a worker gets them."""
+        self._database.executemany(
+            "INSERT INTO in_flight VALUES (?, ?, 0, 1) ON CONFLICT DO UPDATE SET handed_over = 1",
+            ((found.path, found.position) for found in files),
+        )
+        self.commit()
+
+    def answered(self, found: Found) -> None:
+        """The file is no longer in flight, whatever becomes of it."""
+        delete = "DELETE FROM in_flight WHERE path = ? AND position = ?"
+        self._database.execute(delete, (found.path, found.position))
+
+    def settle(self) -> None:
+        """Commit, and hold nothing against files in flight: the scan stops of its own will."""
+        self._database.execute("DELETE FROM in_flight WHERE handed_over AND deaths = 0")
+        self._database.execute("UPDATE in_flight SET handed_over = 0")
+        self.commit()
+
+    def commit(self) -> None:
+        """Make safe what was written since the last call."""
+        self._database.commit()
 
     def logit(self, sha256: str) -> float | None:
         """The raw logit of these bytes, if they were scored before."""
@@ -98,6 +169,7 @@ class Journal:
         examined: Examined,
         logit: float | None = None,
         verdict: Verdict | None = None,
+        stamp: Stamp | None = None,
     ) -> None:
         """Record one file; with a SHA-256, what is known of its bytes goes to `content`."""
         row: tuple[object, ...] = (None, examined.bytes, str(examined.status), examined.error)
@@ -121,17 +193,8 @@ class Journal:
                     examined.evidence,
                 ),
             )
-        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)"
-        self._database.execute(insert, (path, position, *row))
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit together what is added inside, also when it ends in an exception."""
-        self._database.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._database.execute("COMMIT")
+        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        self._database.execute(insert, (path, position, *row, *(stamp or (None, None))))
 
     def counts(self) -> tuple[Counter[Status], Counter[Verdict]]:
         """How many files have each status, and how many scored files each verdict."""
@@ -192,3 +255,37 @@ class Journal:
         """Close and delete the journal once its reports are written."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+
+def _connect(path: Path, fresh: bool) -> sqlite3.Connection:
+    """Open the journal, emptied if `fresh`, and lock it until it is closed or its process dies."""
+    try:
+        return _lock(path, fresh)
+    except sqlite3.DatabaseError as error:
+        if not fresh or isinstance(error, sqlite3.OperationalError):
+            raise
+        path.unlink()  # no journal at all, and so no other process's
+        return _lock(path, fresh)
+
+
+def _lock(path: Path, fresh: bool) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=0, check_same_thread=False)
+    try:
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("BEGIN IMMEDIATE")
+        if fresh:
+            tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for (name,) in tables.fetchall():
+                database.execute(f'DROP TABLE "{name}"')
+        database.commit()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

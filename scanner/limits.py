@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scanner.preprocess import MAX_PIXELS
+# Pillow's own limit for a decompression bomb: twice the pixels of a 256 MiB RGB image.
+MAX_PIXELS = 178_956_970
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,10 @@ class Limits:
     depth: int = 8  # archives within archives
     members: int = 10_000_000  # of one archive
     file_bytes: int = 512 * 2**20  # of one file or member, which is held in memory
-    archive_bytes: int = 64 * 2**30  # expanded, of one archive
+    archive_bytes: int = 64 * 2**30  # expanded, of one archive and all that is nested in it
+    total_bytes: int = 4 * 2**40  # expanded, of all archives together
     # Expanded over stored. Deflate cannot exceed 1,032, so honest archives of blank images pass.
     ratio: int = 2_000
     pixels: int = MAX_PIXELS
-    seconds: float = 60.0  # of decoding, a file
-    memory_bytes: int = 4 * 2**30  # of one worker's data
+    seconds: float = 60.0  # of reading and decoding, a file
+    memory_bytes: int = 4 * 2**30  # of one worker's data; enforced on Linux

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,15 +18,20 @@ from scanner.examine import Examined
 from scanner.hashing import Hashing
 from scanner.journal import Journal
 from scanner.limits import Limits
+from scanner.logs import FACTS
 from scanner.model import ModelFile
-from scanner.record import UNEXAMINED, Verdict
+from scanner.record import UNEXAMINED, Status, Verdict
 from scanner.sources import walk
 from scanner.sources.container import Found, Met
 from scanner.verdict import judge
-from scanner.workers import Workers
+from scanner.workers import CHUNK_BYTES, CHUNK_FILES, Workers, held_bytes
 
 BATCHES_IN_FLIGHT = 2  # one runs while the next is filled
 POLL_SECONDS = 0.5
+DEATHS_TO_QUARANTINE = 2
+QUARANTINED = "the whole scan died twice while this file was examined; it was not tried again"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -71,6 +78,7 @@ class Pipeline:
         self._in_flight: deque[tuple[Pending, Future[NDArray[np.float32]]]] = deque()
         # Contents queued for scoring, by SHA-256, with the other files that hold the same bytes.
         self._twins: dict[str, list[Found]] = {}
+        self._ticked = time.monotonic()
         self.progress = Progress()
 
     def run(self, listener: Callable[[Progress], None]) -> None:
@@ -78,38 +86,90 @@ class Pipeline:
 
         listener: called with the progress so far, at least twice a second.
         """
-        entries = walk(self._roots, self._limits, self._passwords)
-        exhausted = False
-        with (
-            ThreadPoolExecutor(1, "inference") as inference,
-            Workers(
-                self._worker_count, self._model.card.preprocessing, self._limits, self._hashing
-            ) as workers,
-        ):
-            while not exhausted or workers.busy():
-                with self._journal.transaction():
-                    while not exhausted and workers.room():
-                        entry = next(entries, None)
-                        exhausted = entry is None
-                        if entry is not None and not self._journal.has(entry.path, entry.position):
-                            self._accept(entry, workers)
-                    for found, examined in workers.results(POLL_SECONDS):
-                        self._take(found, examined, inference)
-                listener(self.progress)
-            with self._journal.transaction():
-                self._submit_batch(inference)
-                while self._in_flight:
-                    self._finish_batch()
+        self._listener = listener
+        inference = ThreadPoolExecutor(1, "inference")
+        preprocessing = self._model.card.preprocessing
+        try:
+            with Workers(self._worker_count, preprocessing, self._limits, self._hashing) as workers:
+                try:
+                    self._examine_all(workers, inference)
+                    self._submit_batch(inference)
+                    while self._in_flight:
+                        self._finish_batch()
+                finally:
+                    self._journal.settle()
+        finally:
+            inference.shutdown(wait=False, cancel_futures=True)
         listener(self.progress)
 
-    def _accept(self, entry: Found | Met, workers: Workers) -> None:
-        if isinstance(entry, Found):
-            workers.submit(entry)
-        else:
-            self._record(entry, Examined(entry.status, entry.error))
+    def _examine_all(self, workers: Workers, inference: ThreadPoolExecutor) -> None:
+        """Pass every file without a record through the workers."""
+        chunk: list[Found] = []
+        held = 0
+        for entry in walk(self._roots, self._limits, self._passwords):
+            due = self._tick()
+            if self._journal.has(entry.path, entry.position, entry.stamp):
+                continue
+            deaths = self._journal.suspects.get((entry.path, entry.position), 0)
+            if isinstance(entry, Met):
+                self._record(entry, Examined(entry.status, entry.error))
+            elif deaths >= DEATHS_TO_QUARANTINE:
+                self._journal.answered(entry)
+                self._record(entry, Examined(Status.CRASHED, QUARANTINED))
+            elif deaths:
+                self._examine_alone(entry, workers, inference)
+            else:
+                chunk.append(entry)
+                held += held_bytes(entry)
+                full = len(chunk) == CHUNK_FILES * self._worker_count or held >= CHUNK_BYTES
+                if full or due:
+                    self._hand_over(chunk, workers)
+                    self._collect(workers.room, workers, inference)
+                    chunk, held = [], 0
+        self._hand_over(chunk, workers)
+        self._drain(workers, inference)
+        self._journal.check_all_met()
+
+    def _examine_alone(
+        self, suspect: Found, workers: Workers, inference: ThreadPoolExecutor
+    ) -> None:
+        """Examine a file that was in flight when the scan died, with no other beside it."""
+        self._drain(workers, inference)
+        self._hand_over([suspect], workers)
+        self._drain(workers, inference)
+
+    def _hand_over(self, files: Sequence[Found], workers: Workers) -> None:
+        self._journal.hand_over(files)
+        for found in files:
+            workers.submit(found)
+
+    def _drain(self, workers: Workers, inference: ThreadPoolExecutor) -> None:
+        self._collect(lambda: not workers.busy(), workers, inference)
+
+    def _collect(
+        self, done: Callable[[], bool], workers: Workers, inference: ThreadPoolExecutor
+    ) -> None:
+        """Take the results that are ready, and wait for more until `done()`."""
+        waiting = True
+        while waiting:
+            waiting = not done()
+            for found, examined in workers.results(POLL_SECONDS if waiting else 0):
+                self._take(found, examined, inference)
+            self._tick()
+
+    def _tick(self) -> bool:
+        """Every POLL_SECONDS, commit, tell the listener and return True."""
+        now = time.monotonic()
+        if now - self._ticked < POLL_SECONDS:
+            return False
+        self._ticked = now
+        self._journal.commit()
+        self._listener(self.progress)
+        return True
 
     def _take(self, found: Found, examined: Examined, inference: ThreadPoolExecutor) -> None:
         """Record what needs no score; queue the rest, each distinct content once."""
+        self._journal.answered(found)
         if examined.view is None or examined.sha256 is None:
             self._record(found, examined)
         elif (logit := self._journal.logit(examined.sha256)) is not None:
@@ -145,7 +205,15 @@ class Pipeline:
         if logit is not None and examined.width and examined.height:
             size = (examined.width, examined.height)
             verdict = judge(logit, size, self._model.card).verdict
-        self._journal.add(entry.path, entry.position, examined, logit, verdict)
+        self._journal.add(entry.path, entry.position, examined, logit, verdict, entry.stamp)
         self.progress.files += 1
         self.progress.fakes += verdict is Verdict.FAKE
-        self.progress.unexamined += examined.status in UNEXAMINED
+        if examined.status in UNEXAMINED:
+            self.progress.unexamined += 1
+            self._log(entry, examined)
+
+    def _log(self, entry: Found | Met, examined: Examined) -> None:
+        facts = {"path": entry.path, "position": entry.position, "status": examined.status}
+        logger.warning(
+            "%s: %s: %s", entry.path, examined.status, examined.error, extra={FACTS: facts}
+        )

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scanner import raw
+from scanner.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,9 +45,6 @@ UNMISTAKABLE = (
     (4, b"ftypavif"),
     (4, b"jP  \r\n\x87\n"),
 )
-
-# Pillow's own limit for a decompression bomb: twice the pixels of a 256 MiB RGB image.
-MAX_PIXELS = 178_956_970
 
 
 class NotAnImage(Exception):

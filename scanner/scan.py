@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
-import sys
+import sqlite3
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from scanner.hashing import Hashing
 from scanner.journal import SUFFIX, Journal, JournalError
 from scanner.known import KnownError, read_lists
 from scanner.limits import Limits
+from scanner.logs import FACTS, LogError, set_up_logging
 from scanner.manifest import (
     ManifestError,
     manifest_path,
@@ -32,27 +34,32 @@ from scanner.manifest import (
     write_manifest,
 )
 from scanner.model import ModelError, ModelFile, open_model
+from scanner.outcome import Outcome
 from scanner.pipeline import Pipeline, Progress
 from scanner.provenance import CAVEAT
-from scanner.record import UNEXAMINED, Status, Verdict
+from scanner.record import Status, Verdict
 from scanner.reports import ReportError, check_report, write_report
 from scanner.reports import csv as csv_report
 from scanner.signing import SigningError, load_private_key
+from scanner.streams import OutputError, say, standard_output
 from scanner.workers import WorkerError
 
 KNOWN_SUFFIX = "-known"  # after the journal's name: the tables of the hash lists
-
-
-ERRORS = (
+# Exceptions whose text is a sentence for the user.
+SENTENCES = (
     BackendError,
     JournalError,
     KnownError,
+    LogError,
     ManifestError,
     ModelError,
+    OutputError,
     ReportError,
     SigningError,
     WorkerError,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class ScanError(Exception):
@@ -60,129 +67,77 @@ class ScanError(Exception):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a finished scan found, over all its runs; `seconds` and `rate` are of the last one."""
+class Request:
+    """What a user asks for.
 
-    statuses: Counter[Status]
-    verdicts: Counter[Verdict]
-    seconds: float
-    rate: float
-    model: ModelFile
-    provider: str
-    precision: str
-    reports: tuple[Path, ...]
-
-    @property
-    def unexamined(self) -> int:
-        return sum(self.statuses[status] for status in UNEXAMINED)
-
-    def summary(self) -> str:
-        """The closing lines for a person."""
-        verdicts = ", ".join(f"{self.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
-        lines = [
-            f"{self.statuses.total():,} files in {self.seconds:.1f} s ({self.rate:,.0f} files/s), "
-            f"{self.model.name} on {self.provider}, {self.precision}",
-            f"  scored        {self.statuses[Status.SCORED]:,}: {verdicts}",
-            f"  not an image  {self.statuses[Status.NOT_IMAGE]:,}",
-        ]
-        if known := self.statuses[Status.KNOWN]:
-            lines.append(f"  known         {known:,}: skipped, not examined")
-        failures = [(status, self.statuses[status]) for status in Status if status in UNEXAMINED]
-        detail = ", ".join(f"{count:,} {status}" for status, count in failures if count)
-        lines.append(f"  NOT EXAMINED  {self.unexamined:,}" + (f": {detail}" if detail else ""))
-        lines.extend(f"  report        {report}" for report in self.reports)
-        return "\n".join(lines)
-
-
-def run_scan(
-    paths: Sequence[Path],
-    reports: Sequence[Path],
-    model_name: str,
-    device: str,
-    batch_size: int | None,
-    workers: int | None,
-    fresh: bool,
-    quiet: bool,
-    *,
-    md5: bool = False,
-    known: Sequence[Path] = (),
-    skip_known: bool = False,
-    sign: Path | None = None,
-    passwords: Sequence[str] = (),
-) -> Outcome:
-    """Scan `paths` and write `reports`; without any, CSV goes to standard output.
-
-    batch_size and workers: None for the backend's own and for one a core. passwords: tried in
-    turn on whatever is encrypted. Raises ScanError.
+    reports: files to write; without any, CSV goes to standard output. model: a bundled model's
+    name or a file. batch_size and workers: None for the backend's own and for one a core. known:
+    hash lists. passwords: tried in turn on whatever is encrypted. sign: a private key's file.
     """
-    limits = Limits()
+
+    paths: tuple[Path, ...]
+    reports: tuple[Path, ...]
+    model: str
+    device: str
+    batch_size: int | None
+    workers: int | None
+    limits: Limits
+    md5: bool
+    known: tuple[Path, ...]
+    skip_known: bool
+    passwords: tuple[str, ...]
+    sign: Path | None
+    fresh: bool
+    quiet: bool
+    verbose: bool
+    log_file: Path | None
+
+
+def run_scan(request: Request) -> Outcome:
+    """Scan what is asked for and write its reports and their manifest. Raises ScanError."""
     try:
-        for report in reports:
-            check_report(report)
-            manifest = manifest_path(report)
-            for output in (report, manifest, signature_path(manifest)):
-                _refuse_inside_evidence(output, paths)
-        key = load_private_key(sign) if sign else None
-        model = open_model(model_name)
-        backend = open_backend(model, device)
+        _check_outputs(request)
+        set_up_logging(request.verbose, request.log_file)
+        key = load_private_key(request.sign) if request.sign else None
+        model = open_model(request.model)
+        backend = open_backend(model, request.device)
         with ExitStack() as stack:
-            if reports:
-                place = reports[0].with_name(reports[0].name + SUFFIX)
-            else:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="imgscan-"))
-                place = Path(folder) / f"scan{SUFFIX}"
-            hashing = Hashing(md5=md5, skip_known=skip_known)
-            if known:
-                index = place.with_name(place.name + KNOWN_SUFFIX)
-                stack.callback(index.unlink, missing_ok=True)
-                hashing = replace(hashing, known=read_lists(known, index))
-            journal = Journal(
-                place, _identity(paths, model, backend, limits, hashing, passwords), fresh
-            )
+            place = stack.enter_context(_journal_place(request))
+            hashing = stack.enter_context(_hashing(request, place))
+            identity = _identity(request, model, backend, hashing)
+            journal = Journal(place, identity, request.fresh)
             stack.callback(journal.close)
-            started_at = journal.first_start(utc_now())
-            pipeline = Pipeline(
-                roots=paths,
-                model=model,
-                backend=backend,
-                journal=journal,
-                limits=limits,
-                batch_size=batch_size or backend.batch_size,
-                workers=workers or usable_cores(),
-                hashing=hashing,
-                passwords=passwords,
-            )
-            started = time.monotonic()
-            if journal.resumed and not quiet:
-                print("carrying on from the journal of an interrupted scan", file=sys.stderr)
-            with tqdm(unit="file", disable=True if quiet else None) as bar:
-                pipeline.run(_show_on(bar))
-            seconds = time.monotonic() - started
-            statuses, verdicts = journal.counts()
-            facts = _facts(model, backend, statuses, verdicts)
-            _write_reports(reports, journal, model, facts)
-            if reports:
+            with _disk_trouble_explained(place):
+                started_at = journal.first_start(utc_now())
+                seconds, rate = _examine(request, model, backend, journal, hashing, identity)
+                statuses, verdicts = journal.counts()
+                facts = _facts(model, backend, statuses, verdicts)
+                _write_reports(request.reports, journal, model, facts)
+            if request.reports:
                 custody = {
                     "started": started_at,
                     "ended": utc_now(),
                     "resumed": journal.resumed,
-                    "evidence": [str(path) for path in paths],
-                    "limits": asdict(limits),
+                    "evidence": [str(path) for path in request.paths],
+                    "limits": asdict(request.limits),
                     "hashing": _hashing_facts(hashing),
                 }
-                write_manifest(facts | surroundings() | custody, reports, key)
+                write_manifest(facts | surroundings() | custody, request.reports, key)
                 journal.remove()
-    except ERRORS as error:
+            counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
+            logger.info("finished: %d files", statuses.total(), extra=counts)
+    except SENTENCES as error:
+        logger.error("stopped: %s", error)
         raise ScanError(str(error)) from error
     return Outcome(
         statuses=statuses,
         verdicts=verdicts,
         seconds=seconds,
-        rate=pipeline.progress.files / seconds,
+        rate=rate,
         model=model,
         provider=backend.provider,
         precision=backend.precision,
-        reports=tuple(reports),
+        reports=request.reports,
     )
 
 
@@ -193,6 +148,93 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def _check_outputs(request: Request) -> None:
+    """Raise ReportError for an output that cannot be written, or not there."""
+    outputs = [request.log_file] if request.log_file else []
+    for report in request.reports:
+        manifest = manifest_path(report)
+        outputs += [report, manifest, signature_path(manifest)]
+    for output in outputs:
+        _refuse_inside_evidence(output, request.paths)
+    for report in request.reports:
+        check_report(report)
+
+
+def _refuse_inside_evidence(output: Path, paths: Sequence[Path]) -> None:
+    place = output.resolve()
+    for path in paths:
+        evidence = path.resolve()
+        if place == evidence or (evidence.is_dir() and place.is_relative_to(evidence)):
+            raise ReportError(f"{output} lies inside the evidence {path}; write it elsewhere.")
+
+
+@contextmanager
+def _journal_place(request: Request) -> Iterator[Path]:
+    """Beside the first report; without one, in a folder that goes when the scan ends."""
+    if request.reports:
+        first = request.reports[0]
+        yield first.with_name(first.name + SUFFIX)
+        return
+    with tempfile.TemporaryDirectory(prefix="imgscan-") as folder:
+        yield Path(folder) / f"scan{SUFFIX}"
+
+
+@contextmanager
+def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
+    """What is asked for about hashes; the lists' index lies beside the journal meanwhile."""
+    hashing = Hashing(md5=request.md5, skip_known=request.skip_known)
+    if not request.known:
+        yield hashing
+        return
+    index = place.with_name(place.name + KNOWN_SUFFIX)
+    try:
+        yield replace(hashing, known=read_lists(request.known, index))
+    finally:
+        index.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_trouble_explained(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise JournalError(
+            f"the journal {place} cannot be read or written ({error}). What it holds is intact: "
+            "make room or mend the disk, then give the same command again."
+        ) from error
+
+
+def _examine(
+    request: Request,
+    model: ModelFile,
+    backend: Backend,
+    journal: Journal,
+    hashing: Hashing,
+    identity: dict[str, Any],
+) -> tuple[float, float]:
+    """Fill the journal; returns seconds and files/s of this run."""
+    pipeline = Pipeline(
+        roots=request.paths,
+        model=model,
+        backend=backend,
+        journal=journal,
+        limits=request.limits,
+        batch_size=request.batch_size or backend.batch_size,
+        workers=request.workers or usable_cores(),
+        hashing=hashing,
+        passwords=request.passwords,
+    )
+    sentence = "scanning with %s on %s"
+    logger.info(sentence, model.name, backend.provider, extra={FACTS: identity})
+    if journal.resumed and not request.quiet:
+        say("carrying on from the journal of an interrupted scan")
+    started = time.monotonic()
+    with tqdm(unit="file", disable=True if request.quiet else None) as bar:
+        pipeline.run(_show_on(bar))
+    seconds = time.monotonic() - started
+    return seconds, pipeline.progress.files / seconds
+
+
 def _show_on(bar: tqdm[Any]) -> Callable[[Progress], None]:
     def show(progress: Progress) -> None:
         bar.set_postfix(fakes=progress.fakes, errors=progress.unexamined, refresh=False)
@@ -201,32 +243,19 @@ def _show_on(bar: tqdm[Any]) -> Callable[[Progress], None]:
     return show
 
 
-def _refuse_inside_evidence(report: Path, paths: Sequence[Path]) -> None:
-    place = report.resolve()
-    for path in paths:
-        evidence = path.resolve()
-        if place == evidence or (evidence.is_dir() and place.is_relative_to(evidence)):
-            raise ReportError(f"{report} lies inside the evidence {path}; write it elsewhere.")
-
-
 def _identity(
-    paths: Sequence[Path],
-    model: ModelFile,
-    backend: Backend,
-    limits: Limits,
-    hashing: Hashing,
-    passwords: Sequence[str],
+    request: Request, model: ModelFile, backend: Backend, hashing: Hashing
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan resumes only where all of it is the same."""
     return {
         "version": __version__,
-        "evidence": [str(path.resolve()) for path in paths],
+        "evidence": [str(path.resolve()) for path in request.paths],
         "model": model.sha256,
         "provider": [backend.provider, backend.precision],
-        "limits": asdict(limits),
+        "limits": asdict(request.limits),
         "hash options": _hashing_facts(hashing),
         # Not the passwords themselves: journals lie about.
-        "passwords": hashlib.sha256("\0".join(passwords).encode()).hexdigest(),
+        "passwords": hashlib.sha256("\0".join(request.passwords).encode()).hexdigest(),
     }
 
 
@@ -253,10 +282,16 @@ def _facts(
         "false_positive_rate": point.false_positive_rate,
         "provider": backend.provider,
         "precision": backend.precision,
+        "provenance": CAVEAT,
         "statuses": {status: statuses[status] for status in Status},
-        "evidence": CAVEAT,
         "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
     }
+
+
+def _decoder() -> str:
+    import PIL
+
+    return f"Pillow {PIL.__version__}, Python {platform.python_version()}"
 
 
 def _write_reports(
@@ -264,11 +299,7 @@ def _write_reports(
 ) -> None:
     for report in reports:
         write_report(report, journal.records(model), facts)
+        logger.info("wrote %s", report, extra={FACTS: {"report": str(report)}})
     if not reports:
-        csv_report.write_stream(sys.stdout.buffer, journal.records(model))
-
-
-def _decoder() -> str:
-    import PIL
-
-    return f"Pillow {PIL.__version__}, Python {platform.python_version()}"
+        with standard_output() as stream:
+            csv_report.write_stream(stream.buffer, journal.records(model))

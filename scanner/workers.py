@@ -9,19 +9,25 @@ can block the other.
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import multiprocessing.connection
+import os
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from PIL import Image
+
 from scanner.confine import confine, exit_reason
 from scanner.examine import Examined, examine
 from scanner.hashing import Hashing
+from scanner.interrupts import deaf_children
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
@@ -29,12 +35,17 @@ from scanner.sources.container import Found
 
 CHUNK_FILES = 16  # sent to a worker at once: hides the pipe's latency
 CHUNK_BYTES = 32 * 2**20  # of archive members in one chunk
-FAILED_STARTS = 8  # in a row, before the scan gives up
 START_SECONDS = 60.0  # a new process may take this long to import its libraries
+STOP_SECONDS = 1.0  # for a killed process to vanish
+LATE_SECONDS = 1.0  # a worker's own alarm comes first, where the system has one
+FAILED_STARTS = 3  # in a row, a worker
+OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of a decoder
+
+logger = logging.getLogger(__name__)
 
 
 class WorkerError(Exception):
-    """The worker processes cannot do their work; the sentence says why."""
+    """The worker processes cannot run; the sentence says why and what to do."""
 
 
 @dataclass(eq=False)
@@ -80,6 +91,8 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
             self._stop(worker)
 
     def room(self) -> bool:
@@ -93,7 +106,7 @@ class Workers:
 
     def submit(self, found: Found) -> None:
         self._queue.append(found)
-        self._queue_bytes += _held_bytes(found)
+        self._queue_bytes += held_bytes(found)
 
     def results(self, wait: float) -> Iterator[tuple[Found, Examined]]:
         """Results that are ready, after waiting up to `wait` seconds for the first.
@@ -108,15 +121,19 @@ class Workers:
         for worker in [worker for pipe, worker in pipes.items() if pipe in ready]:
             yield from self._receive(worker)
         for index, worker in enumerate(self._workers):
-            dead = not worker.process.is_alive()
-            if dead:
+            if worker.process.is_alive():
+                if not self._is_late(worker):
+                    continue
+                outcome = self._timeout()
+            else:
                 yield from self._receive(worker)  # what it answered before it died
-                self._count_start(worker)
-            culprit = self._culprit(worker, dead)
-            if culprit is not None or dead:
-                self._workers[index] = self._replace(worker)
+                worker.process.join()
+                outcome = self._fate(worker.process.exitcode)
+            # A worker that never started did not die of a file.
+            culprit = worker.waiting.popleft() if worker.started and worker.waiting else None
+            self._workers[index] = self._replace(worker)
             if culprit is not None:
-                yield culprit
+                yield culprit, replace(outcome, bytes=_file_bytes(culprit))
 
     def _dispatch(self) -> None:
         for worker in self._workers:
@@ -129,10 +146,12 @@ class Workers:
         # A fair share, so that the last files of a scan do not all wait for one worker.
         share = max(1, min(CHUNK_FILES, len(self._queue) // len(self._workers)))
         held = 0
-        while self._queue and len(worker.waiting) < share and held < CHUNK_BYTES:
-            found = self._queue.popleft()
-            worker.waiting.append(found)
-            held += _held_bytes(found)
+        while self._queue and len(worker.waiting) < share:
+            size = held_bytes(self._queue[0])
+            if worker.waiting and held + size > CHUNK_BYTES:
+                break
+            worker.waiting.append(self._queue.popleft())
+            held += size
         self._queue_bytes -= held
         worker.since = time.monotonic()
         with contextlib.suppress(OSError):  # a dead worker is met in results()
@@ -143,40 +162,48 @@ class Workers:
             while worker.pipe.poll():
                 examined = worker.pipe.recv()
                 worker.started = True
+                self._failed_starts = 0
                 worker.since = time.monotonic()
                 if examined is not None:
                     found = worker.waiting.popleft()
                     yield found, examined
 
-    def _count_start(self, worker: _Worker) -> None:
-        """Raise WorkerError when dead workers, in a row, never came up."""
-        self._failed_starts = 0 if worker.started else self._failed_starts + 1
-        if self._failed_starts == FAILED_STARTS:
-            reason = exit_reason(worker.process.exitcode)
-            raise WorkerError(
-                f"the decoding processes cannot start ({reason}); check the installation and the "
-                "memory that is left."
-            )
+    def _is_late(self, worker: _Worker) -> bool:
+        """Whether a worker hangs, be it on a file or before it starts."""
+        if not worker.waiting:
+            return False
+        allowed = self._limits.seconds + LATE_SECONDS
+        if not worker.started:
+            allowed += START_SECONDS
+        return time.monotonic() - worker.since > allowed
 
-    def _culprit(self, worker: _Worker, dead: bool) -> tuple[Found, Examined] | None:
-        """The file a worker died of or hangs on, with its row."""
-        if not worker.waiting or (dead and not worker.started):
-            return None
-        size = len(source) if isinstance(source := worker.waiting[0].source, bytes) else None
-        if dead:
-            worker.process.join()
-            reason = f"the decoder crashed ({exit_reason(worker.process.exitcode)})"
-            return worker.waiting.popleft(), Examined(Status.CRASHED, reason, bytes=size)
-        allowed = self._limits.seconds if worker.started else START_SECONDS + self._limits.seconds
-        if time.monotonic() - worker.since > allowed:
-            reason = f"decoding took longer than the limit of {self._limits.seconds:g} seconds"
-            return worker.waiting.popleft(), Examined(Status.TIMEOUT, reason, bytes=size)
-        return None
+    def _fate(self, exitcode: int | None) -> Examined:
+        """What became of the file a worker died of."""
+        if hasattr(signal, "SIGALRM") and exitcode == -signal.SIGALRM:
+            return self._timeout()
+        if exitcode == OUT_OF_MEMORY:
+            limit = self._limits.memory_bytes
+            reason = f"examining it needs more memory than the limit of {limit:,} bytes"
+            return Examined(Status.OVER_LIMIT, reason)
+        return Examined(Status.CRASHED, f"the decoder crashed ({exit_reason(exitcode)})")
+
+    def _timeout(self) -> Examined:
+        reason = f"decoding took longer than the limit of {self._limits.seconds:g} seconds"
+        return Examined(Status.TIMEOUT, reason)
 
     def _replace(self, worker: _Worker) -> _Worker:
+        self._failed_starts += not worker.started
+        if self._failed_starts > FAILED_STARTS * len(self._workers):
+            raise WorkerError(
+                "worker processes die as soon as they start "
+                f"({exit_reason(worker.process.exitcode)}); try --workers 1, more memory for each "
+                "(--worker-memory), or look for what kills them."
+            )
+        worker.process.kill()
         self._stop(worker)
+        logger.info("a worker was replaced: %s", exit_reason(worker.process.exitcode))
         self._queue.extendleft(reversed(worker.waiting))
-        self._queue_bytes += sum(_held_bytes(found) for found in worker.waiting)
+        self._queue_bytes += sum(held_bytes(found) for found in worker.waiting)
         return self._start()
 
     def _start(self) -> _Worker:
@@ -186,18 +213,26 @@ class Workers:
             args=(theirs, self._preprocessing, self._limits, self._hashing),
             daemon=True,
         )
-        process.start()
+        with deaf_children():
+            process.start()
         theirs.close()
         return _Worker(process, ours, since=time.monotonic())
 
     def _stop(self, worker: _Worker) -> None:
-        worker.process.kill()
-        worker.process.join()
+        # Not for ever: a process inside a dead network drive cannot even be killed.
+        worker.process.join(STOP_SECONDS)
         worker.pipe.close()
 
 
-def _held_bytes(found: Found) -> int:
+def held_bytes(found: Found) -> int:
+    """Bytes of an archive member that are kept in memory until it is done."""
     return len(found.source) if isinstance(found.source, bytes) else 0
+
+
+def _file_bytes(found: Found) -> int | None:
+    if isinstance(found.source, bytes):
+        return len(found.source)
+    return found.stamp.bytes if found.stamp else None
 
 
 def _serve(
@@ -205,8 +240,23 @@ def _serve(
 ) -> None:
     """A worker's life: announce itself, then one answer for each source, in order."""
     confine(limits.memory_bytes)
-    with contextlib.suppress(EOFError, OSError):  # the parent is gone
+    # Pillow refuses at twice this value, the limit itself is ours to check.
+    Image.MAX_IMAGE_PIXELS = (limits.pixels + 1) // 2
+    try:
         pipe.send(None)
         while True:
             for source in pipe.recv():
-                pipe.send(examine(source, preprocessing, limits, hashing))
+                _set_alarm(limits.seconds)
+                examined = examine(source, preprocessing, limits, hashing)
+                _set_alarm(0)
+                pipe.send(examined)
+    except (EOFError, OSError):
+        pass  # the parent is gone
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+
+
+def _set_alarm(seconds: float) -> None:
+    """Let the system end this process after `seconds`, even if nobody watches it any more."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)

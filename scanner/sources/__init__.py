@@ -22,6 +22,7 @@ from typing import BinaryIO
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 from scanner.sources import compressed, mail, pdf, rar, sevenzip, tar, zip
+from scanner.sources.budget import Budget, Metered
 from scanner.sources.container import (
     HEAD_BYTES,
     Found,
@@ -29,6 +30,7 @@ from scanner.sources.container import (
     MemberError,
     Met,
     OverLimit,
+    Stamp,
     TooLarge,
     failure,
     read_limited,
@@ -49,21 +51,24 @@ def walk(
     Paths are relative to a single root folder, else they start with the root as it was given.
     passwords: tried in turn on whatever is encrypted.
     """
+    total = Budget.of_scan(limits)
     with Readers(limits, passwords) as readers:
         for root in roots:
             single_folder = len(roots) == 1 and root.is_dir()
             if root.is_dir():
                 prefix = "" if single_folder else f"{root}{os.sep}"
-                yield from _walk_folder(root, prefix, readers)
+                yield from _walk_folder(root, prefix, readers, total)
                 continue
             name = root.name if len(roots) == 1 else str(root)
             if root.exists() and not root.is_file():
                 yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
             else:
-                yield from _open_file(root, name, readers)
+                yield from _open_file(root, name, readers, total)
 
 
-def _walk_folder(folder: Path, prefix: str, readers: Readers) -> Iterator[Found | Met]:
+def _walk_folder(
+    folder: Path, prefix: str, readers: Readers, total: Budget
+) -> Iterator[Found | Met]:
     with ExitStack() as stack:
         try:
             entries = stack.enter_context(list_folder(folder))
@@ -81,9 +86,9 @@ def _walk_folder(folder: Path, prefix: str, readers: Readers) -> Iterator[Found 
                 )
                 continue
             if stat.S_ISDIR(mode):
-                yield from _walk_folder(folder / entry.name, f"{name}{os.sep}", readers)
+                yield from _walk_folder(folder / entry.name, f"{name}{os.sep}", readers, total)
             elif stat.S_ISREG(mode):
-                yield from _open_file(folder / entry.name, name, readers)
+                yield from _open_file(folder / entry.name, name, readers, total)
             elif stat.S_ISLNK(mode):
                 reason = "a symbolic link; links are not followed, name its target to scan it"
                 yield Met(path_text(name), 0, Status.UNSUPPORTED, reason)
@@ -91,19 +96,21 @@ def _walk_folder(folder: Path, prefix: str, readers: Readers) -> Iterator[Found 
                 yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
 
 
-def _open_file(path: Path, name: str, readers: Readers) -> Iterator[Found | Met]:
+def _open_file(path: Path, name: str, readers: Readers, total: Budget) -> Iterator[Found | Met]:
     text = path_text(name)
     try:
         with open_readonly(path) as stream:
             kind = _container(stream)
+            facts = os.fstat(stream.fileno())
+            stamp = Stamp(facts.st_size, facts.st_mtime_ns)
             if kind is None:
-                yield Found(text, 0, path)
-            else:
-                size = os.fstat(stream.fileno()).st_size
-                # Members of one name may each be an archive: only counting through them all tells
-                # what is in the one from what is in the other.
-                for order, entry in enumerate(_expand(kind, stream, size, text, 0, 1, readers), 1):
-                    yield replace(entry, position=order if entry.position else 0)
+                yield Found(text, 0, path, stamp)
+                return
+            # Members of one name may each be an archive: only counting through them all tells
+            # what is in the one from what is in the other.
+            entries = _expand(kind, stream, stamp.bytes, text, 0, 1, readers, total)
+            for order, entry in enumerate(entries, 1):
+                yield replace(entry, position=order if entry.position else 0, stamp=stamp)
     except OSError as error:
         yield Met(text, 0, Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
 
@@ -128,6 +135,7 @@ def _expand(
     position: int,
     depth: int,
     readers: Readers,
+    outer: Budget,
 ) -> Iterator[Found | Met]:
     """The members of the container in `stream`, `size` stored bytes; nested ones recurse.
 
@@ -138,8 +146,9 @@ def _expand(
         reason = f"archives nested deeper than the limit of {limits.depth}"
         yield Met(name, position, Status.OVER_LIMIT, reason)
         return
-    budget = min(limits.archive_bytes, max(size, 1) * limits.ratio)
-    left = replace(limits, archive_bytes=budget)
+    budget = outer.of_archive(size, limits)
+    # A module that passes over content it expands is held to the same bytes.
+    left = replace(limits, archive_bytes=budget.room())
     members = partial(readers.members, kind) if kind in ISOLATED else kind.members
     number = 0
     try:
@@ -150,14 +159,14 @@ def _expand(
             if isinstance(read, Met):
                 yield read
                 continue
-            budget -= len(read)
             inner = io.BytesIO(read)
             nested = _container(inner)
             if nested is None:
                 yield Found(member.path, number, read)
             else:
-                size = len(read)
-                yield from _expand(nested, inner, size, member.path, number, depth + 1, readers)
+                yield from _expand(
+                    nested, inner, len(read), member.path, number, depth + 1, readers, budget
+                )
     except Exception as error:  # parsers raise nearly anything on hostile bytes
         yield Met(name, position, *failure(error, kind.NOUN))
     else:
@@ -166,7 +175,7 @@ def _expand(
             yield Met(name, position, Status.NOT_IMAGE, f"{article} {kind.NOUN} without files")
 
 
-def _read_member(member: Member, number: int, budget: int, limits: Limits) -> bytes | Met:
+def _read_member(member: Member, number: int, budget: Budget, limits: Limits) -> bytes | Met:
     """A member's content, or its row when it cannot be had.
 
     Raises OverLimit when the archive's `budget` of expanded bytes runs out.
@@ -175,11 +184,9 @@ def _read_member(member: Member, number: int, budget: int, limits: Limits) -> by
         return Met(member.path, number, member.status or Status.UNSUPPORTED, member.error or "")
     try:
         with member.open() as content:
-            return read_limited(content, min(limits.file_bytes, budget))
+            return read_limited(Metered(content, budget), limits.file_bytes)
     except TooLarge as error:
-        if error.limit == limits.file_bytes:
-            sentence = f"larger than the limit of {error.limit:,} bytes"
-            return Met(member.path, number, Status.OVER_LIMIT, sentence)
-        raise OverLimit("more expanded bytes than its limits of size and ratio allow") from error
+        sentence = f"larger than the limit of {error.limit:,} bytes"
+        return Met(member.path, number, Status.OVER_LIMIT, sentence)
     except MemberError as error:
         return Met(member.path, number, error.status, str(error))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple, Protocol
 
 from scanner.record import Status, path_text
 
@@ -24,13 +24,30 @@ CHUNK_BYTES = 1 << 20
 LONGEST_DETAIL = 300
 
 
+class Readable(Protocol):
+    """What members are read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Stamp(NamedTuple):
+    """Tells whether a file on disk changed between two runs of a scan."""
+
+    bytes: int
+    modified_ns: int
+
+
 @dataclass(frozen=True)
 class Found:
-    """Bytes to examine: a file of its own, or a member already read into memory."""
+    """Bytes to examine: a file of its own, or a member already read into memory.
+
+    stamp: of the file on disk that this is or lies in.
+    """
 
     path: str
     position: int
     source: Path | bytes
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,7 @@ class Met:
     position: int
     status: Status
     error: str
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,7 @@ class Member:
     """
 
     path: str
-    open: Callable[[], AbstractContextManager[BinaryIO]] | None
+    open: Callable[[], AbstractContextManager[Readable]] | None
     status: Status | None = None
     error: str | None = None
 
@@ -77,7 +95,7 @@ class MemberError(Exception):
         self.status = status
 
 
-def read_limited(stream: BinaryIO, limit: int) -> bytes:
+def read_limited(stream: Readable, limit: int) -> bytes:
     """All of `stream`; raises TooLarge as soon as it exceeds `limit` bytes."""
     chunks = []
     room = limit

@@ -11,10 +11,20 @@ from typing import Any, BinaryIO
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 from scanner.sources import compressed
+from scanner.sources.budget import Budget, Metered
 from scanner.sources.container import HEAD_BYTES, Member, MemberError
 
 NOUN = "archive"
 MAGIC, MAGIC_OFFSET = b"ustar", 257
+# Headers whose content, a long name for example, tarfile reads into memory whole.
+CONTENT_HEADERS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+LONGEST_HEADER = 1 << 20
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
@@ -31,7 +41,17 @@ def _is_tar(head: bytes) -> bool:
 
 
 class _StrictTarInfo(tarfile.TarInfo):
-    """Makes tarfile report a broken or missing header instead of ending as if all were well."""
+    """Makes tarfile report a broken or missing header instead of ending as if all were well.
+
+    Also bounds the headers that are read into memory.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
+        info = super().frombuf(buf, encoding, errors)
+        if info.type in CONTENT_HEADERS and info.size > LONGEST_HEADER:
+            raise tarfile.InvalidHeaderError(f"a name or header of {info.size:,} bytes")  # type: ignore[attr-defined]
+        return info
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
@@ -51,7 +71,11 @@ def members(
     """Members in archive order; each must be read before the next is asked for."""
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    plain: Any = stream if _is_tar(head) else compressed.decompress(stream, head)
+    plain: Any = stream
+    if not _is_tar(head):
+        # What tarfile passes over is expanded too.
+        budget = Budget(limits.archive_bytes, "more than its limits of size and ratio allow")
+        plain = Metered(compressed.decompress(stream, head), budget)
     with tarfile.open(fileobj=plain, mode="r|", tarinfo=_StrictTarInfo) as archive:
         for info in archive:
             path = f"{name}!/{path_text(info.name)}"

@@ -16,7 +16,15 @@ from backports.zstd import zipfile  # the standard library's own, and zstandard 
 
 from scanner.limits import Limits
 from scanner.record import Status, path_text
-from scanner.sources.container import Member, MemberError, encrypted, failure, read_limited
+from scanner.sources.container import (
+    Member,
+    MemberError,
+    Readable,
+    encrypted,
+    failure,
+    read_limited,
+)
+from scanner.sources.zip_bounded import METHODS, open_bounded
 
 NOUN = "archive"
 PROGRAM = b"MZ"
@@ -55,7 +63,7 @@ def members(
                 locked = (unlocked, unlocked_info, limits.file_bytes, passwords)
                 yield Member(path, _opener(partial(_decrypt, *locked)))
             else:
-                yield Member(path, _opener(partial(archive.open, info)))
+                yield Member(path, _opener(partial(_open, archive, info)))
 
 
 def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> set[int]:
@@ -71,7 +79,7 @@ def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> set[int]:
 def _decrypt(archive: Any, info: zipfile.ZipInfo, limit: int, passwords: Sequence[str]) -> BinaryIO:
     for password in passwords:
         try:
-            with archive.open(info, pwd=password.encode()) as content:
+            with _open(archive, info, password.encode()) as content:
                 # A wrong password may pass for right until the end, where the checksum is.
                 return io.BytesIO(read_limited(content, limit))
         except NotImplementedError:
@@ -82,9 +90,16 @@ def _decrypt(archive: Any, info: zipfile.ZipInfo, limit: int, passwords: Sequenc
     raise encrypted("member", passwords)
 
 
-def _opener(open_content: Callable[[], Any]) -> Callable[[], AbstractContextManager[BinaryIO]]:
+def _open(archive: Any, info: zipfile.ZipInfo, password: bytes | None = None) -> Any:
+    """A context manager of what the member expands to."""
+    if info.compress_type in METHODS:
+        return open_bounded(archive, info, password)
+    return archive.open(info, pwd=password)
+
+
+def _opener(open_content: Callable[[], Any]) -> Callable[[], AbstractContextManager[Readable]]:
     @contextmanager
-    def open_member() -> Iterator[BinaryIO]:
+    def open_member() -> Iterator[Readable]:
         try:
             with open_content() as content:
                 yield content

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from scanner.backends.onnx import cuda_driver_present
 from scanner.model import DEFAULT_MODEL, bundled_models, parse_card
 from scanner.record import Status, Verdict
-from tests.conftest import image_bytes, imgscan
+from tests.conftest import HANG_GUARD, command, environment, image_bytes, imgscan
 
 
 def files(report: bytes) -> dict[str, dict[str, Any]]:
@@ -284,3 +285,20 @@ def test_several_kinds_of_evidence_at_once(clean_evidence: Path, tmp_path: Path)
     assert len(records) == 13
     assert "x.jpg" in records
     assert f"{clean_evidence / 'album'}{os.sep}0.jpeg" in records
+
+
+def test_a_scan_leaves_nothing_but_its_reports(tmp_path: Path, clean_evidence: Path) -> None:
+    """ONNX Runtime's telemetry would leave its session file, and might use the network."""
+    place, temporary = tmp_path / "reports", tmp_path / "temporary"
+    place.mkdir()
+    temporary.mkdir()
+    done = subprocess.run(
+        command(clean_evidence, "--report", place / "out.csv", "--quiet"),
+        env=environment(TMPDIR=str(temporary), HOME=str(temporary)),
+        capture_output=True,
+        timeout=HANG_GUARD,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in place.iterdir()} == {"out.csv", "out.csv.manifest.json"}
+    assert list(temporary.rglob("*")) == []

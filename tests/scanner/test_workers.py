@@ -157,7 +157,7 @@ def test_processes_that_never_come_up_end_the_scan(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("scanner.workers._serve", exit_at_once)
     with Workers(1, Preprocessing(32), Limits()) as workers:
         workers.submit(Found("innocent.png", 0, b"content"))
-        with pytest.raises(WorkerError, match="cannot start"):
+        with pytest.raises(WorkerError, match="die as soon as they start"):
             answered_until_it_ends(workers)
 
 

@@ -39,7 +39,7 @@ def read(stream: BinaryIO) -> dict[str, bytes]:
     for member in members(stream, "a.rar", LIMITS, ()):
         assert member.open is not None
         with member.open() as content:
-            found[member.path] = content.read()
+            found[member.path] = content.read(1 << 20)
     return found
 
 

@@ -1,0 +1,128 @@
+"""Kills a scan of mixed containers at random moments and lets the same command finish it.
+
+    python -m benchmarks.kill --kills 50
+
+Every finished report must be byte-identical to that of a scan nobody disturbed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import Image
+
+HANG_GUARD = 600  # seconds; only ends a scan that would never end
+
+
+@click.command()
+@click.option("--kills", default=50, show_default=True, help="How many scans to kill.")
+@click.option("--images", default=400, show_default=True, help="Images in the evidence.")
+@click.option("--seed", default=0, show_default=True, help="Of the moments.")
+def main(kills: int, images: int, seed: int) -> None:
+    """Count the reports that differ from the undisturbed one; exit code 1 if any does."""
+    with tempfile.TemporaryDirectory() as folder:
+        evidence = Path(folder) / "evidence"
+        make_evidence(evidence, images)
+        differing = 0
+        for number, (moment, recorded, same) in enumerate(kill_scans(evidence, kills, seed), 1):
+            differing += not same
+            verdict = "identical" if same else "DIFFERENT"
+            click.echo(f"{number:3} killed after {moment:.2f} s, {recorded}: {verdict}")
+    click.echo(f"{kills - differing} of {kills} reports are identical to the undisturbed one")
+    sys.exit(bool(differing))
+
+
+def kill_scans(
+    evidence: Path, kills: int, seed: int, workers: int = 2
+) -> Iterator[tuple[float, str, bool]]:
+    """For each kill: its moment in seconds, what the journal held, whether the reports agree."""
+    moments = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        undisturbed = Path(folder) / "undisturbed.csv"
+        started = time.monotonic()
+        _finish(_start(evidence, undisturbed, workers))
+        duration = time.monotonic() - started
+        expected = undisturbed.read_bytes()
+        for number in range(kills):
+            report = Path(folder) / f"{number}.csv"
+            moment = moments.uniform(0, duration)
+            scan = _start(evidence, report, workers)
+            time.sleep(moment)
+            scan.kill()
+            scan.wait()
+            journal = report.with_name(f"{report.name}.journal")
+            left = "a journal was left" if journal.exists() else "no journal was left"
+            _finish(_start(evidence, report, workers))
+            yield moment, left, report.read_bytes() == expected and not journal.exists()
+
+
+def _start(evidence: Path, report: Path, workers: int) -> subprocess.Popen[bytes]:
+    options = ["--workers", str(workers), "--device", "cpu", "--quiet"]
+    command = [sys.executable, "-m", "scanner", str(evidence), "--report", str(report), *options]
+    return subprocess.Popen(command)
+
+
+def _finish(scan: subprocess.Popen[bytes]) -> None:
+    code = scan.wait(HANG_GUARD)
+    if code != 1:  # the evidence holds files that cannot be examined
+        raise click.ClickException(f"the scan ended with exit code {code}")
+
+
+def make_evidence(folder: Path, images: int) -> None:
+    """Distinct 32-pixel images in folders, archives and archives in archives, and broken files."""
+    noise = np.random.default_rng(0)
+    pool = [_image(noise, ("JPEG", "PNG", "WEBP", "BMP")[n % 4]) for n in range(images)]
+    quarter = images // 4
+    (folder / "deep" / "er").mkdir(parents=True)
+    for n, data in enumerate(pool[:quarter]):
+        (folder / "deep" / ("er" if n % 2 else ".") / f"{n}.img").write_bytes(data)
+    (folder / "photos.zip").write_bytes(_zip(pool[quarter : 2 * quarter]))
+    (folder / "disk.tar.gz").write_bytes(gzip.compress(_tar(pool[2 * quarter : 3 * quarter])))
+    (folder / "nested.zip").write_bytes(
+        _zip([_tar(pool[3 * quarter :]), _zip(pool[:9]), gzip.compress(pool[0]), b"text"])
+    )
+    (folder / "cut.gz").write_bytes(gzip.compress(bytes(20_000_000))[:-9000])
+    (folder / "cut.zip").write_bytes(_zip(pool[:3])[:-40])
+    (folder / "broken.png").write_bytes(pool[1][:200])
+    (folder / "copy.png").write_bytes(pool[1])
+    (folder / "empty").touch()
+
+
+def _image(noise: np.random.Generator, kind: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(noise.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(stream, kind)
+    return stream.getvalue()
+
+
+def _zip(contents: list[bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for n, data in enumerate(contents):
+            archive.writestr(f"{n}", data)
+    return stream.getvalue()
+
+
+def _tar(contents: list[bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for n, data in enumerate(contents):
+            info = tarfile.TarInfo(f"{n}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
+if __name__ == "__main__":
+    main()

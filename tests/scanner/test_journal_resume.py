@@ -1,0 +1,142 @@
+"""Protects: what a scan died of is found and set aside, and no two scans or states are mixed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from scanner.examine import Examined
+from scanner.journal import Journal, JournalError
+from scanner.record import Status
+from scanner.sources.container import Found, Stamp
+from tests.scanner.scans import pictures, run, slow_gif, start, wait_until_reading
+
+IDENTITY = {"evidence": ["/evidence"]}
+FILES = [Found(name, 0, b"", Stamp(1, 2)) for name in "abc"]
+TEXT = Examined(Status.NOT_IMAGE, "no image", "b" * 64, bytes=20)
+
+
+def opened(place: Path) -> Journal:
+    return Journal(place / "report.csv.journal", IDENTITY)
+
+
+def test_files_in_flight_at_a_death_are_suspects(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.hand_over(FILES)
+    journal.answered(FILES[1])
+    journal.commit()
+    journal.close()  # without settling: nothing a dead process does
+    journal = opened(tmp_path)
+    assert journal.suspects == {("a", 0): 1, ("c", 0): 1}
+    journal.hand_over(FILES[:1])
+    journal.close()
+    assert opened(tmp_path).suspects == {("a", 0): 2, ("c", 0): 1}, "c was not tried again"
+
+
+def test_a_stop_of_its_own_will_holds_nothing_against_a_file(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.hand_over(FILES[:2])
+    journal.close()
+    journal = opened(tmp_path)
+    journal.hand_over([FILES[0], FILES[2]])
+    journal.settle()
+    journal.close()
+    assert opened(tmp_path).suspects == {("a", 0): 1, ("b", 0): 1}
+
+
+def test_changed_evidence_is_refused(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.add("a", 0, TEXT, stamp=Stamp(1, 2))
+    journal.commit()
+    assert journal.has("a", 0, Stamp(1, 2))
+    for changed in (Stamp(1, 3), Stamp(2, 2)):
+        with pytest.raises(JournalError, match=r"a has changed since .* start over with --fresh"):
+            journal.has("a", 0, changed)
+
+
+def test_vanished_evidence_is_refused(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for name in "ab":
+        journal.add(name, 0, TEXT, stamp=Stamp(1, 2))
+    journal.commit()
+    journal.check_all_met()
+    journal.close()
+    journal = opened(tmp_path)
+    assert journal.has("a", 0, Stamp(1, 2))
+    with pytest.raises(JournalError, match=r"1 files .* no longer there"):
+        journal.check_all_met()
+
+
+def test_a_journal_serves_one_process_at_a_time(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for fresh in (False, True):
+        with pytest.raises(JournalError, match="another imgscan is at work"):
+            Journal(journal.path, IDENTITY, fresh)
+    journal.add("a", 0, TEXT)
+    journal.commit()
+    journal.close()
+    assert opened(tmp_path).has("a", 0)
+
+
+def test_fresh_replaces_a_file_that_is_no_journal(tmp_path: Path) -> None:
+    place = tmp_path / "report.csv.journal"
+    place.write_bytes(b"broken" * 1000)
+    with pytest.raises(JournalError, match="cannot be used"):
+        opened(tmp_path)
+    assert not Journal(place, IDENTITY, fresh=True).resumed
+
+
+def test_a_file_that_a_scan_died_of_twice_is_set_aside(tmp_path: Path) -> None:
+    """The whole scan really dies, twice, and the third run ends with a row that says so."""
+    evidence = pictures(tmp_path / "evidence", 5)
+    (evidence / "slow.gif").write_bytes(slow_gif())
+    report = tmp_path / "report.csv"
+    command = [evidence, "--report", report, "--timeout", "150", "--workers", "2"]
+    for deaths in range(2):
+        with start(*command, start_new_session=True) as scan:
+            wait_until_reading(scan)
+            scan.send_signal(signal.SIGKILL)
+            scan.wait()
+            os.killpg(scan.pid, signal.SIGKILL)  # workers end by themselves, but in their own time
+        with closing(sqlite3.connect(f"{report}.journal")) as journal:
+            rows = journal.execute("SELECT path, deaths FROM in_flight").fetchall()
+        assert ("slow.gif", deaths) in rows
+    ended = run(*command)
+    assert ended.returncode == 1
+    with report.open(newline="") as stream:
+        statuses = sorted(row["status"] for row in csv.DictReader(stream))
+    assert statuses == ["crashed", *["scored"] * 5]
+    assert "the whole scan died twice" in report.read_text()
+
+
+def test_what_a_user_sees_of_refused_journals(tmp_path: Path) -> None:
+    evidence = pictures(tmp_path / "evidence", 0)
+    (evidence / "note.txt").write_bytes(b"a note")
+    (evidence / "slow.gif").write_bytes(slow_gif())
+    report = tmp_path / "report.csv"
+    command = [evidence, "--report", report, "--timeout", "8"]
+    with start(*command, start_new_session=True) as scan:
+        wait_until_reading(scan)
+        second = run(*command, "--fresh")
+        assert second.returncode == 2
+        assert second.stderr.startswith(f"Error: another imgscan is at work on {report}.journal")
+        scan.send_signal(signal.SIGTERM)
+        scan.communicate()
+
+    other = run(*command, "--max-depth", "2")
+    assert other.returncode == 2
+    assert "another limits; repeat that command" in other.stderr
+
+    os.utime(evidence / "note.txt", (1, 1))
+    changed = run(*command)
+    assert changed.returncode == 2
+    assert changed.stderr.splitlines()[-1].startswith("Error: note.txt has changed since")
+    (evidence / "slow.gif").unlink()
+    assert run(*command, "--fresh").returncode == 0
+    assert not list(tmp_path.glob("*journal*"))
