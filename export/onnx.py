@@ -1,23 +1,35 @@
-"""Write a self-describing ONNX model file, and refuse to when it disagrees with PyTorch.
+"""Write a self-describing ONNX model file, and refuse to when its scores are not the original's.
 
 python -m export.onnx runs/resnet152-paper -o resnet152.onnx --data data/cifake
+python -m export.onnx resnet152.onnx --precision fp16 -o resnet152.fp16.onnx
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxscript import optimizer
 
-from export.parity import ParityError, compare, parity_images
-from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard
+from export.parity import (
+    LabelledViews,
+    ParityError,
+    calibration_images,
+    compare,
+    onnx_name,
+    parity_images,
+    pytorch_name,
+    score_onnx,
+    score_pytorch,
+)
+from export.precision import PRECISIONS, PrecisionError, cast_first, to_float16, to_int8
+from scanner.engine import Gate
+from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, ModelError, open_model
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from trainer.data import DataError
@@ -26,16 +38,41 @@ OPSET = 18
 EXAMPLE_BATCH = 2  # a batch of 1 would be specialised to a constant
 
 
-def export_onnx(checkpoint: Checkpoint, images: NDArray[np.uint8], licence: str) -> bytes:
-    """The model file's bytes, after its logits were compared with PyTorch's on `images`.
+@dataclass(frozen=True)
+class Source:
+    """What is exported: a float32 graph with its card, and the checkpoint when it is at hand.
 
-    images: uint8 views N×V×V×3. Raises ParityError when the two disagree.
+    traced: whether the graph was made of the checkpoint just now, and not read from a file.
     """
-    detector = checkpoint.detector()
-    model = to_graph(detector, checkpoint.preprocessing.size)
+
+    model: onnx.ModelProto
+    card: ModelCard
+    checkpoint: Checkpoint | None
+    traced: bool
+
+
+def read_source(source: Path, checkpoint: Path | None, licence: str | None) -> Source:
+    """A run folder, a checkpoint, or a float32 model file (and the checkpoint it came from).
+
+    Raises CheckpointError, ModelError.
+    """
+    if source.suffix != ".onnx":
+        return trace(load_checkpoint(source), licence or "not stated")
+    file = open_model(str(source))
+    if file.card.precision != "float32":
+        raise ModelError(
+            f"{source} is {file.card.precision} already; name the float32 file it was made from."
+        )
+    card = replace(file.card, licence=licence or file.card.licence)
+    loaded = load_checkpoint(checkpoint) if checkpoint else None
+    return Source(onnx.load(file.path), card, loaded, traced=False)
+
+
+def trace(checkpoint: Checkpoint, licence: str) -> Source:
+    """The float32 graph of a checkpoint, with a card that has no parity figures yet."""
+    model = to_graph(checkpoint.detector(), checkpoint.preprocessing.size)
     store_in_half(model)
     onnx.checker.check_model(model, full_check=True)
-    parity = compare(detector, model.SerializeToString(), images, checkpoint)
     card = ModelCard(
         backbone=checkpoint.backbone,
         image_size=checkpoint.image_size,
@@ -45,11 +82,47 @@ def export_onnx(checkpoint: Checkpoint, images: NDArray[np.uint8], licence: str)
         domain=checkpoint.domain,
         training=checkpoint.training,
         metrics={split: asdict(figures) for split, figures in checkpoint.metrics.items()},
-        parity=asdict(parity),
+        parity={},
         licence=licence,
     )
+    return Source(model, card, checkpoint, traced=True)
+
+
+def export_onnx(source: Source, precision: str, data: Path, images: LabelledViews) -> bytes:
+    """The model file's bytes in `precision`, after the gates on `images`.
+
+    data: where int8 finds training images. Raises ParityError, PrecisionError, DataError.
+    """
+    card = replace(source.card, precision=precision)
+    if precision == "float16":
+        model = to_float16(source.model)
+    elif precision == "int8":
+        model = to_int8(source.model, calibration_images(data, card.preprocessing))
+    else:
+        model = cast_first(source.model)
+    gates = parity_gates(source, model, card, images)
+    card = replace(card, parity={"gates": [asdict(gate) for gate in gates]})
     helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     return model.SerializeToString()
+
+
+def parity_gates(
+    source: Source, model: onnx.ModelProto, card: ModelCard, images: LabelledViews
+) -> list[Gate]:
+    """Compare a new graph with PyTorch, and with the float32 graph unless it is that very one.
+
+    Raises ParityError.
+    """
+    found = score_onnx(model.SerializeToString(), images.views)
+    if source.checkpoint is None:
+        gates = [Gate("PyTorch float32", done=False, reason="no checkpoint was given")]
+    else:
+        expected = score_pytorch(source.checkpoint.detector(), images.views)
+        gates = [compare(pytorch_name(), expected, found, images.labels, card)]
+    if card.precision != "float32" or not source.traced:
+        expected = score_onnx(source.model.SerializeToString(), images.views)
+        gates.append(compare(onnx_name("float32"), expected, found, images.labels, card))
+    return gates
 
 
 def to_graph(detector: Detector, view: int) -> onnx.ModelProto:
@@ -99,7 +172,7 @@ def store_in_half(model: onnx.ModelProto) -> None:
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
@@ -108,26 +181,46 @@ def store_in_half(model: onnx.ModelProto) -> None:
     help="Model file to write.",
 )
 @click.option(
+    "--precision",
+    type=click.Choice(list(PRECISIONS)),
+    default="fp32",
+    help="fp16 for GPUs, int8 for CPUs with VNNI.",
+)
+@click.option(
     "--data",
     type=click.Path(path_type=Path),
     default=Path("data/cifake"),
-    help="Labelled images for the parity gate; their test split is used.",
+    help="Labelled images: the test split for the parity gates, the training split for int8.",
 )
-@click.option("--licence", default="not stated", help="Licence of the weights, for the card.")
-def main(run: Path, output: Path, data: Path, licence: str) -> None:
-    """Export RUN, a run folder or checkpoint, to a self-describing ONNX file.
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Run or checkpoint that a SOURCE of .onnx came from, to compare with PyTorch as well.",
+)
+@click.option("--licence", help="Licence of the weights, for the card; else the SOURCE's.")
+def main(
+    source: Path,
+    output: Path,
+    precision: str,
+    data: Path,
+    checkpoint: Path | None,
+    licence: str | None,
+) -> None:
+    """Export SOURCE, a run folder, checkpoint or float32 .onnx file, to a self-describing file.
 
-    Example: python -m export.onnx runs/resnet152-paper -o resnet152.onnx
+    A float32 file exported to fp32 is rewritten as this version does it, for TensorRT.
+
+    Example: python -m export.onnx resnet152.onnx --precision fp16 -o resnet152.fp16.onnx
     """
     if not output.parent.is_dir():  # said now, not after minutes of exporting
         raise click.ClickException(
             f"{output} cannot be written: there is no folder {output.parent}."
         )
     try:
-        checkpoint = load_checkpoint(run)
-        images = parity_images(data, checkpoint.preprocessing)
-        written = export_onnx(checkpoint, images, licence)
-    except (CheckpointError, DataError, ParityError) as error:
+        read = read_source(source, checkpoint, licence)
+        images = parity_images(data, read.card.preprocessing)
+        written = export_onnx(read, PRECISIONS[precision], data, images)
+    except (CheckpointError, DataError, ModelError, ParityError, PrecisionError) as error:
         raise click.ClickException(str(error)) from error
     try:
         output.write_bytes(written)

@@ -1,4 +1,4 @@
-"""The parity gate: an exported file must score images as PyTorch does."""
+"""The parity gates: a file of another kind must score images as the one it was made from does."""
 
 from __future__ import annotations
 
@@ -10,79 +10,154 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from scanner.model import INPUT, OUTPUT
+from scanner.engine import Gate
+from scanner.model import INPUT, OUTPUT, ModelCard
 from scanner.preprocess import Preprocessing
 from scanner.verdict import verdicts
 from trainer.backbones import Detector
-from trainer.checkpoint import Checkpoint
-from trainer.data import DataError, ImageSet, read_examples, split_examples
+from trainer.data import DataError, Example, ImageSet, read_examples, split_examples
+from trainer.metrics import measure
 
 MIN_IMAGES = 1000
-MAX_LOGIT_DIFFERENCE = 1e-3  # float32 against float32
+CALIBRATION_IMAGES = 200  # of each class
 BATCH = 32
 
 
+@dataclass(frozen=True)
+class Tolerance:
+    """The most a file may differ: in raw logits, in the share of verdicts, and in F1 lost."""
+
+    largest: float
+    mean: float
+    flipped: float
+    f1_lost: float
+
+
+# float32 differs by the order of its sums alone. float16 keeps 11 bits, so logits of up to 20 move
+# by hundredths; int8 moves them by tenths, which only images close to a threshold may feel.
+TOLERANCES = {
+    "float32": Tolerance(1e-3, 1e-4, 0.0, 0.0),
+    "float16": Tolerance(0.1, 0.02, 0.005, 0.002),
+    "int8": Tolerance(4.0, 0.3, 0.02, 0.005),
+}
+
+
 class ParityError(Exception):
-    """The exported file disagrees with PyTorch; the sentence has the figures."""
+    """Two files disagree beyond tolerance; the sentence has the figures."""
 
 
 @dataclass(frozen=True)
-class Parity:
-    """How far an exported file is from PyTorch on `images` real images."""
+class LabelledViews:
+    """uint8 views N×V×V×3 and their labels (1 is fake)."""
 
-    against: str
-    images: int
-    largest_logit_difference: float
-    mean_logit_difference: float
-    verdicts_flipped: int
+    views: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
-def parity_images(data: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Views, uint8 N×V×V×3, of the first MIN_IMAGES test images of each class.
+def parity_images(
+    data: Path, preprocessing: Preprocessing, each: int = MIN_IMAGES
+) -> LabelledViews:
+    """The first `each` test images of each class, for the gates.
 
     Raises DataError when there are fewer than MIN_IMAGES in all, or one cannot be decoded.
     """
-    test = split_examples(read_examples(data)).test
-    chosen = [e for label in (0, 1) for e in [e for e in test if e.label == label][:MIN_IMAGES]]
+    chosen = _first(split_examples(read_examples(data)).test, each)
     if len(chosen) < MIN_IMAGES:
         raise DataError(
             f"{data} has only {len(chosen)} test images; the parity gate needs {MIN_IMAGES:,}."
         )
+    return _read(chosen, preprocessing)
+
+
+def calibration_images(data: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Views of training images, from which int8 takes its ranges. Raises DataError."""
+    train = split_examples(read_examples(data)).train
+    return _read(_first(train, CALIBRATION_IMAGES), preprocessing).views
+
+
+def _first(examples: list[Example], each: int) -> list[Example]:
+    return [e for label in (0, 1) for e in [e for e in examples if e.label == label][:each]]
+
+
+def _read(chosen: list[Example], preprocessing: Preprocessing) -> LabelledViews:
     images = ImageSet(chosen, preprocessing.size, "cpu")
-    return images.eval_batch(0, len(chosen), preprocessing).numpy()
+    views = images.eval_batch(0, len(chosen), preprocessing).numpy()
+    return LabelledViews(views, np.array([example.label for example in chosen]))
+
+
+def score_pytorch(detector: Detector, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Raw logits by PyTorch in float32 on the CPU."""
+    with torch.inference_mode():
+        batches = [detector(torch.from_numpy(batch)).numpy() for batch in _batches(views)]
+    return np.concatenate(batches)
+
+
+def score_onnx(model: bytes, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Raw logits by ONNX Runtime on the CPU, in the model file's own precision."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    batches = [session.run([OUTPUT], {INPUT: batch})[0] for batch in _batches(views)]
+    return np.concatenate(batches)
+
+
+def _batches(views: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [views[start : start + BATCH] for start in range(0, len(views), BATCH)]
+
+
+def pytorch_name() -> str:
+    return f"PyTorch {torch.__version__} float32"
+
+
+def onnx_name(precision: str) -> str:
+    return f"ONNX Runtime {onnxruntime.__version__} CPU {precision}"
 
 
 def compare(
-    detector: Detector, model: bytes, images: NDArray[np.uint8], checkpoint: Checkpoint
-) -> Parity:
-    """Score `images` with PyTorch and with ONNX Runtime, both float32 on the CPU.
+    against: str,
+    expected: NDArray[np.float32],
+    found: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    card: ModelCard,
+) -> Gate:
+    """The gate between the raw logits `expected`, by `against`, and those `found` with a new file.
 
-    Raises ParityError when a logit differs by more than MAX_LOGIT_DIFFERENCE or a verdict flips.
+    card: the new file's; its precision sets the tolerance, its calibration and first operating
+    point the verdicts. Raises ParityError beyond the tolerance.
     """
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    theirs, ours = [], []
-    with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            batch = images[start : start + BATCH]
-            theirs.append(detector(torch.from_numpy(batch)).numpy())
-            ours.append(session.run([OUTPUT], {INPUT: batch})[0])
-    expected, found = np.concatenate(theirs), np.concatenate(ours)
-    difference = np.abs(expected - found)
-    point, calibration = checkpoint.operating_points[0], checkpoint.calibration
-    before = verdicts(calibration.apply(expected), point)
-    after = verdicts(calibration.apply(found), point)
-    parity = Parity(
-        against=f"PyTorch {torch.__version__} float32, ONNX Runtime {onnxruntime.__version__} CPU",
-        images=len(images),
-        largest_logit_difference=float(difference.max()),
-        mean_logit_difference=float(difference.mean()),
-        verdicts_flipped=int((before != after).sum()),
+    allowed = TOLERANCES[card.precision]
+    difference = np.abs(expected.astype(np.float64) - found)
+    before, after = card.calibration.apply(expected), card.calibration.apply(found)
+    point = card.operating_points[0]
+    flipped = int((verdicts(before, point) != verdicts(after, point)).sum())
+    largest, mean = float(difference.max()), float(difference.mean())
+    # Not `>`: a logit that is not a number must fail too, before metrics stumble over it.
+    close = largest <= allowed.largest and mean <= allowed.mean
+    f1_before, f1_after = (_f1(logits, labels) for logits in (before, after))
+    said = (
+        f"largest logit difference {largest:.2g} (allowed {allowed.largest:g}), mean {mean:.2g} "
+        f"(allowed {allowed.mean:g}), {flipped:,} verdicts flipped (allowed "
+        f"{int(allowed.flipped * len(labels)):,}), F1 {f1_after:.4f} after {f1_before:.4f} "
+        f"(allowed to lose {allowed.f1_lost:g})"
     )
-    # Not `>`: a logit that is not a number must fail too.
-    if not parity.largest_logit_difference <= MAX_LOGIT_DIFFERENCE or parity.verdicts_flipped:
+    kept = flipped <= allowed.flipped * len(labels) and f1_before - f1_after <= allowed.f1_lost
+    if not (close and kept):
         raise ParityError(
-            f"ONNX Runtime disagrees with PyTorch on {parity.images:,} images: largest logit "
-            f"difference {parity.largest_logit_difference:.2g} (allowed {MAX_LOGIT_DIFFERENCE:g}), "
-            f"{parity.verdicts_flipped} verdicts flipped. Nothing was written."
+            f"the {card.precision} file disagrees with {against} on {len(labels):,} images: "
+            f"{said}. Nothing was written."
         )
-    return parity
+    figures = {
+        "images": len(labels),
+        "largest_logit_difference": largest,
+        "mean_logit_difference": mean,
+        "verdicts_flipped": flipped,
+        "f1": f1_after,
+        "f1_before": f1_before,
+    }
+    return Gate(against, done=True, figures=figures)
+
+
+def _f1(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """F1 of p_fake >= 0.5; no number counts as no fake."""
+    return measure(np.nan_to_num(logits, nan=-np.inf, posinf=1e6, neginf=-1e6), labels).f1

@@ -25,6 +25,7 @@ from scanner.preprocess import Preprocessing
 Built = TypeVar("Built")
 CARD_FORMAT = 1
 METADATA_KEY = "imgscan"
+PRECISIONS = ("float32", "float16", "int8")
 INPUT, OUTPUT = "images", "logit"
 BUNDLED = Path(__file__).parent / "models"
 DEFAULT_MODEL = "resnet18"
@@ -100,6 +101,7 @@ class ModelCard:
 
     operating_points: the first is the scanner's default. metrics: split name to figures, after
     calibration. parity: what the export compared, on how many images, and how far apart.
+    precision: of the graph's arithmetic, one of PRECISIONS.
     """
 
     backbone: str
@@ -112,10 +114,15 @@ class ModelCard:
     metrics: dict[str, dict[str, float]]
     parity: dict[str, Any]
     licence: str
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         if not self.operating_points:
             raise ValueError("it has no operating point, so no thresholds")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"unknown precision {self.precision!r}; known: {', '.join(PRECISIONS)}"
+            )
 
     def to_json(self) -> str:
         return json.dumps({"format": CARD_FORMAT, **asdict(self)}, indent=1)
@@ -137,7 +144,8 @@ def parse_card(text: str) -> ModelCard:
         points = tuple(_build(OperatingPoint, point) for point in record["operating_points"])
         return _build(
             ModelCard,
-            record
+            {"precision": "float32"}  # files from before there was another do not say it
+            | record
             | {
                 "preprocessing": _build(Preprocessing, record["preprocessing"]),
                 "calibration": _build(Calibration, record["calibration"]),

@@ -115,7 +115,8 @@ class Detector(nn.Module):
             self.register_buffer(name, constant, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        pixels = images.permute(0, 3, 1, 2).float()
+        # Cast before all else: TensorRT takes uint8 only to cast it.
+        pixels = images.float().permute(0, 3, 1, 2)
         if pixels.shape[-1] != self.image_size:
             side = (self.image_size, self.image_size)
             pixels = F.interpolate(pixels, size=side, mode="bilinear", align_corners=False)

@@ -20,7 +20,7 @@ from sklearn.metrics import f1_score
 
 import export.onnx
 from export.onnx import main
-from export.parity import MAX_LOGIT_DIFFERENCE, parity_images
+from export.parity import TOLERANCES, parity_images
 from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, open_model, parse_card
 from tests.conftest import ROOT, run_module
 from trainer.checkpoint import Checkpoint, load_checkpoint
@@ -44,7 +44,7 @@ def card(graph: onnx.ModelProto) -> ModelCard:
 
 @pytest.fixture(scope="module")
 def views(tiny_data: Path, checkpoint: Checkpoint) -> NDArray[np.uint8]:
-    return parity_images(tiny_data, checkpoint.preprocessing)
+    return parity_images(tiny_data, checkpoint.preprocessing).views
 
 
 def run(model: bytes, views: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -67,11 +67,15 @@ def test_the_card_says_what_the_checkpoint_knows(card: ModelCard, checkpoint: Ch
 
 
 def test_the_card_holds_the_measured_parity(card: ModelCard) -> None:
-    assert card.parity["images"] == 1000
-    assert 0 <= card.parity["mean_logit_difference"] <= card.parity["largest_logit_difference"]
-    assert card.parity["largest_logit_difference"] <= MAX_LOGIT_DIFFERENCE
-    assert card.parity["verdicts_flipped"] == 0
-    assert torch.__version__ in card.parity["against"]
+    (gate,) = card.parity["gates"]
+    assert gate["done"]
+    assert torch.__version__ in gate["against"]
+    figures = gate["figures"]
+    assert figures["images"] == 1000
+    assert 0 <= figures["mean_logit_difference"] <= figures["largest_logit_difference"]
+    assert figures["largest_logit_difference"] <= TOLERANCES["float32"].largest
+    assert figures["verdicts_flipped"] == 0
+    assert figures["f1"] == figures["f1_before"]
 
 
 def test_the_scanner_opens_the_file(tiny_model: Path, card: ModelCard) -> None:
@@ -98,7 +102,7 @@ def test_every_batch_size_gives_the_logits_of_pytorch(
     found = run(tiny_model.read_bytes(), views[:size])
     assert found.shape == (size,)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=MAX_LOGIT_DIFFERENCE)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCES["float32"].largest)
 
 
 def test_weights_are_stored_in_half_without_loss(
@@ -188,9 +192,9 @@ def test_a_graph_that_disagrees_is_not_written(
     monkeypatch.setattr(export.onnx, "to_graph", lambda detector, view: wrong)
     output = tmp_path / "wrong.onnx"
     said = failure(tiny_run, "-o", output, "--data", tiny_data)
-    assert "ONNX Runtime disagrees with PyTorch on 1,000 images" in said
+    assert f"the float32 file disagrees with PyTorch {torch.__version__} float32 on 1,000" in said
     assert "largest logit difference 0.01 (allowed 0.001)" in said
-    assert re.search(r"\d+ verdicts flipped\. Nothing was written", said)
+    assert re.search(r"\d+ verdicts flipped \(allowed 0\), F1 .*\. Nothing was written", said)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,11 +9,22 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from export.parity import ParityError, compare, parity_images
+from export.parity import (
+    CALIBRATION_IMAGES,
+    TOLERANCES,
+    LabelledViews,
+    ParityError,
+    calibration_images,
+    compare,
+    parity_images,
+    score_onnx,
+    score_pytorch,
+)
+from scanner.engine import Gate
+from scanner.model import ModelCard, open_model
 from scanner.preprocess import decode, view
 from tests.pictures import write_pictures
 from trainer.checkpoint import Checkpoint, load_checkpoint
@@ -26,8 +37,26 @@ def checkpoint(tiny_run: Path) -> Checkpoint:
 
 
 @pytest.fixture(scope="module")
-def views(tiny_data: Path, checkpoint: Checkpoint) -> NDArray[np.uint8]:
+def card(tiny_model: Path) -> ModelCard:
+    return open_model(str(tiny_model)).card
+
+
+@pytest.fixture(scope="module")
+def images(tiny_data: Path, checkpoint: Checkpoint) -> LabelledViews:
     return parity_images(tiny_data, checkpoint.preprocessing)
+
+
+@pytest.fixture(scope="module")
+def views(images: LabelledViews) -> NDArray[np.uint8]:
+    return images.views
+
+
+def gate(model: bytes, checkpoint: Checkpoint, images: LabelledViews, card: ModelCard) -> Gate:
+    """The gate between a model file and PyTorch, on the first hundred images of each class."""
+    chosen = np.r_[0:100, 500:600]
+    views, labels = images.views[chosen], images.labels[chosen]
+    expected = score_pytorch(checkpoint.detector(), views)
+    return compare("PyTorch", expected, score_onnx(model, views), labels, card)
 
 
 def moved(path: Path, by: float) -> bytes:
@@ -53,26 +82,43 @@ def test_views_take_the_models_size(tiny_data: Path, checkpoint: Checkpoint) -> 
     preprocessing = replace(checkpoint.preprocessing, size=24)
     first = decode((tiny_data / "test/REAL/0000.png").read_bytes()).rgb
     found = parity_images(tiny_data, preprocessing)
-    np.testing.assert_array_equal(found[0], view(first, preprocessing))
+    np.testing.assert_array_equal(found.views[0], view(first, preprocessing))
+
+
+def test_labels_go_with_their_views(images: LabelledViews) -> None:
+    assert len(images) == 1000
+    assert images.labels.tolist() == [0] * 500 + [1] * 500
+
+
+def test_calibration_takes_training_images(
+    tiny_data: Path, checkpoint: Checkpoint, views: NDArray[np.uint8]
+) -> None:
+    found = calibration_images(tiny_data, checkpoint.preprocessing)
+    assert found.shape == (2 * CALIBRATION_IMAGES, 32, 32, 3)
+    test = {view.tobytes() for view in views[10:500]}
+    assert not any(view.tobytes() in test for view in found)
 
 
 def test_the_exported_file_agrees(
-    tiny_model: Path, checkpoint: Checkpoint, views: NDArray[np.uint8]
+    tiny_model: Path, checkpoint: Checkpoint, images: LabelledViews, card: ModelCard
 ) -> None:
-    parity = compare(checkpoint.detector(), tiny_model.read_bytes(), views[:100], checkpoint)
-    assert parity.images == 100
-    assert parity.verdicts_flipped == 0
+    passed = gate(tiny_model.read_bytes(), checkpoint, images, card)
+    assert passed.done
+    assert passed.against == "PyTorch"
+    assert passed.figures["images"] == 200
+    assert passed.figures["verdicts_flipped"] == 0
+    assert passed.figures["f1"] == passed.figures["f1_before"] > 0.5
 
 
 def test_logits_a_little_apart_are_refused(
-    tiny_model: Path, checkpoint: Checkpoint, views: NDArray[np.uint8]
+    tiny_model: Path, checkpoint: Checkpoint, images: LabelledViews, card: ModelCard
 ) -> None:
     with pytest.raises(ParityError, match=r"largest logit difference 0\.0015 \(allowed 0\.001\)"):
-        compare(checkpoint.detector(), moved(tiny_model, 0.0015), views[:100], checkpoint)
+        gate(moved(tiny_model, 0.0015), checkpoint, images, card)
 
 
 def test_one_weight_off_is_refused(
-    tiny_model: Path, checkpoint: Checkpoint, views: NDArray[np.uint8]
+    tiny_model: Path, checkpoint: Checkpoint, images: LabelledViews, card: ModelCard
 ) -> None:
     graph = onnx.load(tiny_model)
     weight = next(w for w in graph.graph.initializer if w.data_type == TensorProto.FLOAT16)
@@ -80,28 +126,52 @@ def test_one_weight_off_is_refused(
     values.flat[0] += np.float16(1)
     weight.CopyFrom(numpy_helper.from_array(values, weight.name))
     with pytest.raises(ParityError, match="Nothing was written"):
-        compare(checkpoint.detector(), graph.SerializeToString(), views[:100], checkpoint)
-
-
-def test_a_flipped_verdict_is_refused_however_close_the_logits(
-    tiny_model: Path, checkpoint: Checkpoint, views: NDArray[np.uint8]
-) -> None:
-    """The threshold lies between the two scores of one image."""
-    detector = checkpoint.detector()
-    with torch.inference_mode():
-        logit = detector(torch.from_numpy(views[:1])).numpy()
-    close = checkpoint.calibration.apply(logit + np.float32(0.0002))
-    point = replace(checkpoint.operating_points[0], fake_at_least=float(close[0]))
-    strict = replace(checkpoint, operating_points=[replace(point, real_at_most=-1e9)])
-    with pytest.raises(ParityError, match=r"allowed 0\.001\), 1 verdicts flipped"):
-        compare(detector, moved(tiny_model, 0.0005), views[:1], strict)
+        gate(graph.SerializeToString(), checkpoint, images, card)
 
 
 def test_logits_that_are_no_numbers_are_refused(
-    tiny_model: Path, checkpoint: Checkpoint, views: NDArray[np.uint8]
+    tiny_model: Path, checkpoint: Checkpoint, images: LabelledViews, card: ModelCard
 ) -> None:
     with pytest.raises(ParityError, match="largest logit difference nan"):
-        compare(checkpoint.detector(), moved(tiny_model, float("nan")), views[:4], checkpoint)
+        gate(moved(tiny_model, float("nan")), checkpoint, images, card)
+
+
+LABELS = np.tile(np.array([0, 1]), 500)
+CLEAR = np.where(LABELS == 1, 8.0, -8.0).astype(np.float32)
+
+
+def test_a_flipped_verdict_is_refused_however_close_the_logits(card: ModelCard) -> None:
+    """The threshold lies between the two scores of one image."""
+    after = CLEAR.copy()
+    after[1] += np.float32(1e-4)
+    threshold = float(card.calibration.apply(after)[1])
+    point = replace(card.operating_points[0], fake_at_least=threshold, real_at_most=-1e9)
+    strict = replace(card, operating_points=(point,))
+    with pytest.raises(ParityError, match=r"1 verdicts flipped \(allowed 0\)"):
+        compare("PyTorch", CLEAR, after, LABELS, strict)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_each_precision_has_its_tolerance(precision: str, card: ModelCard) -> None:
+    judged = replace(card, precision=precision)
+    allowed = TOLERANCES[precision].mean
+    compare("a file", CLEAR, CLEAR + np.float32(0.9 * allowed), LABELS, judged)
+    with pytest.raises(ParityError, match=f"the {precision} file disagrees with a file on 1,000"):
+        compare("a file", CLEAR, CLEAR + np.float32(1.1 * allowed), LABELS, judged)
+
+
+def test_a_loss_of_f1_is_refused(card: ModelCard) -> None:
+    """Twenty fakes just above the line fall below it: few verdicts, and small differences."""
+    before = CLEAR.copy()
+    at_half = -card.calibration.bias * card.calibration.temperature
+    fakes = np.flatnonzero(LABELS)[:20]
+    before[fakes] = at_half + 0.04
+    after = before.copy()
+    after[fakes] = at_half - 0.04
+    point = replace(card.operating_points[0], fake_at_least=5.0, real_at_most=-5.0)
+    judged = replace(card, precision="float16", operating_points=(point,))
+    with pytest.raises(ParityError, match=r"0 verdicts flipped .* F1 0\.97\d+ after 1\.0000"):
+        compare("a file", before, after, LABELS, judged)
 
 
 def test_too_few_images_are_refused(tmp_path: Path, checkpoint: Checkpoint) -> None:

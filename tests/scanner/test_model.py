@@ -116,10 +116,21 @@ def test_a_card_that_is_no_object(text: str) -> None:
 
 
 def test_every_key_is_required_and_named(card_record: dict[str, Any]) -> None:
-    for key in card_record.keys() - {"format"}:
+    for key in card_record.keys() - {"format", "precision"}:
         spoilt = {name: value for name, value in card_record.items() if name != key}
         with pytest.raises(ModelError, match=f"lacks '{key}'"):
             parse_card(json.dumps(spoilt))
+
+
+def test_a_card_from_before_there_were_precisions_is_float32(card_record: dict[str, Any]) -> None:
+    del card_record["precision"]
+    assert parse_card(json.dumps(card_record)).precision == "float32"
+
+
+def test_an_unknown_precision_is_refused(card_record: dict[str, Any]) -> None:
+    card_record["precision"] = "fp4"
+    with pytest.raises(ModelError, match="unknown precision 'fp4'; known: float32"):
+        parse_card(json.dumps(card_record))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,176 @@
+"""Model files of fewer bits: from a float32 graph to float16 for GPUs and int8 for CPUs.
+
+float16 is strongly typed: every tensor's type stands in the graph, as TensorRT 11 demands. Pixels
+stay uint8, resizing and normalisation float32, and the logit float32. int8 has the arithmetic of
+CPUs with VNNI; its ranges come from real images.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from scanner.model import INPUT, OUTPUT
+
+PRECISIONS = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
+HALF_LARGEST = float(np.finfo(np.float16).max)
+CALIBRATION_BATCH = 16
+# How ONNX Runtime's quantiser is told that a graph is folded already.
+FOLDED = {"onnx.quant.pre_process": "onnxruntime.quant"}
+
+
+class PrecisionError(Exception):
+    """The graph cannot be had in that precision; the sentence says why."""
+
+
+def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph with all arithmetic after normalisation in float16. Raises PrecisionError."""
+    half = folded(model)
+    graph = half.graph
+    normalised = _network(graph)[0].input[0]
+    inside = {normalised}
+    for node in _reached(graph, normalised):
+        node.input[:] = [f"{name}.half" if name == normalised else name for name in node.input]
+        node.output[:] = [f"{OUTPUT}.half" if name == OUTPUT else name for name in node.output]
+        inside.update(node.input)
+    for weight in graph.initializer:
+        if weight.name in inside and weight.data_type == TensorProto.FLOAT:
+            values = numpy_helper.to_array(weight)
+            if np.abs(values).max(initial=0) > HALF_LARGEST:
+                raise PrecisionError(
+                    f"float16 cannot hold the weights {weight.name}, which exceed "
+                    f"{HALF_LARGEST:g}; keep this model in float32."
+                )
+            weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), weight.name))
+    narrow = helper.make_node(
+        "Cast", [normalised], [f"{normalised}.half"], name="to_half", to=TensorProto.FLOAT16
+    )
+    widen = helper.make_node(
+        "Cast", [f"{OUTPUT}.half"], [OUTPUT], name="from_half", to=TensorProto.FLOAT
+    )
+    made_by = next(i for i, node in enumerate(graph.node) if normalised in node.output)
+    graph.node.insert(made_by + 1, narrow)
+    graph.node.append(widen)
+    return _checked(half)
+
+
+def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProto:
+    """The graph with int8 weights, a scale a channel, and uint8 activations.
+
+    images: real views N×V×V×3, whose activations set the ranges. Raises PrecisionError.
+    """
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self._batches: Iterator[NDArray[np.uint8]] = iter(
+                np.array_split(images, max(1, len(images) // CALIBRATION_BATCH))
+            )
+
+        def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+            batch = next(self._batches, None)
+            return None if batch is None else {INPUT: batch}
+
+    whole = folded(model)
+    helper.set_model_props(whole, FOLDED)
+    network = {node.name for node in _network(whole.graph)}
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "int8.onnx"
+        try:
+            quantize_static(
+                whole,
+                written,
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CalibrationMethod.MinMax,
+                nodes_to_exclude=[n.name for n in whole.graph.node if n.name not in network],
+                op_types_to_quantize=["Conv", "Gemm", "MatMul", "Add", "MaxPool", "Relu"],
+            )
+        except Exception as error:  # the quantiser's errors share no base class
+            raise PrecisionError(f"the graph cannot be quantised: {error}.") from error
+        quantised = onnx.load(written)
+    del quantised.metadata_props[:]
+    return _checked(quantised)
+
+
+def cast_first(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with its pixels made float32 before anything else happens to them.
+
+    TensorRT takes uint8 as an input and only to cast it; older model files transpose it first.
+    """
+    graph = model.graph
+    if all(node.op_type in ("Cast", "Shape") for node in graph.node if INPUT in node.input):
+        return model
+    early = onnx.ModelProto()
+    early.CopyFrom(model)
+    graph = early.graph
+    pixels = f"{INPUT}.float"
+    for node in graph.node:
+        node.input[:] = [pixels if name == INPUT else name for name in node.input]
+    cast = helper.make_node("Cast", [INPUT], [pixels], name="to_float", to=TensorProto.FLOAT)
+    graph.node.insert(0, cast)
+    del graph.value_info[:]  # they name the old types
+    return early
+
+
+def folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same float32 graph with constants computed and batch normalisation in the convolutions.
+
+    ONNX Runtime does it, once, so that rounding comes after folding and not before.
+    """
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder) / "folded.onnx")
+        onnxruntime.InferenceSession(
+            cast_first(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        whole = onnx.load(options.optimized_model_filepath)
+    used = {node.domain for node in whole.graph.node}
+    kept = [entry for entry in whole.opset_import if entry.domain in used]
+    del whole.opset_import[:], whole.metadata_props[:], whole.graph.value_info[:]
+    whole.opset_import.extend(kept)
+    return whole
+
+
+def _network(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes behind the normalised pixels, beginning with the first convolution."""
+    first = next((node for node in graph.node if node.op_type == "Conv"), None)
+    if first is None:
+        raise PrecisionError("the graph has no convolution, so there is nothing to speed up.")
+    return list(_reached(graph, first.input[0]))
+
+
+def _reached(graph: onnx.GraphProto, start: str) -> Iterator[onnx.NodeProto]:
+    """Nodes computed from the tensor `start`, in the graph's order."""
+    tensors = {start}
+    for node in graph.node:
+        if tensors.intersection(node.input):
+            tensors.update(node.output)
+            yield node
+
+
+def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise PrecisionError(f"the converted graph is not sound: {reason}") from error
+    return model

@@ -1,0 +1,284 @@
+"""Build a float16 TensorRT engine of a model file, and measure it where there is a GPU.
+
+python -m export.trt resnet152.onnx --data data/cifake
+python -m export.trt resnet152.onnx --compute-capability 8.9 --compute-capability 12.0
+
+The second builds ahead of time, for other RTX GPUs and on a machine with none; the engine's own
+parity is then recorded as not done. The float16 graph it is built from is measured either way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from export.onnx import Source, export_onnx
+from export.parity import (
+    LabelledViews,
+    ParityError,
+    compare,
+    onnx_name,
+    parity_images,
+    pytorch_name,
+    score_onnx,
+    score_pytorch,
+)
+from export.precision import PrecisionError
+from scanner.backends import BackendError
+from scanner.backends.gpu import Gpu, find_gpu
+from scanner.backends.trt_build import build, choose_flavor, version
+from scanner.engine import FLAVORS, BatchProfile, EngineCard, EngineFile, Gate, write_engine
+from scanner.model import ModelCard, ModelError, ModelFile, open_model
+from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from trainer.data import DataError
+
+PRECISION = "float16"
+MIB = 2**20
+NO_GPU = "there is no usable NVIDIA GPU here"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an engine is to run: compute capabilities, and the GPU here when it is one of them.
+
+    reason: why the engine cannot be measured here, without the GPU.
+    ahead: whether it is built for the capabilities and not for the GPU here.
+    """
+
+    flavor: str
+    capabilities: tuple[str, ...]
+    gpu: Gpu | None
+    reason: str
+    ahead: bool
+
+    @property
+    def label(self) -> str:
+        """For file names: the GPU, like `nvidia-h100`, or `sm89-sm120`."""
+        if self.gpu is not None and not self.ahead:
+            return re.sub(r"[^a-z0-9]+", "-", self.gpu.name.lower()).strip("-")
+        return "-".join(f"sm{capability.replace('.', '')}" for capability in self.capabilities)
+
+
+def find_target(capabilities: Sequence[str], flavor: str | None) -> Target:
+    """The GPU here, or the ones named. Raises BackendError when TensorRT or a GPU is missing."""
+    gpu = gpu_here()
+    if capabilities:
+        for capability in capabilities:  # only TensorRT for RTX builds ahead of time
+            chosen = choose_flavor(capability, flavor or "tensorrt_rtx")
+        here = gpu if gpu is not None and gpu.capability in capabilities else None
+        reason = "the GPU here is not one the engine is for" if gpu else NO_GPU
+        return Target(chosen, tuple(capabilities), here, reason, ahead=True)
+    chosen = choose_flavor(gpu.capability if gpu else None, flavor)
+    if gpu is None:
+        raise BackendError(
+            f"{NO_GPU} to build for; name the GPU's compute capability, like "
+            "--compute-capability 8.9, to build ahead of time with TensorRT for RTX."
+        )
+    return Target(chosen, (gpu.capability,), gpu, "", ahead=False)
+
+
+def gpu_here() -> Gpu | None:
+    """The first GPU, if there is one that CUDA can use."""
+    try:
+        return find_gpu("tensorrt")
+    except BackendError:
+        return None
+
+
+def half_graph(
+    file: ModelFile, checkpoint: Checkpoint | None, data: Path, images: LabelledViews
+) -> tuple[bytes, ModelCard]:
+    """A float16 model file's bytes and card, from itself or from a float32 one, after its gates.
+
+    Raises ModelError, ParityError, PrecisionError.
+    """
+    if file.card.precision == PRECISION:
+        return file.path.read_bytes(), file.card
+    if file.card.precision != "float32":
+        raise ModelError(f"{file.path} is {file.card.precision}; name a float32 or float16 file.")
+    source = Source(onnx.load(file.path), file.card, checkpoint, traced=False)
+    half = export_onnx(source, PRECISION, data, images)
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / file.path.name
+        written.write_bytes(half)
+        return half, open_model(str(written)).card
+
+
+def export_engine(
+    file: ModelFile,
+    output: Path,
+    target: Target,
+    batch: BatchProfile,
+    data: Path,
+    checkpoint: Checkpoint | None = None,
+    workspace_bytes: int | None = None,
+    timing_cache: Path | None = None,
+) -> EngineFile:
+    """A float16 engine of a model file, with the gates on its card; `output` is not yet written.
+
+    Raises BackendError, DataError, ModelError, ParityError, PrecisionError.
+    """
+    images = parity_images(data, file.card.preprocessing)
+    graph, card = half_graph(file, checkpoint, data, images)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / file.path.name
+        path.write_bytes(graph)
+        side, ahead = card.preprocessing.size, target.capabilities if target.ahead else ()
+        content = build(path, side, target.flavor, batch, workspace_bytes, timing_cache, ahead)
+    here = None if target.ahead else target.gpu
+    engine_card = EngineCard(
+        model=card,
+        model_sha256=file.sha256,
+        engine_sha256=hashlib.sha256(content).hexdigest(),
+        flavor=target.flavor,
+        version=version(target.flavor),
+        gpu=here.name if here else "",
+        compute_capabilities=target.capabilities,
+        driver=here.driver if here else "",
+        precision=PRECISION,
+        batch=batch,
+        gates=(),
+    )
+    engine = EngineFile(output, engine_card, content)
+    graphs = {file.card.precision: file.path.read_bytes(), PRECISION: graph}
+    gates = engine_gates(engine, graphs, checkpoint, target, images)
+    return replace(engine, card=replace(engine_card, gates=gates))
+
+
+def engine_gates(
+    engine: EngineFile,
+    graphs: dict[str, bytes],
+    checkpoint: Checkpoint | None,
+    target: Target,
+    images: LabelledViews,
+) -> tuple[Gate, ...]:
+    """Compare the engine with PyTorch and with the ONNX `graphs`, by precision.
+
+    Without the GPU each gate is recorded as not done. Raises ParityError, BackendError.
+    """
+    if target.gpu is None:
+        names = [pytorch_name(), *map(onnx_name, graphs)]
+        return tuple(Gate(name, done=False, reason=target.reason) for name in names)
+    found = score_engine(engine, images.views)
+    if checkpoint is None:
+        gates = [Gate(pytorch_name(), done=False, reason="no checkpoint was given")]
+    else:
+        expected = score_pytorch(checkpoint.detector(), images.views)
+        gates = [compare(pytorch_name(), expected, found, images.labels, engine.card.model)]
+    for precision, graph in graphs.items():
+        expected = score_onnx(graph, images.views)
+        name = onnx_name(precision)
+        gates.append(compare(name, expected, found, images.labels, engine.card.model))
+    return tuple(gates)
+
+
+def score_engine(engine: EngineFile, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Raw logits by the engine on the GPU here. Raises BackendError."""
+    from scanner.backends.tensorrt import Engine
+
+    batch = engine.card.batch.optimum
+    lane = Engine(engine).open_lane(batch)
+    try:
+        starts = range(0, len(views), batch)
+        return np.concatenate([lane.run(views[start : start + batch]) for start in starts])
+    finally:
+        lane.close()
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Engine file to write.  [default: MODEL.GPU.fp16.engine beside MODEL]",
+)
+@click.option("--flavor", type=click.Choice(FLAVORS), help="Instead of the one for the GPU.")
+@click.option("--min-batch", default=1, help="Smallest batch the engine takes.")
+@click.option("--batch", default=128, help="Batch it is tuned for.")
+@click.option("--max-batch", default=256, help="Largest batch it takes.")
+@click.option("--workspace", type=int, help="Scratch memory for kernels, in MiB; else all.")
+@click.option(
+    "--timing-cache",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that makes the next build faster (tensorrt only).",
+)
+@click.option(
+    "--compute-capability",
+    "capabilities",
+    multiple=True,
+    help="Build ahead of time for this RTX GPU, like 8.9; may be repeated; needs no GPU.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data/cifake"),
+    help="Labelled images for the parity gates; their test split is used.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Run or checkpoint that MODEL came from, to compare with PyTorch as well.",
+)
+def main(
+    model: Path,
+    output: Path | None,
+    flavor: str | None,
+    min_batch: int,
+    batch: int,
+    max_batch: int,
+    workspace: int | None,
+    timing_cache: Path | None,
+    capabilities: tuple[str, ...],
+    data: Path,
+    checkpoint: Path | None,
+) -> None:
+    """Build a float16 engine of MODEL, a float32 or float16 .onnx file, with its card beside it.
+
+    Example: python -m export.trt resnet152.onnx --compute-capability 8.9
+    """
+    try:
+        profile = BatchProfile(min_batch, batch, max_batch)
+        target = find_target(capabilities, flavor)
+        file = open_model(str(model))
+        output = output or model.with_name(f"{file.name}.{target.label}.fp16.engine")
+        if not output.parent.is_dir():
+            raise click.ClickException(
+                f"{output} cannot be written: there is no folder {output.parent}."
+            )
+        loaded = load_checkpoint(checkpoint) if checkpoint else None
+        scratch = workspace * MIB if workspace else None
+        engine = export_engine(file, output, target, profile, data, loaded, scratch, timing_cache)
+        write_engine(output, engine.content, engine.card)
+    except ValueError as error:
+        raise click.ClickException(f"{error}.") from error
+    except (
+        BackendError,
+        CheckpointError,
+        DataError,
+        ModelError,
+        ParityError,
+        PrecisionError,
+    ) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
+    card, megabytes = engine.card, len(engine.content) / 1e6
+    click.echo(f"{output}: {megabytes:.1f} MB, {card.flavor} {card.version}, {PRECISION}")
+    for gate in card.gates:
+        click.echo(f"  parity with {gate.against}: {'passed' if gate.done else 'NOT DONE'}")
+    if not all(gate.done for gate in card.gates):
+        click.echo(f"  because {'; '.join(sorted({g.reason for g in card.gates if not g.done}))}")
+
+
+if __name__ == "__main__":
+    main()
