@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from scanner.scan import usable_cores
+from scanner.backends import usable_cores
 
-PACKAGES = ("numpy", "pillow", "onnxruntime-gpu", "torch")
+PACKAGES = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,17 @@ def describe_machine() -> Machine:
         cores=usable_cores(),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
-        packages={package: version(package) for package in PACKAGES},
+        packages=_versions(),
     )
+
+
+def _versions() -> dict[str, str]:
+    """The versions of those PACKAGES that are installed."""
+    found = {}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def write_results(path: Path, results: dict[str, Any]) -> None:

@@ -21,11 +21,10 @@ import numpy as np
 
 from benchmarks.evidence import lay_out
 from benchmarks.machine import describe_machine, write_results
-from scanner.backends import open_backend
+from scanner.backends import open_backend, usable_cores
 from scanner.limits import Limits
 from scanner.model import DEFAULT_MODEL, ModelFile, open_model
 from scanner.preprocess import decode, view
-from scanner.scan import usable_cores
 from scanner.sources import walk
 from scanner.sources.container import Found
 from scanner.workers import Workers

@@ -12,6 +12,7 @@ from click_default_group import DefaultGroup
 
 from scanner import __version__
 from scanner.custody_cli import compare_command, keygen_command, verify_command
+from scanner.engines_cli import engines_command
 from scanner.exits import EXIT_STOPPED, EXIT_UNEXAMINED, StopError
 from scanner.interrupts import ignore_signals, stoppable
 from scanner.limit_options import limit_options
@@ -207,3 +208,6 @@ def columns_command() -> None:
     from scanner.reports.columns import reference
 
     click.echo(reference())
+
+
+main.add_command(engines_command)

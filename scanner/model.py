@@ -193,7 +193,17 @@ def open_model(name_or_file: str) -> ModelFile:
         )
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return ModelFile(path, path.stem, digest, _read_card(path))
+    card = _read_engines_card(path) if path.suffix == ".engine" else _read_card(path)
+    return ModelFile(path, path.stem, digest, card)
+
+
+def _read_engines_card(path: Path) -> ModelCard:
+    from scanner.engine import EngineError, read_engine_card  # which reads model cards itself
+
+    try:
+        return read_engine_card(path).model
+    except EngineError as error:
+        raise ModelError(str(error)) from error
 
 
 def _read_card(path: Path) -> ModelCard:

@@ -26,7 +26,6 @@ from scanner.sources.container import Found, Met
 from scanner.verdict import judge
 from scanner.workers import CHUNK_BYTES, CHUNK_FILES, Workers, held_bytes
 
-BATCHES_IN_FLIGHT = 2  # one runs while the next is filled
 POLL_SECONDS = 0.5
 DEATHS_TO_QUARANTINE = 2
 QUARANTINED = "the whole scan died twice while this file was examined; it was not tried again"
@@ -87,7 +86,7 @@ class Pipeline:
         listener: called with the progress so far, at least twice a second.
         """
         self._listener = listener
-        inference = ThreadPoolExecutor(1, "inference")
+        inference = ThreadPoolExecutor(self._backend.streams, "inference")
         preprocessing = self._model.card.preprocessing
         try:
             with Workers(self._worker_count, preprocessing, self._limits, self._hashing) as workers:
@@ -190,7 +189,8 @@ class Pipeline:
         )
         self._in_flight.append((self._batch, inference.submit(self._backend.score, views)))
         self._batch = []
-        while len(self._in_flight) > BATCHES_IN_FLIGHT:
+        # One batch more than are scored at once: it is ready when the first is done.
+        while len(self._in_flight) > self._backend.streams:
             self._finish_batch()
 
     def _finish_batch(self) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import platform
 import sqlite3
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from scanner import __version__
-from scanner.backends import Backend, BackendError, open_backend
+from scanner.backends import Backend, BackendError, open_backend, usable_cores
 from scanner.hashing import Hashing
 from scanner.journal import SUFFIX, Journal, JournalError
 from scanner.known import KnownError, read_lists
@@ -95,12 +95,13 @@ class Request:
 
 def run_scan(request: Request) -> Outcome:
     """Scan what is asked for and write its reports and their manifest. Raises ScanError."""
+    tell = _say_nothing if request.quiet else _tell
     try:
         _check_outputs(request)
         set_up_logging(request.verbose, request.log_file)
         key = load_private_key(request.sign) if request.sign else None
         model = open_model(request.model)
-        backend = open_backend(model, request.device)
+        backend = open_backend(model, request.device, batch_size=request.batch_size, tell=tell)
         with ExitStack() as stack:
             place = stack.enter_context(_journal_place(request))
             hashing = stack.enter_context(_hashing(request, place))
@@ -119,6 +120,7 @@ def run_scan(request: Request) -> Outcome:
                     "ended": utc_now(),
                     "resumed": journal.resumed,
                     "evidence": [str(path) for path in request.paths],
+                    "batch": backend.batch_size,
                     "limits": asdict(request.limits),
                     "hashing": _hashing_facts(hashing),
                 }
@@ -141,11 +143,14 @@ def run_scan(request: Request) -> Outcome:
     )
 
 
-def usable_cores() -> int:
-    """CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _tell(sentence: str) -> None:
+    logger.info(sentence)
+    with tqdm.external_write_mode(sys.stderr):  # between redraws of the bar
+        say(sentence)
+
+
+def _say_nothing(sentence: str) -> None:
+    logger.info(sentence)
 
 
 def _check_outputs(request: Request) -> None:
@@ -219,7 +224,7 @@ def _examine(
         backend=backend,
         journal=journal,
         limits=request.limits,
-        batch_size=request.batch_size or backend.batch_size,
+        batch_size=backend.batch_size,
         workers=request.workers or usable_cores(),
         hashing=hashing,
         passwords=request.passwords,

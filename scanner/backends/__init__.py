@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.engine import SUFFIX
 from scanner.model import ModelFile
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
+
+Tell = Callable[[str], None]  # takes a sentence for the person who waits
 
 
 class BackendError(Exception):
@@ -17,29 +22,82 @@ class BackendError(Exception):
 
 
 class Backend(Protocol):
-    """`provider` and `precision` are what really runs; `batch_size` is the default for it."""
+    """`provider` and `precision` are what really runs.
+
+    batch_size: views to hand over at once; it shrinks where a GPU's memory runs out.
+    streams: how many calls of `score`, each from a thread of its own, run side by side.
+    """
 
     provider: str
     precision: str
     batch_size: int
+    streams: int
 
     def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw logits, float32 N, of uint8 views N×V×V×3."""
+        """Raw logits, float32 N, of uint8 views N×V×V×3, for any N from 1. Thread-safe."""
         ...
 
 
-def open_backend(model: ModelFile, device: str, threads: int | None = None) -> Backend:
+def _silent(_: str) -> None:
+    pass
+
+
+def open_backend(
+    model: ModelFile,
+    device: str,
+    threads: int | None = None,
+    batch_size: int | None = None,
+    tell: Tell = _silent,
+) -> Backend:
     """A backend for `device`; `auto` is the fastest that works here. Raises BackendError.
 
-    threads: CPU threads for inference; None for one a physical core.
+    threads: CPU cores for inference on a CPU; None for all that this process may use.
+    batch_size: None for the CPU's own, and on a GPU for what a short probe finds fastest.
     """
-    from scanner.backends.onnx import OnnxBackend, cuda_driver_present
-
+    if model.path.suffix == SUFFIX:
+        if device not in ("auto", "tensorrt"):
+            raise BackendError(
+                f"{model.path.name} is a TensorRT engine, which does not run with --device "
+                f"{device}; use --device tensorrt, or the .onnx file it was built from."
+            )
+        device = "tensorrt"
     if device == "auto":
-        if cuda_driver_present():
+        from scanner.backends.gpu import cuda_driver_present
+
+        if not cuda_driver_present():
+            device = "cpu"
+        else:
             try:
-                return OnnxBackend(model, "cuda", threads)
-            except BackendError:
-                pass  # the summary and the report name the provider that ran
-        return OnnxBackend(model, "cpu", threads)
-    return OnnxBackend(model, device, threads)
+                return _open_cuda(model, batch_size, tell)
+            except BackendError as error:
+                tell(f"the GPU is not used: {error}")
+                device = "cpu"
+    if device == "cuda":
+        return _open_cuda(model, batch_size, tell)
+    if device == "tensorrt":
+        return _open_tensorrt(model, batch_size, tell)
+    from scanner.backends.cpu import CpuBackend
+
+    return CpuBackend(model, threads or usable_cores(), batch_size)
+
+
+def _open_cuda(model: ModelFile, batch_size: int | None, tell: Tell) -> Backend:
+    from scanner.backends.cuda import CudaSession
+    from scanner.backends.lanes import GpuBackend
+
+    return GpuBackend(CudaSession(model), batch_size, tell)
+
+
+def _open_tensorrt(model: ModelFile, batch_size: int | None, tell: Tell) -> Backend:
+    from scanner.backends.lanes import GpuBackend
+    from scanner.backends.tensorrt import Engine
+    from scanner.backends.trt_cache import engine_of
+
+    return GpuBackend(Engine(engine_of(model, batch_size, tell)), batch_size, tell)
+
+
+def usable_cores() -> int:
+    """CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from scanner.backends.onnx import cuda_driver_present
+from scanner.backends.gpu import cuda_driver_present
 from scanner.model import DEFAULT_MODEL, bundled_models, parse_card
 from scanner.record import Status, Verdict
 from tests.conftest import HANG_GUARD, command, environment, image_bytes, imgscan

@@ -89,5 +89,5 @@ def test_the_report_holds_the_evidence_and_its_caveat(
     assert '"name":"remote_manifest_not_fetched"' in evidence["remote.jpg"]
     assert '"value":"intact"' in evidence["signed.jpg"]
     assert evidence["twin.jpg"] == evidence["signed.jpg"]
-    assert report["scan"]["evidence"] == CAVEAT
+    assert report["scan"]["provenance"] == CAVEAT
     assert server.requests == []

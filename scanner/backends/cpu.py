@@ -1,0 +1,47 @@
+"""ONNX Runtime on the CPU: one single-threaded run a core, side by side.
+
+Runs of several threads wait for each other after every layer, and for a core each time a decoding
+worker holds one. Runs of one thread never wait, so whatever the workers leave of the cores is
+used, and each image's logit is computed in one order whatever the number of cores.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from scanner.backends import BackendError
+from scanner.model import INPUT, OUTPUT, ModelFile
+
+PROVIDER = "CPUExecutionProvider"
+# Pixels of the network's input in a batch: past this, layers no longer fit a core's cache and the
+# memory of a run a core adds up; below it, small images pay the cost of a call too often.
+BATCH_PIXELS = 32 * 64 * 64
+MAX_BATCH = 32
+FATAL = 4
+
+
+class CpuBackend:
+    """Scores views in single-threaded runs; logits do not depend on the batch or the cores."""
+
+    def __init__(self, model: ModelFile, cores: int, batch_size: int | None = None) -> None:
+        """Raises BackendError when ONNX Runtime cannot run the model."""
+        side = model.card.image_size
+        self.provider = PROVIDER
+        self.precision = model.card.precision
+        self.streams = cores
+        self.batch_size = batch_size or min(MAX_BATCH, max(1, BATCH_PIXELS // side**2))
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = FATAL  # what matters is checked and said in a sentence
+        options.intra_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(model.path, options, providers=[PROVIDER])
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class
+            reason = str(error).splitlines()[0]
+            raise BackendError(f"{model.path.name} cannot run on the CPU: {reason}") from error
+
+    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raw logits, float32 N, of uint8 views N×V×V×3. Thread-safe."""
+        logits: NDArray[np.float32] = self._session.run([OUTPUT], {INPUT: views})[0]
+        return logits

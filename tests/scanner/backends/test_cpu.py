@@ -1,0 +1,72 @@
+"""Protects: on a CPU, neither the batch nor the cores change one bit of a score."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from scanner.backends import BackendError, open_backend
+from scanner.backends.cpu import MAX_BATCH, CpuBackend
+from scanner.model import DEFAULT_MODEL, ModelFile, open_model
+
+
+@pytest.fixture(scope="module")
+def model() -> ModelFile:
+    return open_model(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="module")
+def views(model: ModelFile) -> NDArray[np.uint8]:
+    side = model.card.preprocessing.size
+    return np.random.default_rng(0).integers(0, 256, (67, side, side, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def alone(model: ModelFile, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The logit of each view scored in a batch of its own."""
+    backend = CpuBackend(model, cores=1)
+    return np.concatenate([backend.score(view[None]) for view in views])
+
+
+@pytest.mark.parametrize("batch", [2, 7, 16, 32, 67])
+def test_the_batch_changes_no_bit(
+    batch: int, model: ModelFile, views: NDArray[np.uint8], alone: NDArray[np.float32]
+) -> None:
+    backend = CpuBackend(model, cores=1)
+    parts = [backend.score(views[n : n + batch]) for n in range(0, len(views), batch)]
+    assert np.concatenate(parts).tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_the_cores_change_no_bit(
+    cores: int, model: ModelFile, views: NDArray[np.uint8], alone: NDArray[np.float32]
+) -> None:
+    backend = open_backend(model, "cpu", threads=cores)
+    assert backend.streams == cores
+    with ThreadPoolExecutor(backend.streams) as threads:
+        parts = list(threads.map(backend.score, np.array_split(views, 13)))
+    assert np.concatenate(parts).tobytes() == alone.tobytes()
+
+
+def test_what_runs_is_said(model: ModelFile) -> None:
+    backend = open_backend(model, "cpu", batch_size=5)
+    assert (backend.provider, backend.precision) == ("CPUExecutionProvider", "float32")
+    assert backend.batch_size == 5
+
+
+@pytest.mark.parametrize(("side", "batch"), [(32, MAX_BATCH), (64, 32), (224, 2), (4096, 1)])
+def test_larger_images_come_in_smaller_batches(side: int, batch: int, model: ModelFile) -> None:
+    larger = replace(model, card=replace(model.card, image_size=side))
+    assert CpuBackend(larger, cores=1).batch_size == batch
+
+
+def test_a_model_that_cannot_run_is_a_sentence(model: ModelFile, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no graph")
+    with pytest.raises(BackendError, match=r"broken\.onnx cannot run on the CPU: "):
+        CpuBackend(replace(model, path=broken), cores=1)

@@ -1,0 +1,181 @@
+"""Protects: bound memory gives the scores of plain runs, and CUDA that is missing is named.
+
+The binding runs here on host memory with the CPU provider: the same calls, another device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from scanner.backends import BackendError, open_backend
+from scanner.backends.cpu import CpuBackend
+from scanner.backends.cuda import BoundLane, CudaSession, open_session, out_of_memory
+from scanner.backends.gpu import Buffers, OutOfMemory, cuda_driver_present
+from scanner.backends.lanes import GpuBackend
+from scanner.model import DEFAULT_MODEL, ModelFile, open_model
+
+NO_GPU = "needs an NVIDIA GPU with CUDA"
+
+
+class HostBuffers(Buffers):
+    """Buffers whose device is the host."""
+
+    device = "cpu"
+
+    def __init__(self, batch: int, side: int) -> None:
+        self.images = np.zeros((batch, side, side, 3), np.uint8)
+        self.logits = np.zeros(batch, np.float32)
+        self._images, self._logits = self.images.copy(), self.logits.copy()
+        self.device_images = self._images.ctypes.data
+        self.device_logits = self._logits.ctypes.data
+
+    def upload(self) -> None:
+        self._images[:] = self.images
+
+    def download(self) -> None:
+        self.logits[:] = self._logits
+
+    def wait(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class HostSession:
+    """Opens bound lanes on the CPU."""
+
+    provider = "CPUExecutionProvider"
+    precision = "float32"
+    largest = 64
+
+    def __init__(self, model: ModelFile) -> None:
+        self.side = model.card.preprocessing.size
+        self._session = open_session(model, self.provider, {})
+
+    def open_lane(self, batch: int) -> BoundLane:
+        return BoundLane(self._session, batch, self.side, HostBuffers)
+
+
+@pytest.fixture(scope="module")
+def model() -> ModelFile:
+    return open_model(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="module")
+def views() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (21, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("batch", [1, 8, 32])
+def test_bound_memory_gives_the_scores_of_plain_runs(
+    batch: int, model: ModelFile, views: NDArray[np.uint8]
+) -> None:
+    plain = CpuBackend(model, cores=1).score(views)
+    bound = GpuBackend(HostSession(model), batch, print).score(views)
+    assert bound.tobytes() == plain.tobytes()
+
+
+def test_a_lane_is_used_again_after_a_short_batch(
+    model: ModelFile, views: NDArray[np.uint8]
+) -> None:
+    lane = HostSession(model).open_lane(8)
+    full, short = lane.run(views[:8]), lane.run(views[8:11])
+    assert np.array_equal(lane.run(views[:8]), full)
+    assert len(short) == 3
+    lane.close()
+
+
+def test_memory_that_runs_out_in_onnx_runtime_is_told_apart(
+    model: ModelFile, views: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = HostSession(model).open_lane(4)
+
+    def fail(message: str) -> None:
+        def run(*_: object) -> None:
+            raise RuntimeError(message)
+
+        monkeypatch.setattr(onnxruntime.InferenceSession, "run_with_iobinding", run)
+
+    fail("BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 9")
+    with pytest.raises(OutOfMemory):
+        lane.run(views[:4])
+    fail("CUDA failure 700: an illegal memory access was encountered\nat line 1")
+    with pytest.raises(BackendError, match="ONNX Runtime stopped: CUDA failure 700"):
+        lane.run(views[:4])
+
+
+@pytest.mark.parametrize(
+    ("text", "memory"),
+    [
+        ("CUDA failure 2: out of memory ; GPU=0", True),
+        ("CUDNN failure 4002: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", False),
+        ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED", True),
+        ("std::bad_alloc", True),
+        ("cuDNN is not there", False),
+    ],
+)
+def test_signs_of_short_memory(text: str, memory: bool) -> None:
+    assert out_of_memory(RuntimeError(text)) == memory
+
+
+def test_a_provider_that_fell_back_is_refused(model: ModelFile) -> None:
+    if cuda_driver_present():
+        pytest.skip("CUDA may start here")
+    with pytest.raises(BackendError, match=r"CUDA 13 and cuDNN 9.*--device cpu"):
+        open_session(model, "CUDAExecutionProvider", {})
+
+
+@pytest.mark.skipif(cuda_driver_present(), reason="there is a driver here")
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_a_missing_driver_is_named(device: str, model: ModelFile) -> None:
+    with pytest.raises(BackendError, match=f"--device {device} .* no NVIDIA driver"):
+        open_backend(model, device)
+
+
+def test_auto_without_a_gpu_is_the_cpu(model: ModelFile) -> None:
+    if cuda_driver_present():
+        pytest.skip("there is a driver here")
+    assert open_backend(model, "auto").provider == "CPUExecutionProvider"
+
+
+def test_auto_says_why_the_gpu_is_not_used(
+    model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_gpu(device: str) -> None:
+        raise BackendError("there is no GPU")
+
+    monkeypatch.setattr("scanner.backends.gpu.cuda_driver_present", lambda: True)
+    monkeypatch.setattr("scanner.backends.cuda.find_gpu", no_gpu)
+    told: list[str] = []
+    assert open_backend(model, "auto", tell=told.append).provider == "CPUExecutionProvider"
+    assert told == ["the GPU is not used: there is no GPU"]
+
+
+def test_an_onnx_runtime_without_cuda_is_named(
+    model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanner.backends.cuda.find_gpu", lambda device: None)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(BackendError, match="install onnxruntime-gpu"):
+        CudaSession(model)
+
+
+def test_a_model_that_cannot_run_is_a_sentence(model: ModelFile, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no graph")
+    with pytest.raises(BackendError, match=r"broken\.onnx cannot run on CUDA: "):
+        open_session(replace(model, path=broken), "CPUExecutionProvider", {})
+
+
+@pytest.mark.skipif(not cuda_driver_present(), reason=NO_GPU)
+def test_the_gpu_agrees_with_the_cpu(model: ModelFile, views: NDArray[np.uint8]) -> None:
+    backend = open_backend(model, "cuda", batch_size=8)
+    assert backend.provider == "CUDAExecutionProvider"
+    found, expected = backend.score(views), CpuBackend(model, cores=1).score(views)
+    assert np.abs(found - expected).max() < 1e-2
+    assert found.tobytes() == backend.score(views).tobytes()

@@ -1,0 +1,129 @@
+"""Protects: GPU batches keep their order, are tuned, and shrink, once told, when memory is short.
+
+The lanes here are the brightness of each view under a memory limit; the code above them is the one
+that drives a GPU.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from scanner.backends import BackendError
+from scanner.backends.gpu import OutOfMemory
+from scanner.backends.lanes import LANES, GpuBackend, fastest_batch
+
+
+class Card:
+    """Opens lanes until `memory` views are reserved; `seconds` maps a batch to its run's time."""
+
+    provider = "test"
+    precision = "float32"
+    side = 4
+
+    def __init__(
+        self, memory: int = 10_000, largest: int = 512, seconds: dict[int, float] | None = None
+    ) -> None:
+        self.memory = memory
+        self.largest = largest
+        self.seconds = seconds or {}
+        self.open: list[CardLane] = []
+
+    def open_lane(self, batch: int) -> CardLane:
+        if sum(lane.batch for lane in self.open) + batch > self.memory:
+            raise OutOfMemory("full")
+        self.open.append(lane := CardLane(self, batch))
+        return lane
+
+
+class CardLane:
+    def __init__(self, card: Card, batch: int) -> None:
+        self.batch = batch
+        self.in_use = False
+        self._card = card
+
+    def run(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert self in self._card.open, "used after it was closed"
+        assert not self.in_use, "used by two threads"
+        assert 1 <= len(views) <= self.batch
+        if sum(lane.batch for lane in self._card.open) > self._card.memory:
+            raise OutOfMemory("full")
+        self.in_use = True
+        time.sleep(self._card.seconds.get(self.batch, 0))
+        self.in_use = False
+        return views.mean(axis=(1, 2, 3), dtype=np.float32)
+
+    def close(self) -> None:
+        self._card.open.remove(self)
+
+
+def views(count: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(count).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+
+
+def expected(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return batch.mean(axis=(1, 2, 3), dtype=np.float32)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
+def test_any_number_of_views_comes_back_in_order(count: int) -> None:
+    backend = GpuBackend(Card(), 8, print)
+    assert np.array_equal(backend.score(views(count)), expected(views(count)))
+
+
+def test_lanes_run_side_by_side_and_never_twice_at_once() -> None:
+    card = Card(seconds={8: 0.002})
+    backend = GpuBackend(card, 8, print)
+    assert len(card.open) == backend.streams == LANES
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(backend.score, [views(n) for n in range(1, 60)]))
+    assert all(np.array_equal(f, expected(views(n))) for n, f in enumerate(found, 1))
+
+
+def test_too_large_a_batch_shrinks_and_says_so_once() -> None:
+    told: list[str] = []
+    backend = GpuBackend(card := Card(memory=40), 64, told.append)
+    assert [lane.batch for lane in card.open] == [16, 16]
+    assert backend.batch_size == 16
+    assert told == ["the GPU's memory is too small for more: the batch is 16 now"]
+
+
+def test_memory_that_runs_out_later_costs_no_view() -> None:
+    told: list[str] = []
+    backend = GpuBackend(card := Card(memory=64), 32, told.append)
+    card.memory = 20  # another program has taken the rest
+    with ThreadPoolExecutor(LANES) as threads:
+        found = list(threads.map(backend.score, [views(n) for n in (50, 51, 52, 53)]))
+    for n, scores in zip((50, 51, 52, 53), found, strict=True):
+        assert np.array_equal(scores, expected(views(n)))
+    assert backend.batch_size <= 16
+    assert told
+
+
+def test_no_memory_for_one_image_is_a_sentence_and_never_a_hang() -> None:
+    with pytest.raises(BackendError, match="too small for a single image"):
+        GpuBackend(Card(memory=0), 8, print)
+    backend = GpuBackend(card := Card(memory=16), 8, print)
+    card.memory = 0
+    for _ in range(2 * LANES):
+        with pytest.raises(BackendError, match="too small for a single image"):
+            backend.score(views(3))
+
+
+def test_the_probe_takes_the_smallest_batch_that_is_as_fast() -> None:
+    rising = {16: 0.016, 32: 0.024, 64: 0.040, 128: 0.080, 256: 0.170, 512: 0.4}
+    card = Card(seconds=rising)
+    assert fastest_batch(card) == 64
+    assert not card.open, "what the probe opened is closed"
+
+
+def test_the_probe_stays_inside_memory_and_profile() -> None:
+    faster_together = dict.fromkeys((16, 32, 64, 128, 256, 512), 0.01)
+    assert fastest_batch(Card(memory=100, seconds=faster_together)) == 64
+    assert fastest_batch(Card(largest=32, seconds=faster_together)) == 32
+    assert fastest_batch(Card(largest=5)) == 5
+    assert fastest_batch(Card(memory=1)) == 16, "for GpuBackend to shrink, and say so"
