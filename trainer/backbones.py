@@ -34,6 +34,39 @@ def _resnet(build: Callable[..., tv.ResNet]) -> Callable[[str | None], nn.Module
     return make
 
 
+def _plain(build: Callable[[str | None], nn.Module]) -> Callable[[str | None], nn.Module]:
+    """A ResNet without its residual connections: each block is only the chain of its layers.
+
+    The layers keep their names, so a ResNet's weights fit.
+    """
+
+    def make(weights: str | None) -> nn.Module:
+        network: Any = build(weights)
+        for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
+            for name, block in stage.named_children():
+                chain = nn.Sequential()
+                for number in range(1, 4 if isinstance(block, tv.resnet.Bottleneck) else 3):
+                    chain.add_module(f"conv{number}", getattr(block, f"conv{number}"))
+                    chain.add_module(f"bn{number}", getattr(block, f"bn{number}"))
+                    chain.add_module(f"relu{number}", nn.ReLU(inplace=True))
+                setattr(stage, name, chain)
+        return network
+
+    return make
+
+
+def _stride1(build: Callable[[str | None], nn.Module]) -> Callable[[str | None], nn.Module]:
+    """A ResNet whose stem keeps the resolution, so that 32-pixel images need not be enlarged."""
+
+    def make(weights: str | None) -> nn.Module:
+        network: Any = build(weights)
+        network.conv1.stride = (1, 1)
+        network.maxpool = nn.Identity()
+        return network
+
+    return make
+
+
 def _with_classifier(build: Callable[..., nn.Module]) -> Callable[[str | None], nn.Module]:
     """For networks whose `classifier` ends in the class layer (VGG, EfficientNet)."""
 
@@ -98,6 +131,9 @@ BACKBONES: dict[str, Callable[[str | None], nn.Module]] = {
     "googlenet": _googlenet,
     "bird_lotfi_cnn": _bird_lotfi_cnn,
 }
+RESNETS = ("resnet18", "resnet50", "resnet101", "resnet152")
+BACKBONES |= {f"{name}_plain": _plain(BACKBONES[name]) for name in RESNETS}
+BACKBONES |= {f"{name}_stride1": _stride1(BACKBONES[name]) for name in RESNETS}
 
 
 class Detector(nn.Module):

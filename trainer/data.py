@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from scanner.preprocess import Preprocessing, decode, view
 from trainer.augment import random_crops, random_flips, resized_crops
+from trainer.degrade import degrade
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +42,7 @@ IMAGE_SUFFIXES = frozenset(
     [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"]
 )
 VALIDATION_SHARE = 0.1
+TEST_QUALITY = 40  # of the re-encoded test split: a strong but common compression
 
 WHERE_TO_GET_IT = (
     "CIFAKE is on Kaggle (birdy654/cifake-real-and-ai-generated-synthetic-images); unpack it to "
@@ -82,6 +85,23 @@ class Splits:
                 seen.add(example.sha256)
                 unseen.append(example)
         return unseen
+
+    def subset(self, count: int) -> Splits:
+        """`count` training images and a tenth and a fifth as many to validate and test on.
+
+        Half of each class, chosen by content hash; all there are where there are fewer.
+        """
+        return Splits(
+            _smallest_hashes(self.train, count),
+            _smallest_hashes(self.validation, count // 10),
+            _smallest_hashes(self.test, count // 5),
+        )
+
+
+def _smallest_hashes(examples: list[Example], count: int) -> list[Example]:
+    ordered = sorted(examples, key=lambda example: example.sha256)
+    of_each = [[e for e in ordered if e.label == label][: count // 2] for label in LABELS.values()]
+    return of_each[0] + of_each[1]
 
 
 def read_examples(root: Path) -> list[Example]:
@@ -160,16 +180,44 @@ def _cut(examples: list[Example], salt: str) -> tuple[list[Example], list[Exampl
     return [e for e in examples if not chosen(e)], [e for e in examples if chosen(e)]
 
 
+class Images:
+    """The splits ready for the runs that share them; the test split is decoded when asked for."""
+
+    def __init__(self, splits: Splits, image_size: int, device: str) -> None:
+        self.splits = splits
+        self.image_size = image_size
+        self.device = device
+        self.train = ImageSet(splits.train, image_size, device)
+        self.validation = ImageSet(splits.validation, image_size, device)
+
+    @cached_property
+    def test(self) -> ImageSet:
+        return ImageSet(self.splits.test, self.image_size, self.device)
+
+    @cached_property
+    def test_jpeg(self) -> ImageSet:
+        """The test split as it looks after someone saved it again as JPEG of TEST_QUALITY."""
+        return ImageSet(self.splits.test, self.image_size, self.device, TEST_QUALITY)
+
+
 class ImageSet:
     """Examples ready to train on or to score, whatever their sizes.
 
     Equal square images no larger than the backbone's input are decoded once and kept as uint8 on
     the training device, where cropping and flipping then happen in batches. Others are decoded
     again for each batch by a pool of threads (Pillow releases the interpreter while it decodes).
+    With `jpeg_quality` every image is first saved as a JPEG of that quality.
     """
 
-    def __init__(self, examples: Sequence[Example], image_size: int, device: str) -> None:
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        image_size: int,
+        device: str,
+        jpeg_quality: int | None = None,
+    ) -> None:
         self.examples = examples
+        self.jpeg_quality = jpeg_quality
         self.labels = torch.tensor([e.label for e in examples], device=device)
         self.image_size = image_size
         self.device = device
@@ -191,6 +239,7 @@ class ImageSet:
         flips = random_flips(len(indices))
         if self._pixels is not None:
             images = self._pixels[indices.to(self.device)]
+            images = degrade(images, recipe.jpeg_share, recipe.resize_share)
             sizes = torch.tensor(images.shape[1:3]).expand(len(indices), 2)
             return resized_crops(images, random_crops(recipe.crop, sizes), flips, recipe.image_size)
         decoded = list(self._threads.map(self._decode, indices.tolist()))
@@ -205,7 +254,9 @@ class ImageSet:
             return np.asarray(image.resize(side, Image.Resampling.BILINEAR, box=corners))
 
         crops = np.stack(list(self._threads.map(crop, decoded, boxes)))
-        pixels = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float()
+        images = torch.from_numpy(crops).to(self.device)
+        images = degrade(images, recipe.jpeg_share, recipe.resize_share)
+        pixels = images.permute(0, 3, 1, 2).float()
         return torch.where(flips.to(self.device)[:, None, None, None], pixels.flip(3), pixels)
 
     def eval_batch(self, start: int, stop: int, preprocessing: Preprocessing) -> Tensor:
@@ -229,9 +280,14 @@ class ImageSet:
     def _decode(self, index: int) -> Image.Image:
         example = self.examples[index]
         try:
-            return decode(example.read()).rgb
+            image = decode(example.read()).rgb
         except Exception as error:  # Pillow raises far more than OSError on broken files
             raise DataError(f"{example.name} cannot be decoded: {error}; remove it.") from error
+        if self.jpeg_quality is None:
+            return image
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=self.jpeg_quality)
+        return decode(stream.getvalue()).rgb
 
     def _decode_small(self) -> Tensor | None:
         images: list[NDArray[np.uint8]] = []

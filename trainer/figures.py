@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -11,7 +12,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+
+from trainer.metrics import CALIBRATION_BINS, expected_calibration_error, sigmoid
 
 SMOOTHING = 0.1  # of the loss curve: weight of each new point in the moving average
 
@@ -20,17 +24,18 @@ def plot_run(
     folder: Path,
     steps: pd.DataFrame,
     evaluations: pd.DataFrame,
-    predicted: NDArray[np.bool_],
+    logits: NDArray[np.float32],
     labels: NDArray[np.int64],
 ) -> None:
-    """Draw learning_rate.png, loss.png and confusion_matrix.png.
+    """Draw learning_rate.png, loss.png, confusion_matrix.png and reliability.png.
 
-    steps: columns step, learning_rate, loss. evaluations: columns step, loss, f1. predicted and
-    labels: N verdicts and truths of the test split, true or 1 for fake.
+    steps: columns step, learning_rate, loss. evaluations: columns step, loss, f1. logits and
+    labels: N calibrated log-odds and truths of the test split, positive or 1 for fake.
     """
     _plot_learning_rate(folder / "learning_rate.png", steps)
     _plot_loss(folder / "loss.png", steps, evaluations)
-    _plot_confusion(folder / "confusion_matrix.png", predicted, labels)
+    _plot_confusion(folder / "confusion_matrix.png", logits >= 0, labels)
+    _plot_reliability(folder / "reliability.png", sigmoid(logits), labels)
 
 
 def _plot_learning_rate(path: Path, steps: pd.DataFrame) -> None:
@@ -68,5 +73,80 @@ def _plot_confusion(path: Path, predicted: NDArray[np.bool_], labels: NDArray[np
         labels, predicted.astype(int), display_labels=["real", "fake"], cmap="Blues", ax=axes
     )
     axes.set_title("Test split")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _plot_reliability(path: Path, p_fake: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
+    """Share of fakes among the images of about one p_fake, with 95% intervals."""
+    from trainer.calibration import wilson_interval
+
+    bins = np.minimum((p_fake * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    figure, (axes, counts) = plt.subplots(
+        2, figsize=(5, 5.5), height_ratios=(4, 1), sharex=True, layout="constrained"
+    )
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect calibration")
+    places, shares, spans = [], [], []
+    for number in np.unique(bins):
+        inside = labels[bins == number]
+        low, high = wilson_interval(int(inside.sum()), len(inside))
+        share = float(inside.mean())
+        places.append(float(p_fake[bins == number].mean()))
+        shares.append(share)
+        spans.append((max(0.0, share - low), max(0.0, high - share)))
+    axes.errorbar(places, shares, np.transpose(spans), fmt="o-", capsize=3, label="test split")
+    error = expected_calibration_error(p_fake, labels)
+    axes.set(ylabel="share of fakes", title=f"Reliability (expected calibration error {error:.4f})")
+    axes.legend()
+    counts.hist(p_fake, bins=CALIBRATION_BINS, range=(0, 1), color="tab:grey")
+    counts.set(xlabel="p_fake", ylabel="images", yscale="log")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def plot_misclassified(
+    path: Path,
+    pictures: Sequence[NDArray[np.uint8]],
+    p_fake: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    columns: int = 8,
+) -> None:
+    """Draw N wrongly judged views (H×W×3 uint8) in the given order, with truth and p_fake."""
+    rows = max(1, -(-len(pictures) // columns))
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(columns * 1.2, rows * 1.45 + 0.5), layout="constrained"
+    )
+    for axes in np.ravel(grid):
+        axes.axis("off")
+    for axes, picture, probability, label in zip(
+        np.ravel(grid), pictures, p_fake, labels, strict=False
+    ):
+        axes.imshow(picture)
+        truth = "fake" if label else "real"
+        axes.set_title(f"{truth}, p_fake {probability:.3f}", fontsize=7)
+    figure.suptitle("Mistakes on the test split, the surest first", fontsize=10)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def plot_histories(path: Path, title: str, histories: Mapping[str, pd.DataFrame]) -> None:
+    """Draw validation loss and accuracy per epoch of several runs.
+
+    histories: label to a run's metrics.csv (columns epoch, loss, accuracy); a label `NAME: WHAT`
+    gets the colour of NAME and a line style of its WHAT.
+    """
+    names = list(dict.fromkeys(label.partition(": ")[0] for label in histories))
+    kinds = list(dict.fromkeys(label.partition(": ")[2] for label in histories))
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    for axes, column in zip(panels, ("loss", "accuracy"), strict=True):
+        for label, history in histories.items():
+            name, _, kind = label.partition(": ")
+            style = ("o-", "s--", "^:", "d-.")[kinds.index(kind) % 4]
+            colour = f"C{names.index(name)}"
+            axes.plot(history["epoch"], history[column], style, color=colour, label=label, ms=4)
+        axes.set(xlabel="epoch", ylabel=f"validation {column}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.suptitle(title)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -16,6 +16,7 @@ from trainer.recipe import Recipe
 
 CONFIG_FILE = "config.json"
 RESUME_FILE = "resume.pt"
+METRICS_FILE = "metrics.json"
 
 
 class RunError(Exception):
@@ -33,6 +34,8 @@ class Settings:
     recipe: Recipe
     precision: str
     seed: int
+    # Training images, where only a part of the data is used (Splits.subset).
+    subset: int | None = None
 
 
 @dataclass
@@ -67,6 +70,7 @@ def save_progress(
     progress: Progress,
     best_state: dict[str, Tensor],
     detector: Detector,
+    average: Detector,
     optimizer: torch.optim.Optimizer,
 ) -> None:
     """Replace the resume file at `path`; it is whole at every moment. Raises RunError."""
@@ -74,6 +78,7 @@ def save_progress(
         "progress": asdict(progress),
         "best_state": best_state,
         "state": detector.state_dict(),
+        "average": {} if average is detector else average.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
     partial = path.with_suffix(".partial")
@@ -88,9 +93,9 @@ def save_progress(
 
 
 def restore(
-    path: Path, detector: Detector, optimizer: torch.optim.Optimizer
+    path: Path, detector: Detector, average: Detector, optimizer: torch.optim.Optimizer
 ) -> tuple[Progress, dict[str, Tensor]]:
-    """Progress and the best weights so far; the latest go into the detector and the optimiser.
+    """Progress and the best weights so far; the latest go into the detectors and the optimiser.
 
     Raises RunError.
     """
@@ -99,5 +104,7 @@ def restore(
     except Exception as error:  # torch.load raises pickle, zip and runtime errors alike
         raise RunError(f"{path} is damaged; start again in another --out.") from error
     detector.load_state_dict(record["state"])
+    if average is not detector:
+        average.load_state_dict(record["average"])
     optimizer.load_state_dict(record["optimizer"])
     return Progress(**record["progress"]), record["best_state"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -38,6 +39,48 @@ def test_every_backbone_builds_with_one_logit_and_scores_a_batch(
     assert logits.shape == (2,)
     assert logits.dtype == torch.float32
     assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_a_resnet_without_residual_connections_is_the_chain_of_its_layers(
+    depth: int, views: Tensor
+) -> None:
+    whole = build_detector(f"resnet{depth}", SIDE, "none").eval()
+    plain = build_detector(f"resnet{depth}_plain", SIDE, "none").eval()
+    own = plain.network.state_dict()
+    assert own.keys() < whole.network.state_dict().keys()
+    assert not any("downsample" in name for name in own)
+    plain.network.load_state_dict({name: whole.network.state_dict()[name] for name in own})
+    network: Any = whole.network
+    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
+        for block in stage:
+            # What residual connections would add is nothing once it is multiplied with zero.
+            block.downsample = Nothing(block.conv1.stride[0], block)
+    assert torch.equal(score(whole, views), score(plain, views))
+
+
+class Nothing(nn.Module):
+    """Zeros in the shape of a block's shortcut."""
+
+    def __init__(self, stride: int, block: Any) -> None:
+        super().__init__()
+        last = block.conv3 if hasattr(block, "conv3") else block.conv2
+        self.channels = last.out_channels
+        self.stride = max(stride, getattr(block, "stride", 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        count, _, height, width = pixels.shape
+        rows, columns = -(-height // self.stride), -(-width // self.stride)
+        return pixels.new_zeros(count, self.channels, rows, columns)
+
+
+def test_stride1_keeps_small_images_at_their_resolution(views: Tensor) -> None:
+    detector = build_detector("resnet18_stride1", SIDE, "none").eval()
+    sides = []
+    network: Any = detector.network
+    network.layer1.register_forward_hook(lambda _, __, out: sides.append(out.shape[-1]))
+    score(detector, views)
+    assert sides == [SIDE]
 
 
 def test_views_of_another_size_are_resized_in_the_graph(views: Tensor) -> None:

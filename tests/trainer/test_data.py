@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tarfile
 from dataclasses import replace
@@ -14,7 +15,7 @@ from PIL import Image
 
 from scanner.preprocess import Preprocessing, decode, view
 from tests.pictures import write_pictures
-from trainer.data import DataError, Example, ImageSet, read_examples, split_examples
+from trainer.data import DataError, Example, Images, ImageSet, read_examples, split_examples
 from trainer.recipe import RECIPES
 
 
@@ -252,3 +253,26 @@ def test_training_pixels_are_the_image_in_rgb_order(uniform: bool, tmp_path: Pat
     pixels = images.train_batch(torch.tensor([0, 1]), replace(RECIPES["paper"], image_size=32))
     expected = torch.tensor([250.0, 100, 10]).view(1, 3, 1, 1).expand_as(pixels)
     torch.testing.assert_close(pixels, expected, atol=1e-3, rtol=0)
+
+
+def test_a_subset_is_balanced_repeatable_and_within_the_splits(unnamed: Path) -> None:
+    splits = split_examples(read_examples(unnamed))
+    part = splits.subset(40)
+    assert [len(s) for s in (part.train, part.validation, part.test)] == [40, 4, 8]
+    for chosen, whole in ((part.train, splits.train), (part.test, splits.test)):
+        assert hashes(chosen) < hashes(whole)
+        assert sum(example.label for example in chosen) == len(chosen) / 2
+    assert part == split_examples(read_examples(unnamed)[::-1]).subset(40)
+    assert hashes(splits.subset(10**6).train) == hashes(splits.train)
+
+
+def test_the_re_encoded_test_split_is_what_pillow_would_save(named: Path) -> None:
+    splits = split_examples(read_examples(named))
+    images = Images(splits, 32, "cpu")
+    views = images.test_jpeg.eval_batch(0, 3, images.train.preprocessing)
+    for found, example in zip(views, splits.test[:3], strict=True):
+        stream = io.BytesIO()
+        decode(example.read()).rgb.save(stream, "JPEG", quality=40)
+        with Image.open(stream) as expected:
+            np.testing.assert_array_equal(found.numpy(), np.asarray(expected))
+    assert torch.equal(images.test_jpeg.labels, images.test.labels)

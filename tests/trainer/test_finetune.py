@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import tarfile
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,11 @@ from PIL import Image
 
 from tests.conftest import LEAKED
 from tests.pictures import write_pictures
+from trainer.backbones import build_detector
 from trainer.checkpoint import load_checkpoint
 from trainer.data import ImageSet, read_examples, split_examples
-from trainer.finetune import finetune, main, predict
+from trainer.evaluate import predict
+from trainer.finetune import _follow, finetune, main
 from trainer.metrics import measure
 from trainer.recipe import RECIPES, Recipe, learning_rate
 from trainer.run import RunError, Settings
@@ -42,7 +46,8 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_writes_what_it_promises(tiny_run: Path) -> None:
     names = {path.name for path in tiny_run.iterdir()}
-    plots = {"learning_rate.png", "loss.png", "confusion_matrix.png"}
+    plots = {"learning_rate.png", "loss.png", "confusion_matrix.png", "reliability.png"}
+    plots |= {"misclassified.png"}
     tables = {"config.json", "metrics.csv", "metrics.json", "steps.csv"}
     assert names == plots | tables | {"model.pt", "resume.pt"}
     for plot in plots:
@@ -83,7 +88,7 @@ def test_figures_are_those_of_the_checkpoint(tiny_run: Path, tiny_data: Path) ->
     assert summary["test_deleaked"]["images"] == 1000 - 2 * LEAKED
     assert summary["validation"]["images"] == len(splits.validation)
     assert {name: asdict(m) for name, m in checkpoint.metrics.items()} == {
-        name: summary[name] for name in ("validation", "test", "test_deleaked")
+        name: summary[name] for name in ("validation", "test", "test_deleaked", "test_jpeg40")
     }
     assert checkpoint.domain.min_side == checkpoint.domain.max_side == 32
 
@@ -111,6 +116,78 @@ def test_float32_learns_too(small_data: Path, tmp_path: Path) -> None:
     """The shared run trains in bfloat16."""
     finetune(small_run(small_data), tmp_path, "cpu")
     assert load_checkpoint(tmp_path).metrics["validation"].auroc > 0.7
+
+
+def test_every_part_of_the_robust_recipe_takes_part(tmp_path: Path) -> None:
+    """Averaged weights, degraded images and smoothed labels, on images kept whole and on others."""
+    for sides in ((32, 32), (30, 60)):
+        data, out = tmp_path / f"data{sides}", tmp_path / f"out{sides}"
+        write_pictures(data, count=120, seed=22, sides=sides)
+        recipe = replace(RECIPES["robust"], image_size=32, epochs=12, batch_size=16, average=0.9)
+        finetune(small_run(data, recipe), out, "cpu")
+        resumable = torch.load(out / "resume.pt", weights_only=True)
+        weight = "network.0.weight"
+        assert not torch.equal(resumable["average"][weight], resumable["state"][weight])
+        metrics = load_checkpoint(out).metrics
+        assert metrics["test_jpeg40"].images == metrics["test"].images
+        assert metrics["test_jpeg40"].loss != metrics["test"].loss
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+@pytest.mark.parametrize("recipe", ["paper", "robust"])
+def test_a_gpu_trains_every_recipe(recipe: str, small_data: Path, tmp_path: Path) -> None:
+    chosen = replace(RECIPES[recipe], image_size=64, epochs=30, batch_size=16, learning_rate=1e-3)
+    settings = replace(small_run(small_data, chosen), backbone="resnet18", precision="bfloat16")
+    assert finetune(settings, tmp_path, "cuda")
+    assert load_checkpoint(tmp_path).metrics["validation"].auroc > 0.7
+
+
+def test_averaged_weights_trail_the_latest() -> None:
+    latest = build_detector("bird_lotfi_cnn", 32, "none")
+    average = copy.deepcopy(latest)
+    before = average.network.state_dict()["0.weight"].clone()
+    with torch.no_grad():
+        for parameter in latest.parameters():
+            parameter.add_(1)
+    _follow(average, latest, decay=0.75)
+    torch.testing.assert_close(average.network.state_dict()["0.weight"], before + 0.25)
+
+
+def test_a_spent_budget_stops_the_run_and_resuming_ends_it_the_same(
+    small_data: Path, tmp_path: Path
+) -> None:
+    settings = small_run(small_data)
+    stopped = tmp_path / "stopped"
+    assert not finetune(settings, stopped, "cpu", deadline=time.monotonic())
+    assert not (stopped / "metrics.json").exists()
+    assert not finetune(settings, stopped, "cpu", True, deadline=time.monotonic() + 0.3)
+    assert finetune(settings, stopped, "cpu", resume=True)
+    assert finetune(settings, tmp_path / "whole", "cpu")
+    found, expected = load_checkpoint(stopped), load_checkpoint(tmp_path / "whole")
+    assert all(torch.equal(found.state[name], expected.state[name]) for name in expected.state)
+
+
+def test_the_command_says_that_its_budget_is_spent(small_data: Path, tmp_path: Path) -> None:
+    arguments = [*options(small_data, tmp_path, **{"budget-minutes": 0}), "--no-audit"]
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    assert "the same command with --resume carries on" in result.output
+    assert (tmp_path / "resume.pt").exists()
+
+
+def test_a_folder_with_a_shortcut_is_warned_of_before_training(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_pictures(data, count=120, seed=30)
+    for path in (data / "REAL").iterdir():
+        with Image.open(path) as image:
+            image.save(path.with_suffix(".jpg"))
+        path.unlink()
+    arguments = [str(argument) for argument in options(data, tmp_path / "out", epochs=4)]
+    result = CliRunner().invoke(main, arguments)
+    assert "WARNING: without looking at pixels" in result.output
+    assert "save both classes in one format" in result.output
+    quiet = CliRunner().invoke(main, [*arguments[:-2], "--device", "none", "--no-audit"])
+    assert "WARNING" not in quiet.output
 
 
 def test_ragged_images_work_end_to_end(tmp_path: Path) -> None:

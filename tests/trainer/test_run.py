@@ -28,8 +28,8 @@ RECIPE = Recipe(
     batch_size=16,
     accumulation=2,
     learning_rate=1e-3,
-    evaluate_every=7,
-    checkpoint_every=5,
+    evaluate_every=4,
+    checkpoint_every=3,
 )
 
 
