@@ -160,4 +160,4 @@ def compare(
 
 def _f1(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """F1 of p_fake >= 0.5; no number counts as no fake."""
-    return measure(np.nan_to_num(logits, nan=-np.inf, posinf=1e6, neginf=-1e6), labels).f1
+    return measure(np.nan_to_num(logits, nan=-1e6, posinf=1e6, neginf=-1e6), labels).f1

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,10 @@ from tests.pictures import write_pictures
 
 # Pictures this small give a second thread nothing to do but wait; set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A suite started in a shell's background inherits an ignored SIGINT, and so would the scans that
+# the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HANG_GUARD = 300  # seconds; only ends a test that would never end
 ROOT = Path(__file__).parent.parent

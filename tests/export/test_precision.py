@@ -84,6 +84,8 @@ def test_int8_passes_the_gates(tiny_model: Path, tiny_data: Path, tmp_path: Path
     assert file.card.precision == "int8"
     weights = [w for w in model.graph.initializer if w.data_type == TensorProto.INT8]
     assert len([w for w in weights if len(w.dims) > 1]) == 4
+    largest = max(np.abs(numpy_helper.to_array(w).astype(int)).max() for w in weights)
+    assert 32 < largest <= 64, "8-bit weights overflow the sums of CPUs without VNNI"
     scales = {w.name: list(w.dims) for w in model.graph.initializer if "scale" in w.name}
     assert [32] in scales.values(), "a convolution has a scale a channel"
     assert file.path.stat().st_size < 0.7 * tiny_model.stat().st_size
@@ -134,7 +136,7 @@ def test_an_older_file_is_rewritten_for_tensorrt(
 ) -> None:
     """Its pixels are transposed first and cast then; the new file's logits are the same."""
     older = onnx.load(tiny_model)
-    cast = next(node for node in older.graph.node if "images" in node.input)
+    cast = next(n for n in older.graph.node if n.op_type == "Cast" and "images" in n.input)
     transpose = next(node for node in older.graph.node if cast.output[0] in node.input)
     assert (cast.op_type, transpose.op_type) == ("Cast", "Transpose")
     transpose.input[0], cast.input[0] = "images", transpose.output[0]
@@ -148,7 +150,7 @@ def test_an_older_file_is_rewritten_for_tensorrt(
     old = tmp_path / "older.onnx"
     onnx.save(older, old)
     file, model = converted(old, "fp32", tiny_data, tmp_path)
-    assert [n.op_type for n in model.graph.node if "images" in n.input] == ["Cast"]
+    assert {n.op_type for n in model.graph.node if "images" in n.input} <= {"Cast", "Shape"}
     assert [gate["done"] for gate in file.card.parity["gates"]] == [False, True]
     expected = score_onnx(old.read_bytes(), images.views[:50])
     np.testing.assert_array_equal(score_onnx(file.path.read_bytes(), images.views[:50]), expected)
