@@ -1,4 +1,4 @@
-"""What a part of the benchmarks leaves: JSON with everything, CSV with the rows, Markdown to read."""
+"""What a part of the benchmarks leaves: JSON with everything, rows as CSV, Markdown to read."""
 
 from __future__ import annotations
 
