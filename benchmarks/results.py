@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,19 @@ def write_part(
     facts: dict[str, Any],
     rows: list[dict[str, Any]],
     table: list[dict[str, str]],
+    notes: Sequence[str] = (),
 ) -> None:
     """Write NAME.json (facts, rows, machine), NAME.csv (rows) and NAME.md (table) to `folder`.
 
     rows: one flat record a measurement. table: the same for readers, a dict a line, by column.
+    notes: paragraphs under the table.
     """
     whole = facts | {"rows": rows, "machine": asdict(describe_machine())}
     write_results(folder / f"{name}.json", whole)
     pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
-    (folder / f"{name}.md").write_text(markdown(table))
+    (folder / f"{name}.md").write_text(
+        "\n".join([markdown(table), *(f"{note}\n" for note in notes)])
+    )
 
 
 def markdown(table: list[dict[str, str]]) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,13 @@ class Spread:
         return f"{self.median:.2f} ({self.lowest:.2f} to {self.highest:.2f})"
 
 
-def spread(values: list[float]) -> Spread:
+def spread(values: Sequence[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
 
 def alternate(
-    candidates: Mapping[str, Callable[[], float]], rounds: int
-) -> Iterator[dict[str, float]]:
+    candidates: Mapping[str, Callable[[], Measured]], rounds: int
+) -> Iterator[dict[str, Measured]]:
     """Measure every candidate once a round, every other round in reverse order."""
     names = list(candidates)
     for number in range(rounds):
@@ -34,6 +37,6 @@ def alternate(
         yield {name: found[name] for name in names}
 
 
-def ratios(rounds: list[dict[str, float]], ours: str, theirs: str) -> Spread:
+def ratios(rounds: Sequence[Mapping[str, float]], ours: str, theirs: str) -> Spread:
     """What `ours` measured over what `theirs` measured in the same round."""
     return spread([measured[ours] / measured[theirs] for measured in rounds])

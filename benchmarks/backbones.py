@@ -1,0 +1,283 @@
+"""Latency, throughput, memory and F1 of every exported backbone, on all that runs here.
+
+    python -m benchmarks.backbones --model resnet18.onnx --model resnet152.onnx
+
+Each float32 file is also measured in float16 and int8, made of it as the export makes them, and in
+PyTorch with the same weights. Ratios refer to the first of these that runs, which is PyTorch. What
+cannot run has a row with the reason.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.backbone_plots import plot_all
+from benchmarks.candidates import Candidate, candidates
+from benchmarks.footprint import footprint
+from benchmarks.pytorch import NoPytorchModel, detector_of
+from benchmarks.results import FOLDER, write_part
+from benchmarks.rounds import alternate, ratios, spread
+from benchmarks.speed import Sample, flops_per_image, peak_flops, percentiles_ms, sample
+from export.onnx import export_onnx, read_source
+from export.parity import LabelledViews, ParityError, parity_images
+from export.precision import PrecisionError
+from scanner.backends import Backend, BackendError
+from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
+from scanner.verdict import verdicts
+from trainer.data import DataError
+from trainer.metrics import measure
+
+Row = dict[str, Any]
+CONVERSIONS = ("float16", "int8")
+BATCHES = (1, 8, 32, 128)
+GPU_BATCHES = (256, 512)  # after those
+SCORING_BATCH = 32
+
+
+class Refused(Exception):
+    """What cannot be measured here; the sentence says why."""
+
+
+def convert(model: ModelFile, precision: str, data: Path, images: LabelledViews, to: Path) -> Path:
+    """Write the model in `precision` to the folder `to`, through the export's gates.
+
+    Raises Refused, DataError.
+    """
+    path = to / f"{model.path.stem}.{precision}.onnx"
+    try:
+        path.write_bytes(export_onnx(read_source(model.path, None, None), precision, data, images))
+    except (ParityError, PrecisionError) as error:
+        raise Refused(f"the export refuses it: {error}") from error
+    return path
+
+
+def facts_of(
+    candidate: Candidate, images: LabelledViews, gflop: float | None
+) -> tuple[Row, NDArray[np.str_]]:
+    """What does not depend on the batch, and the verdicts on `images`. Raises Refused."""
+    backend = _open(candidate, SCORING_BATCH)
+    starts = range(0, len(images), SCORING_BATCH)
+    logits = np.concatenate([backend.score(images.views[n : n + SCORING_BATCH]) for n in starts])
+    card = candidate.file.card
+    calibrated = card.calibration.apply(logits)
+    figures = measure(calibrated, images.labels)
+    row: Row = {
+        "provider": backend.provider,
+        "precision": backend.precision,
+        "train_images": card.training.get("train_images"),
+        "input_pixels": card.image_size,
+        "gflop_per_image": gflop,
+        "file_bytes": candidate.path.stat().st_size,
+        "images": figures.images,
+        "f1": figures.f1,
+        "auroc": figures.auroc,
+        "ece": figures.expected_calibration_error,
+    }
+    row |= asdict(footprint(candidate, SCORING_BATCH))
+    return row, verdicts(calibrated, card.operating_points[0])
+
+
+def _open(candidate: Candidate, batch: int) -> Backend:
+    try:
+        return candidate.open(batch)
+    except (BackendError, NoPytorchModel) as error:
+        raise Refused(str(error).splitlines()[0]) from error
+
+
+def gather_facts(
+    chosen: Iterable[Candidate], images: LabelledViews
+) -> tuple[dict[str, Row], dict[str, str]]:
+    """The facts of each candidate by its name, and why the others have none."""
+    found: dict[str, Row] = {}
+    refused: dict[str, str] = {}
+    references: dict[str, tuple[str, NDArray[np.str_]]] = {}
+    gflops: dict[str, float | None] = {}
+    for candidate in chosen:
+        if candidate.source not in gflops:
+            gflops[candidate.source] = _gflop(candidate.file)
+        try:
+            row, judged = facts_of(candidate, images, gflops[candidate.source])
+        except Refused as error:
+            refused[candidate.name] = str(error)
+            click.echo(f"{candidate.name}: not measured: {error}")
+            continue
+        reference, expected = references.setdefault(candidate.source, (candidate.name, judged))
+        flipped = int((judged != expected).sum())
+        found[candidate.name] = row | {"reference": reference, "verdicts_flipped": flipped}
+        click.echo(f"{candidate.name}: F1 {row['f1']:.4f}, {flipped} verdicts flipped")
+    return found, refused
+
+
+def _gflop(model: ModelFile) -> float | None:
+    try:
+        return flops_per_image(detector_of(model), model.card.preprocessing.size) / 1e9
+    except NoPytorchModel:
+        return None
+
+
+def measure_speed(
+    chosen: Sequence[Candidate], batch: int, rounds: int, seconds: float
+) -> tuple[list[dict[str, Sample]], dict[str, str]]:
+    """Interleaved rounds at one batch, after a warm-up, and why some candidates are not in them."""
+    measurers, refused = {}, {}
+    for candidate in chosen:
+        side = candidate.file.card.preprocessing.size
+        try:
+            backend = _open(candidate, batch)
+            sample(backend, batch, side, 0)  # compiles, chooses kernels, takes memory
+        except (Refused, torch.OutOfMemoryError) as error:
+            refused[candidate.name] = str(error).splitlines()[0]
+        else:
+            # The arguments' defaults keep this turn's values.
+            measurers[candidate.name] = lambda b=backend, s=side: sample(b, batch, s, seconds)
+    return list(alternate(measurers, rounds)), refused
+
+
+def speed_row(name: str, reference: str, measured: list[dict[str, Sample]]) -> Row:
+    """One candidate at one batch: percentiles of all rounds, images/s and its ratio by round."""
+    latencies = [second for round_ in measured for second in round_[name].latencies]
+    row: Row = {"calls": len(latencies)} | percentiles_ms(latencies)
+    rates = [{key: found.rate for key, found in round_.items()} for round_ in measured]
+    figures = {"images_per_second": spread([rate[name] for rate in rates])}
+    if reference in rates[0]:
+        figures["ratio_to_reference"] = ratios(rates, name, reference)
+    for key, figure in figures.items():
+        row |= {f"{key}_{part}": value for part, value in asdict(figure).items()}
+    return row
+
+
+def table_of(rows: list[Row]) -> list[dict[str, str]]:
+    """A line a candidate, at the batch where it is fastest."""
+    lines = []
+    measured = [row for row in rows if "not_measured" not in row]
+    for name in dict.fromkeys(row["candidate"] for row in measured):
+        mine = [row for row in measured if row["candidate"] == name]
+        best = max(mine, key=lambda row: float(row["images_per_second_median"]))
+        single = next((row for row in mine if row["batch"] == 1), best)
+        lines.append({"": name} | {column: show(best, single) for column, show in COLUMNS.items()})
+    return lines
+
+
+def notes_of(rows: list[Row]) -> list[str]:
+    """What was not measured, by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if "not_measured" in row:
+            batch = f" at batch {row['batch']}" if "batch" in row else ""
+            reasons.setdefault(row["not_measured"], []).append(f"{row['candidate']}{batch}")
+    return [f"Not measured: {'; '.join(names)}. {why}" for why, names in reasons.items()]
+
+
+COLUMNS = {
+    "F1": lambda best, _: f"{best['f1']:.4f}",
+    "AUROC": lambda best, _: f"{best['auroc']:.4f}",
+    "ECE": lambda best, _: f"{best['ece']:.4f}",
+    "flips": lambda best, _: f"{best['verdicts_flipped']} of {best['images']:,}",
+    "file": lambda best, _: f"{best['file_bytes'] / 1e6:.1f} MB",
+    "memory": lambda best, _: f"{best['peak_bytes'] / 1e6:,.0f} MB",
+    "load": lambda best, _: f"{best['load_seconds']:.2f} s",
+    "one image, median": lambda _, single: f"{single['p50_ms']:.1f} ms",
+    "images/s (batch)": lambda best, _: (
+        f"{best['images_per_second_median']:,.0f} ({best['batch']})"
+    ),
+    "times PyTorch": lambda best, _: (
+        f"{best['ratio_to_reference_median']:.2f} ({best['ratio_to_reference_lowest']:.2f} to "
+        f"{best['ratio_to_reference_highest']:.2f})"
+    ),
+}
+
+
+@click.command(context_settings={"show_default": True})
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=[DEFAULT_MODEL],
+    help="A bundled model or a model file; may be repeated.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data/cifake"),
+    help="CIFAKE, as for the trainer; test images are scored.",
+)
+@click.option("--quick", is_flag=True, help="Fewer images and shorter rounds.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the results."
+)
+def main(models: tuple[str, ...], data: Path, quick: bool, output: Path) -> None:
+    """Compare exported backbones in each precision, wherever they run on this machine."""
+    rounds, seconds, each = (3, 0.3, 500) if quick else (5, 2.0, 2000)
+    gpu = torch.cuda.is_available()
+    batches = BATCHES + (GPU_BATCHES if gpu else ())
+    torch.set_num_threads(torch.get_num_threads())
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            files = [open_model(name) for name in models]
+            views = {
+                file.path: parity_images(data, file.card.preprocessing, each) for file in files
+            }
+        except (DataError, ModelError) as error:
+            raise click.ClickException(str(error)) from error
+        facts: dict[str, Row] = {}
+        refused: dict[str, str] = {}
+        chosen: list[Candidate] = []
+        for file in files:
+            paths = [file.path]
+            for precision in CONVERSIONS if file.card.precision == "float32" else ():
+                try:
+                    paths.append(convert(file, precision, data, views[file.path], Path(folder)))
+                except Refused as error:
+                    refused[f"{file.path.stem} {precision}"] = str(error)
+            mine = list(candidates(paths))
+            found, reasons = gather_facts(mine, views[file.path])
+            chosen += [candidate for candidate in mine if candidate.name in found]
+            facts, refused = facts | found, refused | reasons
+        rows: list[Row] = []
+        samples: dict[tuple[str, int], list[Sample]] = {}
+        peak = peak_flops("cuda" if gpu else "cpu")
+        for batch in batches:
+            measured, reasons = measure_speed(chosen, batch, rounds, seconds)
+            for candidate in chosen:
+                name = candidate.name
+                row: Row = {"candidate": name, "batch": batch} | facts[name]
+                if name in reasons:
+                    row["not_measured"] = reasons[name]
+                else:
+                    row |= speed_row(name, facts[name]["reference"], measured)
+                    samples[name, batch] = [round_[name] for round_ in measured]
+                    if row["gflop_per_image"]:
+                        work = row["images_per_second_median"] * row["gflop_per_image"] * 1e9
+                        row["share_of_peak"] = work / peak
+                rows.append(row)
+                click.echo(_said(row))
+    rows += [{"candidate": name, "not_measured": reason} for name, reason in refused.items()]
+    about = {
+        "command": shlex.join(["python", "-m", "benchmarks.backbones", *sys.argv[1:]]),
+        "rounds": rounds,
+        "peak_tflops": peak / 1e12,
+    }
+    write_part(output, "backbones", about, rows, table_of(rows), notes_of(rows))
+    plot_all(output, rows, samples)
+
+
+def _said(row: Row) -> str:
+    head = f"{row['candidate']:45} batch {row['batch']:4}"
+    if "not_measured" in row:
+        return f"{head} not measured: {row['not_measured']}"
+    return f"{head} {row['images_per_second_median']:10,.1f} images/s {row['p50_ms']:9.2f} ms"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Protects: the README's figures are those of the results that are committed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from benchmarks.readme import BLOCK, MODEL, current
+from tests.conftest import ROOT
+
+
+def test_the_readme_is_current() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "model" in [name for _, name, _ in BLOCK.findall(readme)]
+    assert current(readme, ROOT) == readme, "run python -m benchmarks.readme"
+
+
+def test_another_result_changes_the_readme(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    metrics = json.loads((tmp_path / MODEL).read_text())
+    metrics["test"]["f1"] = 0.1234
+    (tmp_path / MODEL).write_text(json.dumps(metrics))
+    readme = (ROOT / "README.md").read_text()
+    assert "| F1 | 0.1234 |" in current(readme, tmp_path)
