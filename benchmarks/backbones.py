@@ -32,7 +32,7 @@ from benchmarks.speed import Sample, flops_per_image, peak_flops, percentiles_ms
 from export.onnx import export_onnx, read_source
 from export.parity import LabelledViews, ParityError, parity_images
 from export.precision import PrecisionError
-from scanner.backends import Backend, BackendError
+from scanner.backends import Backend, BackendError, usable_cores
 from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
 from scanner.verdict import verdicts
 from trainer.data import DataError
@@ -117,6 +117,33 @@ def gather_facts(
         found[candidate.name] = row | {"reference": reference, "verdicts_flipped": flipped}
         click.echo(f"{candidate.name}: F1 {row['f1']:.4f}, {flipped} verdicts flipped")
     return found, refused
+
+
+def add_model(
+    name: str, data: Path, each: int, folder: Path
+) -> tuple[list[Candidate], dict[str, Row], dict[str, str]]:
+    """A model's candidates that run here, their facts, and why the others do not run.
+
+    each: test images of each class. folder: for its conversions. Raises DataError, ModelError.
+    """
+    file = open_model(name)
+    images = parity_images(data, file.card.preprocessing, each)
+    paths, refused = [file.path], {}
+    for precision in CONVERSIONS if file.card.precision == "float32" else ():
+        try:
+            paths.append(convert(file, precision, data, images, folder))
+        except Refused as error:
+            refused[f"{file.path.stem} {precision}"] = str(error)
+    mine = list(candidates(paths))
+    facts, reasons = gather_facts(mine, images)
+    return [candidate for candidate in mine if candidate.name in facts], facts, refused | reasons
+
+
+def share_of_peak(row: Row, peak: float) -> float | None:
+    """Of `peak` operations a second, counted for the float32 network."""
+    if row["gflop_per_image"] is None:
+        return None
+    return float(row["images_per_second_median"] * row["gflop_per_image"] * 1e9 / peak)
 
 
 def _gflop(model: ModelFile) -> float | None:
@@ -219,47 +246,44 @@ COLUMNS = {
 def main(models: tuple[str, ...], data: Path, quick: bool, output: Path) -> None:
     """Compare exported backbones in each precision, wherever they run on this machine."""
     rounds, seconds, each = (3, 0.3, 500) if quick else (5, 2.0, 2000)
+    try:
+        compare_backbones(models, data, each, rounds, seconds, output)
+    except (DataError, ModelError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def compare_backbones(
+    models: Sequence[str], data: Path, each: int, rounds: int, seconds: float, output: Path
+) -> None:
+    """Measure and write the tables and plots to `output`.
+
+    each: test images of each class. seconds: of each measurement in a round. Raises DataError,
+    ModelError.
+    """
+    torch.set_num_threads(usable_cores())  # whatever the environment says
     gpu = torch.cuda.is_available()
-    batches = BATCHES + (GPU_BATCHES if gpu else ())
-    torch.set_num_threads(torch.get_num_threads())
+    peak = peak_flops("cuda" if gpu else "cpu")
+    chosen: list[Candidate] = []
+    facts: dict[str, Row] = {}
+    refused: dict[str, str] = {}
+    rows: list[Row] = []
+    samples: dict[tuple[str, int], list[Sample]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            files = [open_model(name) for name in models]
-            views = {
-                file.path: parity_images(data, file.card.preprocessing, each) for file in files
-            }
-        except (DataError, ModelError) as error:
-            raise click.ClickException(str(error)) from error
-        facts: dict[str, Row] = {}
-        refused: dict[str, str] = {}
-        chosen: list[Candidate] = []
-        for file in files:
-            paths = [file.path]
-            for precision in CONVERSIONS if file.card.precision == "float32" else ():
-                try:
-                    paths.append(convert(file, precision, data, views[file.path], Path(folder)))
-                except Refused as error:
-                    refused[f"{file.path.stem} {precision}"] = str(error)
-            mine = list(candidates(paths))
-            found, reasons = gather_facts(mine, views[file.path])
-            chosen += [candidate for candidate in mine if candidate.name in found]
-            facts, refused = facts | found, refused | reasons
-        rows: list[Row] = []
-        samples: dict[tuple[str, int], list[Sample]] = {}
-        peak = peak_flops("cuda" if gpu else "cpu")
-        for batch in batches:
+        for name in models:
+            added, found, reasons = add_model(name, data, each, Path(folder))
+            chosen += added
+            facts |= found
+            refused |= reasons
+        for batch in BATCHES + (GPU_BATCHES if gpu else ()):
             measured, reasons = measure_speed(chosen, batch, rounds, seconds)
-            for candidate in chosen:
-                name = candidate.name
-                row: Row = {"candidate": name, "batch": batch} | facts[name]
+            for name in (candidate.name for candidate in chosen):
+                row = {"candidate": name, "batch": batch} | facts[name]
                 if name in reasons:
                     row["not_measured"] = reasons[name]
                 else:
-                    row |= speed_row(name, facts[name]["reference"], measured)
-                    samples[name, batch] = [round_[name] for round_ in measured]
-                    if row["gflop_per_image"]:
-                        work = row["images_per_second_median"] * row["gflop_per_image"] * 1e9
-                        row["share_of_peak"] = work / peak
+                    row |= speed_row(name, row["reference"], measured)
+                    row["share_of_peak"] = share_of_peak(row, peak)
+                    samples[name, batch] = [found[name] for found in measured]
                 rows.append(row)
                 click.echo(_said(row))
     rows += [{"candidate": name, "not_measured": reason} for name, reason in refused.items()]

@@ -168,7 +168,16 @@ def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"--backbone bird_lotfi_cnn --recipe scratch --image-size 32 --epochs 12 --data {tiny_data}"
     )
     result = run_module(
-        "trainer.finetune", *options.split(), "--weights", weights, "--out", out, "--device", "cpu"
+        "trainer.finetune",
+        *options.split(),
+        "--weights",
+        weights,
+        "--out",
+        out,
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
     )
     assert result.returncode == 0, result.stderr
     return out

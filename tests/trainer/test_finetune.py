@@ -61,7 +61,7 @@ def test_config_holds_every_option(tiny_run: Path, tiny_data: Path) -> None:
     config = json.loads((tiny_run / "config.json").read_text())
     assert config["backbone"] == "bird_lotfi_cnn"
     assert config["data"] == str(tiny_data)
-    assert config["precision"] == "bfloat16"
+    assert config["precision"] == "float32"
     scratch = asdict(RECIPES["scratch"])
     assert config["recipe"] == scratch | {"image_size": 32, "epochs": 12}
 
@@ -112,9 +112,9 @@ def test_weights_that_ship_are_what_float16_can_hold(tiny_run: Path) -> None:
             assert torch.equal(tensor.half().float(), tensor), name
 
 
-def test_float32_learns_too(small_data: Path, tmp_path: Path) -> None:
-    """The shared run trains in bfloat16."""
-    finetune(small_run(small_data), tmp_path, "cpu")
+def test_bfloat16_learns_too(small_data: Path, tmp_path: Path) -> None:
+    """The shared run trains in float32, which CPUs without bfloat16 do faster."""
+    finetune(replace(small_run(small_data), precision="bfloat16"), tmp_path, "cpu")
     assert load_checkpoint(tmp_path).metrics["validation"].auroc > 0.7
 
 

@@ -1,0 +1,100 @@
+"""Protects: every backbone, precision and device has figures of its own or a reason for none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.backbone_plots import pareto
+from benchmarks.backbones import BATCHES, compare_backbones, main, speed_row
+from benchmarks.candidates import DEVICES, candidates
+from benchmarks.speed import Sample, percentiles_ms
+from scanner.model import open_model
+
+
+@pytest.fixture(scope="module")
+def results(
+    tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, pd.DataFrame]:
+    output = tmp_path_factory.mktemp("results")
+    compare_backbones([str(tiny_model)], tiny_data, 500, rounds=2, seconds=0.01, output=output)
+    return output, pd.read_csv(output / "backbones.csv")
+
+
+def test_each_precision_is_measured_at_each_batch(results: tuple[Path, pd.DataFrame]) -> None:
+    _, rows = results
+    measured = rows[rows["not_measured"].isna()]
+    here = {f"tiny {p}, ONNX Runtime CPU" for p in ("float32", "float16", "int8")}
+    assert here | {"tiny float32, PyTorch"} <= set(measured["candidate"])
+    for name in here:
+        assert set(measured[measured["candidate"] == name]["batch"]) >= set(BATCHES)
+    assert (measured["images_per_second_lowest"] <= measured["images_per_second_median"]).all()
+    assert (measured["reference"] == "tiny float32, PyTorch").all()
+    assert (measured["images"] == 1000).all()
+
+
+def test_the_figures_are_those_of_the_card(
+    results: tuple[Path, pd.DataFrame], tiny_model: Path
+) -> None:
+    """Both come from the whole test split, here by another engine."""
+    _, rows = results
+    expected = open_model(str(tiny_model)).card.metrics["test"]
+    for place in ("PyTorch", "ONNX Runtime CPU"):
+        row = rows[rows["candidate"] == f"tiny float32, {place}"].iloc[0]
+        assert row["f1"] == pytest.approx(expected["f1"], abs=2e-3)
+        assert row["ece"] == pytest.approx(expected["expected_calibration_error"], abs=2e-3)
+        assert row["verdicts_flipped"] == 0
+
+
+def test_what_cannot_run_is_listed_with_the_reason(results: tuple[Path, pd.DataFrame]) -> None:
+    output, rows = results
+    candidates_there = set(rows["candidate"])
+    for place in ("ONNX Runtime CUDA", "TensorRT"):
+        assert f"tiny float32, {place}" in candidates_there
+    assert rows[rows["batch"].isna()]["not_measured"].notna().all()
+    for reason in rows["not_measured"].dropna().unique():
+        assert reason in (output / "backbones.md").read_text()
+
+
+def test_tables_and_plots_are_written(results: tuple[Path, pd.DataFrame]) -> None:
+    output, _ = results
+    names = {path.name for path in output.iterdir()}
+    plots = {f"backbones-{name}.png" for name in ("f1", "batch", "latency")}
+    assert names == {"backbones.json", "backbones.csv", "backbones.md"} | plots
+
+
+def test_missing_data_are_said_in_a_sentence(tiny_model: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["--model", str(tiny_model), "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+
+
+def test_pytorch_runs_float32_files_only(tiny_model: Path) -> None:
+    assert [candidate.device for candidate in candidates([tiny_model])] == list(DEVICES)
+
+
+def test_percentiles_need_enough_calls() -> None:
+    few = percentiles_ms([0.001, 0.002, 0.003])
+    assert few == {"p50_ms": pytest.approx(2.0), "p95_ms": None, "p99_ms": None}
+    many = percentiles_ms([n / 1000 for n in range(101)])
+    assert list(many.values()) == pytest.approx([50.0, 95.0, 99.0])
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    rounds = [
+        {"ours": Sample((0.1,), 20.0), "theirs": Sample((0.1,), 10.0)},
+        {"ours": Sample((0.1,), 60.0), "theirs": Sample((0.1,), 20.0)},
+    ]
+    row = speed_row("ours", "theirs", rounds)
+    assert (row["ratio_to_reference_lowest"], row["ratio_to_reference_highest"]) == (2.0, 3.0)
+    assert (row["calls"], row["images_per_second_median"]) == (2, 40.0)
+
+
+def test_the_pareto_front_leaves_out_the_beaten() -> None:
+    points = pd.DataFrame(
+        {"images_per_second_median": [10, 20, 20, 30, 5], "f1": [0.9, 0.8, 0.7, 0.6, 0.9]}
+    )
+    assert pareto(points).index.tolist() == [0, 1, 3]
