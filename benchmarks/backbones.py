@@ -277,7 +277,7 @@ def compare_backbones(
         for batch in BATCHES + (GPU_BATCHES if gpu else ()):
             measured, reasons = measure_speed(chosen, batch, rounds, seconds)
             for name in (candidate.name for candidate in chosen):
-                row = {"candidate": name, "batch": batch} | facts[name]
+                row: Row = {"candidate": name, "batch": batch} | facts[name]
                 if name in reasons:
                     row["not_measured"] = reasons[name]
                 else:

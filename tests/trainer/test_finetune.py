@@ -255,7 +255,7 @@ def failure(*arguments: object) -> str:
 
 def options(data: Path, out: Path, **more: object) -> list[object]:
     chosen = {"backbone": "bird_lotfi_cnn", "weights": "none", "data": data, "out": out} | more
-    chosen = {"image-size": 32, "epochs": 1, "device": "cpu", **chosen}
+    chosen = {"image-size": 32, "epochs": 1, "device": "cpu", "precision": "float32", **chosen}
     return [text for name, value in chosen.items() for text in (f"--{name}", value)]
 
 

@@ -62,7 +62,7 @@ def kill_after_first_evaluation(settings: Settings, out: Path) -> int:
 @pytest.mark.parametrize(
     ("backbone", "precision", "epochs"),
     # GoogLeNet has dropout and batch statistics; the CNN is quick, so it gets more epochs.
-    [("googlenet", "float32", 2), ("bird_lotfi_cnn", "bfloat16", 8)],
+    [("googlenet", "float32", 2), ("bird_lotfi_cnn", "bfloat16", 4)],
 )
 def test_killed_and_resumed_run_ends_with_the_same_weights(
     backbone: str, precision: str, epochs: int, data: Path, tmp_path: Path
@@ -92,7 +92,18 @@ def tiny_command(run: Path, out: Path, *more: str) -> list[str]:
     config = json.loads((run / "config.json").read_text())
     options = f"--backbone bird_lotfi_cnn --recipe scratch --image-size 32 --epochs 12 --out {out}"
     data, weights = config["data"], config["weights"]
-    return [*options.split(), "--data", data, "--weights", weights, "--device", "cpu", *more]
+    return [
+        *options.split(),
+        "--data",
+        data,
+        "--weights",
+        weights,
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
+        *more,
+    ]
 
 
 def test_existing_run_is_not_overwritten(tiny_run: Path) -> None:
