@@ -133,9 +133,19 @@ def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list
         for data, known, image, pixels, evidence in zip(
             contents, hashes, decoded, views, findings, strict=True
         ):
-            size = {"width": image.width, "height": image.height, "bytes": len(data)}
-            facts = {"sha256": known.sha256, "format": image.format, "evidence": evidence}
-            examined.append(Examined(Status.SCORED, frames=1, view=pixels, **size, **facts))
+            examined.append(
+                Examined(
+                    Status.SCORED,
+                    sha256=known.sha256,
+                    bytes=len(data),
+                    format=image.format,
+                    width=image.width,
+                    height=image.height,
+                    frames=image.frames,
+                    evidence=evidence,
+                    view=pixels,
+                )
+            )
     return examined
 
 
