@@ -18,7 +18,7 @@ QUALITY = 90
 PICTURES = 4  # of other content; the rest repeat their pixels under another comment
 CELLS = (4, 16, 64, 256)  # across, of the noise that is smoothed: shapes, objects, texture
 CONTRAST = 200.0  # grey levels of the coarsest; each finer one has half
-GRAIN = 2.0  # grey levels
+GRAIN = 4.0  # grey levels
 FILES_A_FOLDER = 500
 
 

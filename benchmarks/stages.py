@@ -8,6 +8,7 @@ CIFAKE's thumbnails and made-up photographs of 1 and 12 megapixels, as a folder 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -49,7 +50,7 @@ class Extent:
     counts: tuple[int, ...]
 
 
-QUICK = Extent(2, {"32 px": 800, "1 megapixel": 200, "12 megapixels": 30}, 400, (1, 50, 800))
+QUICK = Extent(2, {"32 px": 800, "1 megapixel": 160, "12 megapixels": 20}, 400, (1, 100, 800))
 THOROUGH = Extent(
     5,
     {"32 px": 18_000, "1 megapixel": 3_000, "12 megapixels": 300},
@@ -91,6 +92,8 @@ def main(data: Path, name: str, quick: bool, output: Path) -> None:
         "command": f"python -m benchmarks.stages{' --quick' if quick else ''}",
         "model": model.name,
         "provider": provider,
+        "cores": usable_cores(),
+        "load_average_at_the_end": os.getloadavg()[0],
         "rounds": extent.rounds,
         "sample": extent.sample,
         "share_of_tightest_ceiling": _spreads(measured, "share_of_tightest_ceiling"),
