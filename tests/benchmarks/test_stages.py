@@ -1,4 +1,4 @@
-"""Protects: the stages' figures add up, and every share is a scan over the ceilings of its round."""
+"""Protects: the stages' figures add up, and a share is a scan over the ceilings of its round."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
 
-TINY = stages.Extent(1, {"32 px": 12, "1 megapixel": 3}, sample=8, counts=(1, 12))
-KINDS = ("32 px", "1 megapixel")
+TINY = stages.Extent(1, {stages.THUMBNAILS: 12}, sample=8, counts=(1,))
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +29,7 @@ def output(
     folder = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "QUICK", TINY)
+        patch.setattr(stages, "WORKERS_ON", stages.THUMBNAILS)
         options = ["--quick", "--data", tiny_data, "--model", brightness_model, "--output", folder]
         result = CliRunner().invoke(stages.main, [str(option) for option in options])
     assert result.exit_code == 0, result.output
@@ -45,7 +45,7 @@ def rows(output: Path) -> list[dict[str, Any]]:
 
 def test_every_stage_of_every_kind_is_measured(rows: list[dict[str, Any]]) -> None:
     measured = [row for row in rows if row["measured"] == "stage"]
-    for kind in KINDS:
+    for kind in TINY.files:
         for container in ("folder", "zip"):
             found = {
                 row["stage"]: row
@@ -64,7 +64,9 @@ def test_every_stage_of_every_kind_is_measured(rows: list[dict[str, Any]]) -> No
 def test_a_share_is_the_scan_over_the_lower_ceiling(rows: list[dict[str, Any]]) -> None:
     scans = [row for row in rows if row["measured"] == "scan"]
     assert [(row["images"], row["container"], row["files"]) for row in scans] == [
-        (kind, container, TINY.files[kind]) for kind in KINDS for container in ("folder", "zip")
+        (kind, container, TINY.files[kind])
+        for kind in TINY.files
+        for container in ("folder", "zip")
     ]
     for scan in scans:
         same = [
@@ -99,7 +101,9 @@ def test_scaling_covers_all_workers_and_counts(rows: list[dict[str, Any]]) -> No
 def test_a_table_and_three_plots_are_written(output: Path) -> None:
     table = (output / "stages.md").read_text().splitlines()
     assert [line.split("|")[1].strip() for line in table[2:]] == [
-        f"{TINY.files[kind]} of {kind}, {place}" for kind in KINDS for place in ("folder", "zip")
+        f"{TINY.files[kind]} of {kind}, {place}"
+        for kind in TINY.files
+        for place in ("folder", "zip")
     ]
     for plot in ("costs", "ceilings", "scaling"):
         assert (output / f"stages-{plot}.png").stat().st_size > 0
