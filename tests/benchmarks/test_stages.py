@@ -18,6 +18,7 @@ from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
 
+CONTAINERS = ("folder", "zip")
 TINY = stages.Extent(1, {stages.THUMBNAILS: 12}, sample=8, counts=(1,))
 
 
@@ -46,7 +47,7 @@ def rows(output: Path) -> list[dict[str, Any]]:
 def test_every_stage_of_every_kind_is_measured(rows: list[dict[str, Any]]) -> None:
     measured = [row for row in rows if row["measured"] == "stage"]
     for kind in TINY.files:
-        for container in ("folder", "zip"):
+        for container in CONTAINERS:
             found = {
                 row["stage"]: row
                 for row in measured
@@ -64,9 +65,7 @@ def test_every_stage_of_every_kind_is_measured(rows: list[dict[str, Any]]) -> No
 def test_a_share_is_the_scan_over_the_lower_ceiling(rows: list[dict[str, Any]]) -> None:
     scans = [row for row in rows if row["measured"] == "scan"]
     assert [(row["images"], row["container"], row["files"]) for row in scans] == [
-        (kind, container, TINY.files[kind])
-        for kind in TINY.files
-        for container in ("folder", "zip")
+        (kind, container, TINY.files[kind]) for kind in TINY.files for container in CONTAINERS
     ]
     for scan in scans:
         same = [
@@ -101,9 +100,7 @@ def test_scaling_covers_all_workers_and_counts(rows: list[dict[str, Any]]) -> No
 def test_a_table_and_three_plots_are_written(output: Path) -> None:
     table = (output / "stages.md").read_text().splitlines()
     assert [line.split("|")[1].strip() for line in table[2:]] == [
-        f"{TINY.files[kind]} of {kind}, {place}"
-        for kind in TINY.files
-        for place in ("folder", "zip")
+        f"{TINY.files[kind]} of {kind}, {place}" for kind in TINY.files for place in CONTAINERS
     ]
     for plot in ("costs", "ceilings", "scaling"):
         assert (output / f"stages-{plot}.png").stat().st_size > 0
