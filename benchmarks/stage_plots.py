@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 
 COLOURS = dict(zip(STAGES, plt.get_cmap("tab10").colors, strict=False))  # type: ignore[attr-defined]
 WHOLE = "whole scan"
-CORES = "all stages on\nthese cores"
+CORES = "all stages\nsharing the cores"
 
 
 def plot_costs(measured: pd.DataFrame, path: Path) -> None:

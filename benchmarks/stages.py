@@ -254,10 +254,10 @@ def _table(measured: pd.DataFrame) -> list[dict[str, str]]:
             {
                 "images": f"{rows['files'].iloc[0]:,.0f} of {kind}, {container}",
                 "whole scan, files/s": _figure(middle["files_per_second"]),
-                "tightest stage alone": f"{_figure(middle['stage_ceiling'])} "
+                "ceiling: tightest stage alone": f"{_figure(middle['stage_ceiling'])} "
                 f"({rows['tightest_stage'].mode()[0]})",
-                "all stages on these cores": _figure(middle["cores_ceiling"]),
-                "share of the lower": str(spread(list(rows["share_of_tightest_ceiling"]))),
+                "ceiling: all stages sharing the cores": _figure(middle["cores_ceiling"]),
+                "share of the lower ceiling": str(spread(list(rows["share_of_tightest_ceiling"]))),
                 "zip : folder": str(spread(list(rows["share_of_folder"])))
                 if container == "zip"
                 else "",
