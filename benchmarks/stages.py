@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ import pandas as pd
 
 from benchmarks.photographs import Evidence, first, lay_out, photographs, thumbnails
 from benchmarks.results import FOLDER, write_part
-from benchmarks.rounds import alternate, spread
+from benchmarks.rounds import alternate
 from benchmarks.stage_costs import Costs, cores_ceiling, stage_ceilings, stage_costs
 from benchmarks.stage_plots import plot_ceilings, plot_costs, plot_scaling
+from benchmarks.stage_table import spreads, table
 from benchmarks.whole import scan
 from scanner.backends import BackendError, open_backend, usable_cores
 from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
@@ -96,10 +97,10 @@ def main(data: Path, name: str, quick: bool, output: Path) -> None:
         "load_average_at_the_end": os.getloadavg()[0],
         "rounds": extent.rounds,
         "sample": extent.sample,
-        "share_of_tightest_ceiling": _spreads(measured, "share_of_tightest_ceiling"),
-        "share_of_folder": _spreads(measured, "share_of_folder"),
+        "share_of_tightest_ceiling": spreads(measured, "share_of_tightest_ceiling"),
+        "share_of_folder": spreads(measured, "share_of_folder"),
     }
-    write_part(output, "stages", facts, rows, _table(measured))
+    write_part(output, "stages", facts, rows, table(measured))
     plot_costs(measured, output / "stages-costs.png")
     plot_ceilings(measured, output / "stages-ceilings.png")
     plot_scaling(measured, output / "stages-scaling.png")
@@ -231,43 +232,6 @@ def _line(row: Row) -> str:
     what = ", ".join(f"{name} {row[name]}" for name in names if name in row)
     figures = ("cpu_ms_per_file", "files_per_second", "share_of_tightest_ceiling")
     return f"{what}: " + ", ".join(f"{name} {row[name]:.3g}" for name in figures if name in row)
-
-
-def _spreads(measured: pd.DataFrame, figure: str) -> dict[str, Any]:
-    """The spread of a figure over the rounds, by kind of image and container."""
-    groups = _scans(measured)
-    return {
-        f"{kind}, {place}": asdict(spread(list(rows[figure]))) for (kind, place), rows in groups
-    }
-
-
-def _scans(measured: pd.DataFrame) -> Any:
-    scans = measured[measured["measured"] == "scan"]
-    return scans.groupby(["images", "container"], sort=False)
-
-
-def _table(measured: pd.DataFrame) -> list[dict[str, str]]:
-    table = []
-    for (kind, container), rows in _scans(measured):
-        middle = rows[["files_per_second", "stage_ceiling", "cores_ceiling"]].median()
-        table.append(
-            {
-                "images": f"{rows['files'].iloc[0]:,.0f} of {kind}, {container}",
-                "whole scan, files/s": _figure(middle["files_per_second"]),
-                "ceiling: tightest stage alone": f"{_figure(middle['stage_ceiling'])} "
-                f"({rows['tightest_stage'].mode()[0]})",
-                "ceiling: all stages sharing the cores": _figure(middle["cores_ceiling"]),
-                "share of the lower ceiling": str(spread(list(rows["share_of_tightest_ceiling"]))),
-                "zip : folder": str(spread(list(rows["share_of_folder"])))
-                if container == "zip"
-                else "",
-            }
-        )
-    return table
-
-
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
 
 
 if __name__ == "__main__":
