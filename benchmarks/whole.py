@@ -1,0 +1,37 @@
+"""The whole command on a piece of evidence, checked to have given every file its row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from benchmarks.process import Ran, imgscan, run_measured
+from scanner.exits import EXIT_UNEXAMINED
+
+
+def scan(evidence: Path, files: int, reports: Sequence[Path], model: str, *options: object) -> Ran:
+    """Scan `evidence`, start and reports included.
+
+    reports: to write; the first is CSV. Raises click.ClickException when the scan does not finish
+    or its rows are not as many as the `files`.
+    """
+    named = [part for report in reports for part in ("--report", report)]
+    command = imgscan(evidence, *named, "--model", model, "--fresh", "--quiet", *options)
+    ran = run_measured(command)
+    if ran.returncode not in (0, EXIT_UNEXAMINED):
+        raise click.ClickException(f"the scan of {evidence.name} failed: {ran.error.strip()}")
+    rows = count_rows(reports[0])
+    if rows != files:
+        raise click.ClickException(
+            f"the scan of {evidence.name} wrote {rows:,} rows for {files:,} files."
+        )
+    return ran
+
+
+def count_rows(report: Path) -> int:
+    """Rows of a CSV report, without its header."""
+    with report.open(newline="", encoding="utf-8") as stream:
+        return sum(1 for _ in csv.reader(stream)) - 1
