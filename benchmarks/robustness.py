@@ -148,10 +148,10 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             [row[f"false_positive_rate_{end}"] for row in of_it] for end in ("low", "high")
         )
         panel.fill_between(ticks, low, high, color="tab:red", alpha=0.2, linewidth=0)
-        panel.set(title=name, xlabel=DEGRADATIONS[name].unit, ylim=(0, 1))
+        panel.set(title=name, xlabel=DEGRADATIONS[name].unit, ylim=(-0.03, 1.03))
         panel.grid(alpha=0.3)
     for panel in panels[:, 0]:
-        panel.set_ylabel("share")
+        panel.set_ylabel("F1, or share of images")
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(curves))
     figure.savefig(path, dpi=120)
