@@ -12,7 +12,7 @@ from typing import Any
 
 from scanner.backends import usable_cores
 
-PACKAGES = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")
+PACKAGES = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "timm", "torch")
 
 
 @dataclass(frozen=True)

