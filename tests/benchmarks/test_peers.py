@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -73,6 +74,20 @@ def test_what_broken_files_do_is_found_by_running(
         OURS: "text and truncated: a row with the reason",
         ONE_BY_ONE: "stops with UnidentifiedImageError after 2 of 6 files",
     }
+
+
+def test_a_candidate_that_fails_is_named_with_its_last_words(images: Path, tmp_path: Path) -> None:
+    def fail(*_: Path) -> list[str]:
+        return [sys.executable, "-c", "raise SystemExit('it has no model')"]
+
+    def copy(_: Path, output: Path) -> list[str]:
+        return [sys.executable, "-c", f"open({str(output)!r}, 'w').write('path,logit')"]
+
+    everyone = {OURS: Candidate(copy), "failing": Candidate(fail)}
+    compared = peers.Comparison(everyone, images, tmp_path, files=4, few=2)
+    (measured,) = compared.measure(rounds=1)
+    assert list(measured) == [OURS]
+    assert compared.failed == {"failing": "failing failed: it has no model"}
 
 
 @pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed")
