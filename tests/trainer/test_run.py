@@ -115,7 +115,7 @@ def test_existing_run_is_not_overwritten(tiny_run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [("--seed", "1"), ("--epochs", "13"), ("--precision", "float32"), ("--domain", "x")]
+    "other", [("--seed", "1"), ("--epochs", "13"), ("--precision", "bfloat16"), ("--domain", "x")]
 )
 def test_resuming_with_other_options_is_refused(other: tuple[str, str], tiny_run: Path) -> None:
     result = CliRunner().invoke(main, tiny_command(tiny_run, tiny_run, "--resume", *other))
