@@ -12,7 +12,8 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,17 @@ CONVERSIONS = ("float16", "int8")
 BATCHES = (1, 8, 32, 128)
 GPU_BATCHES = (256, 512)  # after those
 SCORING_BATCH = 32
+
+
+@contextmanager
+def threads_for_all_cores() -> Iterator[None]:
+    """PyTorch's threads, whatever the environment says of them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(usable_cores())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Refused(Exception):
@@ -207,6 +219,7 @@ def notes_of(rows: list[Row]) -> list[str]:
 
 
 COLUMNS = {
+    "training images": lambda best, _: f"{best['train_images']:,}",
     "F1": lambda best, _: f"{best['f1']:.4f}",
     "AUROC": lambda best, _: f"{best['auroc']:.4f}",
     "ECE": lambda best, _: f"{best['ece']:.4f}",
@@ -247,7 +260,8 @@ def main(models: tuple[str, ...], data: Path, quick: bool, output: Path) -> None
     """Compare exported backbones in each precision, wherever they run on this machine."""
     rounds, seconds, each = (3, 0.3, 500) if quick else (5, 2.0, 2000)
     try:
-        compare_backbones(models, data, each, rounds, seconds, output)
+        with threads_for_all_cores():
+            compare_backbones(models, data, each, rounds, seconds, output)
     except (DataError, ModelError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -260,7 +274,6 @@ def compare_backbones(
     each: test images of each class. seconds: of each measurement in a round. Raises DataError,
     ModelError.
     """
-    torch.set_num_threads(usable_cores())  # whatever the environment says
     gpu = torch.cuda.is_available()
     peak = peak_flops("cuda" if gpu else "cpu")
     chosen: list[Candidate] = []
