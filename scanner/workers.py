@@ -26,6 +26,7 @@ from PIL import Image
 
 from scanner.confine import confine, exit_reason
 from scanner.examine import Examined, examine
+from scanner.freed_memory import keep_freed_memory
 from scanner.hashing import Hashing
 from scanner.interrupts import deaf_children
 from scanner.limits import Limits
@@ -240,6 +241,7 @@ def _serve(
 ) -> None:
     """A worker's life: announce itself, then one answer for each source, in order."""
     confine(limits.memory_bytes)
+    keep_freed_memory()
     # Pillow refuses at twice this value, the limit itself is ours to check.
     Image.MAX_IMAGE_PIXELS = (limits.pixels + 1) // 2
     try:
