@@ -9,8 +9,6 @@ cannot run has a row with the reason.
 
 from __future__ import annotations
 
-import shlex
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,10 +23,10 @@ from numpy.typing import NDArray
 
 from benchmarks.backbone_plots import plot_all
 from benchmarks.candidates import Candidate, candidates
-from benchmarks.footprint import footprint
+from benchmarks.footprint import FootprintFailed, footprint
 from benchmarks.pytorch import NoPytorchModel, detector_of
-from benchmarks.results import FOLDER, write_part
-from benchmarks.rounds import alternate, ratios, spread
+from benchmarks.results import FOLDER, command_line, write_part
+from benchmarks.rounds import Spread, alternate, ratios, spread
 from benchmarks.speed import Sample, flops_per_image, peak_flops, percentiles_ms, sample
 from export.onnx import export_onnx, read_source
 from export.parity import LabelledViews, ParityError, parity_images
@@ -96,7 +94,10 @@ def facts_of(
         "auroc": figures.auroc,
         "ece": figures.expected_calibration_error,
     }
-    row |= asdict(footprint(candidate, SCORING_BATCH))
+    try:
+        row |= asdict(footprint(candidate, SCORING_BATCH))
+    except FootprintFailed as error:
+        raise Refused(str(error)) from error
     return row, verdicts(calibrated, card.operating_points[0])
 
 
@@ -129,6 +130,13 @@ def gather_facts(
         found[candidate.name] = row | {"reference": reference, "verdicts_flipped": flipped}
         click.echo(f"{candidate.name}: F1 {row['f1']:.4f}, {flipped} verdicts flipped")
     return found, refused
+
+
+def _refuse_equal_names(models: Sequence[str]) -> None:
+    sources = [Candidate(open_model(name).path, "cpu").source for name in models]
+    for source in sources:
+        if sources.count(source) > 1:
+            raise ModelError(f"two models are called {source} up to the first dot; rename one.")
 
 
 def add_model(
@@ -208,6 +216,14 @@ def table_of(rows: list[Row]) -> list[dict[str, str]]:
     return lines
 
 
+def ratio_of(row: Row) -> str:
+    """Empty where the reference did not run at this batch."""
+    if "ratio_to_reference_median" not in row:
+        return ""
+    ends = (row[f"ratio_to_reference_{end}"] for end in ("median", "lowest", "highest"))
+    return str(Spread(*ends))
+
+
 def notes_of(rows: list[Row]) -> list[str]:
     """What was not measured, by the reason."""
     reasons: dict[str, list[str]] = {}
@@ -219,7 +235,7 @@ def notes_of(rows: list[Row]) -> list[str]:
 
 
 COLUMNS = {
-    "training images": lambda best, _: f"{best['train_images']:,}",
+    "training images": lambda best, _: f"{best['train_images']:,}" if best["train_images"] else "",
     "F1": lambda best, _: f"{best['f1']:.4f}",
     "AUROC": lambda best, _: f"{best['auroc']:.4f}",
     "ECE": lambda best, _: f"{best['ece']:.4f}",
@@ -231,10 +247,7 @@ COLUMNS = {
     "images/s (batch)": lambda best, _: (
         f"{best['images_per_second_median']:,.0f} ({best['batch']})"
     ),
-    "times PyTorch": lambda best, _: (
-        f"{best['ratio_to_reference_median']:.2f} ({best['ratio_to_reference_lowest']:.2f} to "
-        f"{best['ratio_to_reference_highest']:.2f})"
-    ),
+    "times the first": lambda best, _: ratio_of(best),
 }
 
 
@@ -261,21 +274,28 @@ def main(models: tuple[str, ...], data: Path, quick: bool, output: Path) -> None
     rounds, seconds, each = (3, 0.3, 500) if quick else (5, 2.0, 2000)
     try:
         with threads_for_all_cores():
-            compare_backbones(models, data, each, rounds, seconds, output)
-    except (DataError, ModelError) as error:
+            compare_backbones(models, data, each, rounds, seconds, output, quick)
+    except (DataError, ModelError, Refused) as error:
         raise click.ClickException(str(error)) from error
 
 
 def compare_backbones(
-    models: Sequence[str], data: Path, each: int, rounds: int, seconds: float, output: Path
+    models: Sequence[str],
+    data: Path,
+    each: int,
+    rounds: int,
+    seconds: float,
+    output: Path,
+    quick: bool,
 ) -> None:
     """Measure and write the tables and plots to `output`.
 
-    each: test images of each class. seconds: of each measurement in a round. Raises DataError,
-    ModelError.
+    each: test images of each class. seconds: of each measurement in a round. quick: whether the
+    command that is recorded says so. Raises DataError, ModelError, and Refused when nothing runs.
     """
+    _refuse_equal_names(models)
     gpu = torch.cuda.is_available()
-    peak = peak_flops("cuda" if gpu else "cpu")
+    peaks = {device: peak_flops(device) for device in (("cpu", "cuda") if gpu else ("cpu",))}
     chosen: list[Candidate] = []
     facts: dict[str, Row] = {}
     refused: dict[str, str] = {}
@@ -287,23 +307,30 @@ def compare_backbones(
             chosen += added
             facts |= found
             refused |= reasons
+        if not chosen:
+            reasons_said = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+            raise Refused(f"nothing can be measured here. {reasons_said}")
         for batch in BATCHES + (GPU_BATCHES if gpu else ()):
-            measured, reasons = measure_speed(chosen, batch, rounds, seconds)
-            for name in (candidate.name for candidate in chosen):
+            able = [who for who in chosen if who.on_gpu or batch in BATCHES]
+            measured, reasons = measure_speed(able, batch, rounds, seconds)
+            for candidate in able:
+                name = candidate.name
                 row: Row = {"candidate": name, "batch": batch} | facts[name]
                 if name in reasons:
                     row["not_measured"] = reasons[name]
                 else:
                     row |= speed_row(name, row["reference"], measured)
-                    row["share_of_peak"] = share_of_peak(row, peak)
+                    row["share_of_peak"] = share_of_peak(
+                        row, peaks["cuda" if candidate.on_gpu else "cpu"]
+                    )
                     samples[name, batch] = [found[name] for found in measured]
                 rows.append(row)
                 click.echo(_said(row))
     rows += [{"candidate": name, "not_measured": reason} for name, reason in refused.items()]
     about = {
-        "command": shlex.join(["python", "-m", "benchmarks.backbones", *sys.argv[1:]]),
+        "command": command_line("backbones", quick, models),
         "rounds": rounds,
-        "peak_tflops": peak / 1e12,
+        "peak_tflops": {device: peak / 1e12 for device, peak in peaks.items()},
     }
     write_part(output, "backbones", about, rows, table_of(rows), notes_of(rows))
     plot_all(output, rows, samples)

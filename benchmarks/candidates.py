@@ -40,6 +40,10 @@ class Candidate:
         return open_model(str(self.path))
 
     @property
+    def on_gpu(self) -> bool:
+        return self.device in (COMPILED, "cuda", "tensorrt")
+
+    @property
     def source(self) -> str:
         """The name of the float32 file that this one is, or was made of."""
         return self.path.name.partition(".")[0]

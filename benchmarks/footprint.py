@@ -10,29 +10,38 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
 import click
 import psutil
 
-from benchmarks.candidates import Candidate
+from benchmarks.candidates import TORCH_DEVICES, Candidate
+
+
+class FootprintFailed(Exception):
+    """The model does not load in a process of its own; the sentence says why."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """load_seconds: from the file to a backend. peak_bytes: resident memory, one batch included."""
+    """load_seconds: from the file to a backend, its libraries being imported already.
+
+    peak_bytes: resident memory, libraries and one batch included.
+    """
 
     load_seconds: float
     peak_bytes: int
 
 
 def footprint(candidate: Candidate, batch: int) -> Footprint:
-    """Measured in a new process. Raises RuntimeError when that one fails."""
+    """Measured in a new process. Raises FootprintFailed with that one's last words."""
     command = [sys.executable, "-m", "benchmarks.footprint", str(candidate.path)]
     options = ["--device", candidate.device, "--batch", str(batch)]
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+        last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise FootprintFailed(f"loading it alone failed: {last}")
     return Footprint(**json.loads(done.stdout))
 
 
@@ -53,6 +62,7 @@ def main(model: Path, device: str, batch: int) -> None:
     """Load MODEL, score one batch and print the footprint as JSON."""
     import numpy as np
 
+    import_module("benchmarks.pytorch" if device in TORCH_DEVICES else "onnxruntime")
     started = time.perf_counter()
     candidate = Candidate(model, device)
     backend = candidate.open(batch)

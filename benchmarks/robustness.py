@@ -25,7 +25,7 @@ from matplotlib import pyplot as plt
 
 from benchmarks import natural
 from benchmarks.degradations import DEGRADATIONS, Degradation
-from benchmarks.results import FOLDER, write_part
+from benchmarks.results import FOLDER, command_line, write_part
 from scanner.backends import Backend, BackendError, open_backend
 from scanner.model import DEFAULT_MODEL, ModelCard, ModelError, open_model
 from scanner.preprocess import decode, view
@@ -78,7 +78,7 @@ def figures(
 def chosen_strengths(degradation: Degradation, quick: bool) -> tuple[float, ...]:
     """All, or a middle one and the strongest."""
     strengths = degradation.strengths
-    return (strengths[len(strengths) // 2 - 1], strengths[-1]) if quick else strengths
+    return (strengths[len(strengths) // 2], strengths[-1]) if quick else strengths
 
 
 def conditions(quick: bool) -> Iterator[tuple[str, float | None, Callable[..., Image.Image]]]:
@@ -104,7 +104,7 @@ def measure(
 
 
 def lines_of(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """A line for each degradation: figures from its mildest to its strongest."""
+    """A line for each degradation: figures from the mildest strength measured to the strongest."""
     names = dict.fromkeys(row["degradation"] for row in rows)
     return [_line(name, [row for row in rows if row["degradation"] == name]) for name in names]
 
@@ -187,8 +187,8 @@ def main(data: Path, name: str, folder: Path | None, quick: bool, output: Path) 
             outside = natural.measure_natural(folder, model, Path(place) / "natural.csv")
     except (BackendError, DataError, ModelError, natural.ScanFailed) as error:
         raise click.ClickException(str(error)) from error
-    options = f"{' --natural FOLDER' if folder else ''}{' --quick' if quick else ''}"
-    facts = {"command": f"python -m benchmarks.robustness{options}", "model": model.name}
+    more = "--natural FOLDER" if folder else ""
+    facts = {"command": command_line("robustness", quick, [name], more), "model": model.name}
     output.mkdir(parents=True, exist_ok=True)
     write_part(output, "robustness", facts, rows, lines_of(rows))
     write_part(output, natural.NAME, facts, outside, [natural.line_of(row) for row in outside])

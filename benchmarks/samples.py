@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from export.parity import CALIBRATION_IMAGES, MIN_IMAGES
-from trainer.data import Splits
+from trainer.data import DataError, Splits
 
 TESTING = MIN_IMAGES  # for the int8 export's parity gate
 TRAINING = 2 * CALIBRATION_IMAGES  # and for it to take its ranges from
@@ -32,9 +32,15 @@ def lay_out(splits: Splits, place: Path, test: int) -> Path:
 
 
 def take(source: Path, count: int, folder: Path) -> Path:
-    """Copy `count` files, as many from each folder in `source`, to `folder`."""
+    """Copy `count` files, as many from each folder in `source`, to `folder`.
+
+    Raises DataError when there are too few.
+    """
     for kind in sorted(source.iterdir()):
         for path in sorted(kind.iterdir())[: count // 2]:
             (folder / kind.name).mkdir(parents=True, exist_ok=True)
             shutil.copy(path, folder / kind.name)
+    found = sum(path.is_file() for path in folder.rglob("*"))
+    if found < count:
+        raise DataError(f"the data hold {found} of the {count} test images that are needed.")
     return folder

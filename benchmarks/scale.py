@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmarks.results import FOLDER, write_part
+from benchmarks.results import FOLDER, command_line, write_part
 from benchmarks.rounds import Spread, alternate, ratios
 from benchmarks.whole import scan
 from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
@@ -83,14 +83,14 @@ def main(name: str, quick: bool, output: Path) -> None:
         figure: _large_to_small(rows, figure) for figure in ("files_per_second", "peak_bytes")
     }
     facts = {
-        "command": f"python -m benchmarks.scale{' --quick' if quick else ''}",
+        "command": command_line("scale", quick, [name]),
         "model": model.name,
         "one_image_in": IMAGE_EVERY,
         "large_to_small": {figure: asdict(ratio) for figure, ratio in large_to_small.items()},
     }
     measured = pd.DataFrame(rows)
     write_part(output, "scale", facts, rows, _table(measured, large_to_small))
-    _plot(measured, output / "scale.png")
+    _plot(measured, output / "scale-speed.png")
 
 
 def measure(model: ModelFile, extent: Extent, place: Path) -> Iterator[Row]:
@@ -181,7 +181,7 @@ def _table(measured: pd.DataFrame, large_to_small: dict[str, Spread]) -> list[di
             "files and rows": f"{files:,}",
             "seconds": f"{row['seconds']:,.1f}",
             "files/s": f"{row['files_per_second']:,.0f}",
-            "peak memory, MiB": f"{row['peak_bytes'] / 2**20:,.0f}",
+            "peak memory, MB": f"{row['peak_bytes'] / 1e6:,.0f}",
             "CSV, MB": f"{row['csv_bytes'] / 1e6:,.1f}",
             "JSON, MB": f"{row['json_bytes'] / 1e6:,.1f}",
         }
@@ -190,7 +190,7 @@ def _table(measured: pd.DataFrame, large_to_small: dict[str, Spread]) -> list[di
     ratio = dict.fromkeys(table[0], "") | {
         "files and rows": "large : small",
         "files/s": str(large_to_small["files_per_second"]),
-        "peak memory, MiB": str(large_to_small["peak_bytes"]),
+        "peak memory, MB": str(large_to_small["peak_bytes"]),
     }
     return [*table, ratio]
 
@@ -203,7 +203,7 @@ def _plot(measured: pd.DataFrame, path: Path) -> None:
         size=measured["files"].map("{:,} files".format), memory=memory
     )  # in the order of the rows: small, then large
     for panel, column, label in zip(
-        panels, ("files_per_second", "memory"), ("files/s", "peak memory, MiB"), strict=True
+        panels, ("files_per_second", "memory"), ("files/s", "peak memory, MB"), strict=True
     ):
         groups = labelled.groupby("size", sort=False)[column]
         bars = panel.bar(groups.median().index, groups.median(), width=0.5, color="lightsteelblue")

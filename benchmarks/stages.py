@@ -19,7 +19,7 @@ import click
 import pandas as pd
 
 from benchmarks.photographs import Evidence, first, lay_out, photographs, thumbnails
-from benchmarks.results import FOLDER, write_part
+from benchmarks.results import FOLDER, command_line, write_part
 from benchmarks.rounds import alternate
 from benchmarks.stage_costs import Costs, cores_ceiling, stage_ceilings, stage_costs
 from benchmarks.stage_plots import plot_ceilings, plot_costs, plot_scaling
@@ -90,7 +90,7 @@ def main(data: Path, name: str, quick: bool, output: Path) -> None:
             raise click.ClickException(str(error)) from error
     measured = pd.DataFrame(rows)
     facts = {
-        "command": f"python -m benchmarks.stages{' --quick' if quick else ''}",
+        "command": command_line("stages", quick, [name]),
         "model": model.name,
         "provider": provider,
         "cores": usable_cores(),

@@ -248,8 +248,8 @@ def main(
     """
     try:
         profile = BatchProfile(min_batch, batch, max_batch)
-        target = find_target(capabilities, flavor)
         file = open_model(str(model))
+        target = find_target(capabilities, flavor)
         output = output or model.with_name(f"{file.name}.{target.label}.fp16.engine")
         if not output.parent.is_dir():
             raise click.ClickException(

@@ -19,7 +19,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 def keep_freed_memory() -> None:
     """Tell Pillow, and the C library where it is glibc, to reuse this process's memory."""
-    _imaging.set_blocks_max(KEPT_BLOCKS)
+    if hasattr(_imaging, "set_blocks_max"):  # no documented name, so it may go
+        _imaging.set_blocks_max(KEPT_BLOCKS)
     mallopt = getattr(_c_library(), "mallopt", None)
     if mallopt is not None:
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, get_args, get_type_hints
 
-# Backslashes, control characters, lone surrogates, and the mark between container and members.
-UNWRITABLE = re.compile("[\x00-\x1f\x7f\\\\\ud800-\udfff]|!(?=/)")
+# Backslashes, control characters, lone surrogates, what turns the direction of text and so can
+# disguise a name, and the mark between container and members.
+DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+UNWRITABLE = re.compile(f"[\x00-\x1f\x7f\\\\\ud800-\udfff{DIRECTION}]|!(?=/)")
 ESCAPED = re.compile(r"\\(?:\\|x[0-9a-f]{2}|u[0-9a-f]{4})")
 # How Python's "surrogateescape" holds the bytes 0x80 to 0xFF where they are no UTF-8.
 BYTE_SURROGATES = range(0xDC80, 0xDD00)
@@ -52,7 +54,7 @@ class Record:
         str,
         "Relative to the evidence; members as `archive.zip!/inner.tar!/a.jpg`. A backslash is "
         "doubled; control characters, bytes that are no UTF-8 and the ! of a folder named `x!` are "
-        "`\\xNN`, other surrogates `\\uNNNN`.",
+        "`\\xNN`, other surrogates and marks that turn the direction of text `\\uNNNN`.",
     ]
     position: Annotated[
         int,
@@ -132,8 +134,9 @@ def path_text(path: str) -> str:
     """A path as text that any report can hold and `path_from_text` reverses.
 
     Backslashes double; control characters and bytes that are no UTF-8 become \\xNN, surrogates
-    that stand for no byte (Windows and UTF-16 archives allow them in names) \\uNNNN, and the !
-    of a folder or member named `x!` \\x21, which else could pass for an archive.
+    that stand for no byte (Windows and UTF-16 archives allow them in names) and marks that turn the
+    direction of text, which could disguise a name, \\uNNNN, and the ! of a folder or member named
+    `x!` \\x21, which else could pass for an archive.
     """
     return UNWRITABLE.sub(_escape, path)
 

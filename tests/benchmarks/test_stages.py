@@ -40,7 +40,7 @@ def output(
 @pytest.fixture(scope="module")
 def rows(output: Path) -> list[dict[str, Any]]:
     facts = json.loads((output / "stages.json").read_text())
-    assert facts["command"] == "python -m benchmarks.stages --quick"
+    assert facts["command"] == "python -m benchmarks.stages --model brightness.onnx --quick"
     return list(facts["rows"])
 
 

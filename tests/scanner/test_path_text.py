@@ -18,6 +18,7 @@ from scanner.record import Status, Verdict, columns, path_from_text, path_text
         ("\udcff\udc80", "\\xff\\x80"),
         ("\ud83d\udc00", "\\ud83d\\udc00"),
         ("\\x41", "\\\\x41"),
+        ("\u202egpj.exe", "\\u202egpj.exe"),
     ],
 )
 def test_escapes_what_text_cannot_hold(path: str, text: str) -> None:
