@@ -63,7 +63,7 @@ def test_the_card_says_what_the_checkpoint_knows(card: ModelCard, checkpoint: Ch
     for ours, theirs in zip(card.operating_points, checkpoint.operating_points, strict=True):
         assert ours.fake_at_least == theirs.fake_at_least
         assert ours.real_at_most == theirs.real_at_most
-    assert card.training["precision"] == "bfloat16"
+    assert card.training["precision"] == checkpoint.training["precision"] == "float32"
 
 
 def test_the_card_holds_the_measured_parity(card: ModelCard) -> None:
