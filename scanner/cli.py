@@ -63,6 +63,14 @@ def main() -> None:
     help="A bundled model (see imgscan models) or an .onnx file.",
 )
 @click.option(
+    "--false-positive-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="RATE",
+    help="Share of photographs that may be called fake; one that the model has thresholds for "
+    "(the bundled: 0.01 and 0.001). Lower rates leave more inconclusive.  [default: the model's "
+    "first]",
+)
+@click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
     default="auto",
@@ -124,9 +132,10 @@ def main() -> None:
     help="File to append what happens to, as JSON lines.",
 )
 def scan_command(
-    paths: tuple[Path, ...], reports: tuple[Path, ...], model_name: str, device: str,
-    batch_size: int | None, workers: int | None, known: tuple[Path, ...], skip_known: bool,
-    passwords: tuple[str, ...], md5: bool, sign: Path | None, limits: Limits,
+    paths: tuple[Path, ...], reports: tuple[Path, ...], model_name: str,
+    false_positive_rate: float | None, device: str, batch_size: int | None, workers: int | None,
+    known: tuple[Path, ...], skip_known: bool, passwords: tuple[str, ...], md5: bool,
+    sign: Path | None, limits: Limits,
     fail_on: tuple[str, ...], fresh: bool, quiet: bool, verbose: bool, log_file: Path | None,
 ) -> None:  # fmt: skip
     """Scan folders, images and archives for AI-generated images.
@@ -146,8 +155,8 @@ def scan_command(
             from scanner.scan import Request, ScanError, run_scan
 
             request = Request(
-                paths, reports, model_name, device, batch_size, workers, limits, md5, known,
-                skip_known, passwords, sign, fresh, quiet, verbose, log_file,
+                paths, reports, model_name, false_positive_rate, device, batch_size, workers,
+                limits, md5, known, skip_known, passwords, sign, fresh, quiet, verbose, log_file,
             )  # fmt: skip
             try:
                 outcome = run_scan(request)

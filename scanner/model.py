@@ -13,7 +13,7 @@ import inspect
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,8 +58,8 @@ class OperatingPoint:
     """Thresholds on the calibrated logit, and how they fare on the test split.
 
     At or above `fake_at_least` the verdict is fake, at or below `real_at_most` real, between them
-    inconclusive. Each was placed on validation so that at most `false_positive_rate` of the
-    opposite class lies beyond it. Intervals are 95% (low, high).
+    inconclusive. Each was placed on validation where the 95% interval of the share of the opposite
+    class beyond it ends below `false_positive_rate`. Intervals are 95% (low, high).
     """
 
     false_positive_rate: float
@@ -123,6 +123,18 @@ class ModelCard:
             raise ValueError(
                 f"unknown precision {self.precision!r}; known: {', '.join(PRECISIONS)}"
             )
+
+    def at(self, false_positive_rate: float) -> ModelCard:
+        """This card with the operating point of that rate as its default. Raises ModelError."""
+        chosen = [p for p in self.operating_points if p.false_positive_rate == false_positive_rate]
+        if not chosen:
+            known = " and ".join(f"{p.false_positive_rate:g}" for p in self.operating_points)
+            raise ModelError(
+                f"no thresholds for a false-positive rate of {false_positive_rate:g} came with the "
+                f"model, only for {known}; choose one of these."
+            )
+        others = [p for p in self.operating_points if p not in chosen]
+        return replace(self, operating_points=(*chosen, *others))
 
     def to_json(self) -> str:
         return json.dumps({"format": CARD_FORMAT, **asdict(self)}, indent=1)

@@ -71,13 +71,15 @@ class Request:
     """What a user asks for.
 
     reports: files to write; without any, CSV goes to standard output. model: a bundled model's
-    name or a file. batch_size and workers: None for the backend's own and for one a core. known:
-    hash lists. passwords: tried in turn on whatever is encrypted. sign: a private key's file.
+    name or a file. false_positive_rate: of one of its operating points; None for its first.
+    batch_size and workers: None for the backend's own and for one a core. known: hash lists.
+    passwords: tried in turn on whatever is encrypted. sign: a private key's file.
     """
 
     paths: tuple[Path, ...]
     reports: tuple[Path, ...]
     model: str
+    false_positive_rate: float | None
     device: str
     batch_size: int | None
     workers: int | None
@@ -100,7 +102,7 @@ def run_scan(request: Request) -> Outcome:
         _check_outputs(request)
         set_up_logging(request.verbose, request.log_file)
         key = load_private_key(request.sign) if request.sign else None
-        model = open_model(request.model)
+        model = _model(request)
         backend = open_backend(model, request.device, batch_size=request.batch_size, tell=tell)
         with ExitStack() as stack:
             place = stack.enter_context(_journal_place(request))
@@ -141,6 +143,13 @@ def run_scan(request: Request) -> Outcome:
         precision=backend.precision,
         reports=request.reports,
     )
+
+
+def _model(request: Request) -> ModelFile:
+    model = open_model(request.model)
+    if request.false_positive_rate is None:
+        return model
+    return replace(model, card=model.card.at(request.false_positive_rate))
 
 
 def _tell(sentence: str) -> None:
@@ -256,6 +265,7 @@ def _identity(
         "version": __version__,
         "evidence": [str(path.resolve()) for path in request.paths],
         "model": model.sha256,
+        "false-positive rate": model.card.operating_points[0].false_positive_rate,
         "provider": [backend.provider, backend.precision],
         "limits": asdict(request.limits),
         "hash options": _hashing_facts(hashing),

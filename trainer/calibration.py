@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,9 +70,14 @@ def _operating_point(
 
 
 def _upper_threshold(scores: NDArray[np.float32], rate: float) -> float:
-    """Smallest threshold with at most a `rate` share of scores at or above it."""
+    """Smallest threshold that shows the share of scores at or above it to be at most `rate`.
+
+    Shown is what the 95% interval of that share ends below. Where there are too few scores to show
+    it, none lies at or above the threshold.
+    """
     ordered = np.sort(scores)[::-1]
-    allowed = int(rate * len(ordered))
+    counts = range(1, int(rate * len(ordered)) + 1)
+    allowed = bisect_right(counts, rate, key=lambda count: wilson_interval(count, len(ordered))[1])
     return float(np.nextafter(ordered[allowed], np.float32(np.inf)))
 
 

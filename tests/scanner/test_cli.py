@@ -8,16 +8,25 @@ import io
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from scanner.backends.gpu import cuda_driver_present
-from scanner.model import DEFAULT_MODEL, bundled_models, parse_card
+from scanner.model import DEFAULT_MODEL, METADATA_KEY, ModelCard, bundled_models, parse_card
 from scanner.record import Status, Verdict
-from tests.conftest import HANG_GUARD, command, environment, image_bytes, imgscan
+from tests.conftest import (
+    HANG_GUARD,
+    ModelMaker,
+    command,
+    encoded,
+    environment,
+    image_bytes,
+    imgscan,
+)
 
 
 def files(report: bytes) -> dict[str, dict[str, Any]]:
@@ -197,6 +206,37 @@ def test_a_report_says_what_really_ran(scanned: Scanned) -> None:
     assert facts["provider"] == "CPUExecutionProvider"
     assert facts["precision"] == "float32"
     assert facts["model"]["name"] == DEFAULT_MODEL
+
+
+def test_verdicts_follow_the_false_positive_rate_that_is_asked_for(
+    make_model: ModelMaker, card: ModelCard, tmp_path: Path
+) -> None:
+    """The brightness model gives light grey a logit of 3: fake from 2 on, but not from 3.5 on."""
+    strict = replace(
+        card.operating_points[0], false_positive_rate=0.001, fake_at_least=3.5, real_at_most=-3.5
+    )
+    both = replace(card, operating_points=(*card.operating_points, strict))
+    model = make_model("two_rates", {METADATA_KEY: both.to_json()})
+    (tmp_path / "grey.png").write_bytes(encoded(Image.new("RGB", (32, 32), (223,) * 3), "PNG"))
+
+    def scan(name: str, *options: str) -> dict[str, Any]:
+        report = tmp_path / f"{name}.json"
+        done = imgscan(tmp_path / "grey.png", "--model", model, "--report", report, *options)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(report.read_bytes())
+        return found
+
+    usual, careful = scan("usual"), scan("careful", "--false-positive-rate", "0.001")
+    assert usual["scan"]["false_positive_rate"] == 0.01
+    assert usual["files"][0]["verdict"] == "fake"
+    assert careful["scan"]["false_positive_rate"] == 0.001
+    assert careful["files"][0]["verdict"] == "inconclusive"
+    assert "0.1%" in careful["files"][0]["reason"]
+    assert usual["files"][0]["p_fake"] == careful["files"][0]["p_fake"]
+
+    done = imgscan(tmp_path / "grey.png", "--model", model, "--false-positive-rate", "0.05")
+    assert done.returncode == 2
+    assert "only for 0.01 and 0.001; choose one of these" in done.stderr
 
 
 def test_models_are_listed() -> None:
