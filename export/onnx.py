@@ -113,14 +113,14 @@ def parity_gates(
 
     Raises ParityError.
     """
-    found = score_onnx(model.SerializeToString(), images.views)
+    found = score_onnx(model.SerializeToString(), images.views, card.precision)
     if source.checkpoint is None:
         gates = [Gate("PyTorch float32", done=False, reason="no checkpoint was given")]
     else:
         expected = score_pytorch(source.checkpoint.detector(), images.views)
         gates = [compare(pytorch_name(), expected, found, images.labels, card)]
     if card.precision != "float32" or not source.traced:
-        expected = score_onnx(source.model.SerializeToString(), images.views)
+        expected = score_onnx(source.model.SerializeToString(), images.views, "float32")
         gates.append(compare(onnx_name("float32"), expected, found, images.labels, card))
     return gates
 

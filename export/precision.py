@@ -61,6 +61,30 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     return _checked(half)
 
 
+def rounding_every_tensor(half: onnx.ModelProto) -> onnx.ModelProto:
+    """A float16 graph that ONNX Runtime also rounds on a CPU, tensor by tensor, as a GPU does.
+
+    CPUs compute it in float32, and ONNX Runtime drops the casts between one layer and the next, so
+    that nothing would overflow or lose its last bits. It keeps them where a node stands between;
+    run without optimisations, which would drop that node, too.
+    """
+    held = onnx.ModelProto()
+    held.CopyFrom(half)
+    known = onnx.shape_inference.infer_shapes(held).graph.value_info
+    narrow = {info.name for info in known if info.type.tensor_type.elem_type == TensorProto.FLOAT16}
+    nodes: list[onnx.NodeProto] = []
+    for node in half.graph.node:
+        kept = onnx.NodeProto()
+        kept.CopyFrom(node)
+        kept.output[:] = [f"{name}.held" if name in narrow else name for name in node.output]
+        nodes.append(kept)
+        for name in narrow.intersection(node.output):
+            nodes.append(helper.make_node("Identity", [f"{name}.held"], [name]))
+    del held.graph.node[:]
+    held.graph.node.extend(nodes)
+    return held
+
+
 def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProto:
     """The graph with int8 weights, a scale a channel, and uint8 activations.
 

@@ -72,8 +72,13 @@ def find_target(capabilities: Sequence[str], flavor: str | None) -> Target:
     """The GPU here, or the ones named. Raises BackendError when TensorRT or a GPU is missing."""
     gpu = gpu_here()
     if capabilities:
-        for capability in capabilities:  # only TensorRT for RTX builds ahead of time
-            chosen = choose_flavor(capability, flavor or "tensorrt_rtx")
+        if flavor == "tensorrt":
+            raise BackendError(
+                "only TensorRT for RTX builds for another GPU; leave out --flavor, or "
+                "--compute-capability on the GPU itself."
+            )
+        for capability in capabilities:
+            chosen = choose_flavor(capability, "tensorrt_rtx")
         here = gpu if gpu is not None and gpu.capability in capabilities else None
         reason = "the GPU here is not one the engine is for" if gpu else NO_GPU
         return Target(chosen, tuple(capabilities), here, reason, ahead=True)
@@ -175,7 +180,7 @@ def engine_gates(
         expected = score_pytorch(checkpoint.detector(), images.views)
         gates = [compare(pytorch_name(), expected, found, images.labels, engine.card.model)]
     for precision, graph in graphs.items():
-        expected = score_onnx(graph, images.views)
+        expected = score_onnx(graph, images.views, precision)
         name = onnx_name(precision)
         gates.append(compare(name, expected, found, images.labels, engine.card.model))
     return tuple(gates)

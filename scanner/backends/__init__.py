@@ -81,7 +81,16 @@ def open_backend(
     return CpuBackend(model, threads or usable_cores(), batch_size)
 
 
+def _refuse_int8(model: ModelFile) -> None:
+    if model.card.precision == "int8":
+        raise BackendError(
+            f"{model.path.name} is an int8 file, which is for CPUs; use --device cpu, or the "
+            "float32 or float16 file of the model."
+        )
+
+
 def _open_cuda(model: ModelFile, batch_size: int | None, tell: Tell) -> Backend:
+    _refuse_int8(model)
     from scanner.backends.cuda import CudaSession
     from scanner.backends.lanes import GpuBackend
 
@@ -89,6 +98,7 @@ def _open_cuda(model: ModelFile, batch_size: int | None, tell: Tell) -> Backend:
 
 
 def _open_tensorrt(model: ModelFile, batch_size: int | None, tell: Tell) -> Backend:
+    _refuse_int8(model)
     from scanner.backends.lanes import GpuBackend
     from scanner.backends.tensorrt import Engine
     from scanner.backends.trt_cache import engine_of

@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from scanner.backends import BackendError
-from scanner.backends.gpu import DEVICE, Buffers, OutOfMemory, find_gpu
+from scanner.backends.gpu import DEVICE, Buffers, OutOfMemory, find_gpu, speaks_of_memory
 from scanner.model import INPUT, OUTPUT, ModelFile
 
 PROVIDER = "CUDAExecutionProvider"
@@ -31,7 +31,7 @@ class CudaSession:
     """An ONNX Runtime session on the GPU that opens lanes."""
 
     provider = PROVIDER
-    largest = LARGEST
+    smallest, largest = 1, LARGEST
 
     def __init__(self, model: ModelFile) -> None:
         """Raises BackendError with what is missing: driver, GPU, library."""
@@ -79,7 +79,7 @@ class BoundLane:
         try:
             self._session.run_with_iobinding(self._binding)  # returns when the GPU is done
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
-            if out_of_memory(error):
+            if speaks_of_memory(str(error)):
                 raise OutOfMemory(str(error)) from error
             raise BackendError(f"ONNX Runtime stopped: {_first_line(error)}") from error
         held.download()
@@ -98,9 +98,11 @@ def open_session(
     """A session that really runs on `provider`. Raises BackendError."""
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = FATAL  # what matters is checked and said in a sentence
+    onnxruntime.set_default_logger_severity(FATAL)  # whose loader of libraries knows no session
     try:
+        # Without its own way of falling back, which says so on standard output, amid the CSV.
         session = onnxruntime.InferenceSession(
-            model.path, settings, providers=[(provider, options)]
+            model.path, settings, providers=[(provider, options)], enable_fallback=0
         )
     except Exception as error:  # ONNX Runtime's exceptions share no public base class
         raise BackendError(f"{model.path.name} cannot run on CUDA: {_first_line(error)}") from error
@@ -110,13 +112,6 @@ def open_session(
             "Use --device cpu or auto."
         )
     return session
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether ONNX Runtime, cuDNN or cuBLAS failed for want of memory."""
-    text = str(error).lower()
-    signs = ("out of memory", "failed to allocate memory", "alloc_failed", "bad_alloc")
-    return any(sign in text for sign in signs)
 
 
 def _first_line(error: Exception) -> str:

@@ -90,6 +90,13 @@ def check(result: tuple[Any, ...]) -> Any:
     return values[0] if values else None
 
 
+def speaks_of_memory(reason: str) -> bool:
+    """Whether a library's last words say that it failed for want of memory."""
+    text = reason.lower().replace(" ", "")
+    signs = ("outofmemory", "failedtoallocate", "alloc_failed", "bad_alloc", "memoryallocation")
+    return any(sign in text for sign in signs)
+
+
 class Buffers:
     """One batch's way over the bus: pinned host memory, device memory and a stream.
 

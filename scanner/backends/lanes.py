@@ -34,11 +34,12 @@ class Lane(Protocol):
 
 
 class LaneMaker(Protocol):
-    """A model on a GPU. `largest` is the largest batch it can run, `side` its views' side."""
+    """A model on a GPU, which runs batches of `smallest` to `largest` views of side `side`."""
 
     provider: str
     precision: str
     side: int
+    smallest: int
     largest: int
 
     def open_lane(self, batch: int) -> Lane:
@@ -90,7 +91,7 @@ class GpuBackend:
     def _reopen(self, failed: int, error: OutOfMemory) -> None:
         """Put a smaller lane in the place of one that failed, or leave its memory to the others."""
         try:
-            for lane in self._open(_half(failed, error), 1):
+            for lane in self._open(self._half(failed, error), 1):
                 self._idle.put(lane)
         except BackendError as reason:
             with self._counting:
@@ -109,11 +110,19 @@ class GpuBackend:
             except OutOfMemory as error:
                 for lane in lanes:
                     lane.close()
-                batch = _half(batch, error)
+                batch = self._half(batch, error)
         if batch < self.batch_size:
             self.batch_size = batch
             self._tell(f"the GPU's memory is too small for more: the batch is {batch} now")
         return lanes
+
+    def _half(self, batch: int, error: OutOfMemory) -> int:
+        if batch // 2 < self._maker.smallest:
+            raise BackendError(
+                f"the GPU's memory is too small even for a batch of {batch}; end other programs "
+                "that use the GPU, or use --device cpu."
+            ) from error
+        return batch // 2
 
 
 class _Dead:
@@ -130,26 +139,18 @@ class _Dead:
     def close(self) -> None: ...
 
 
-def _half(batch: int, error: OutOfMemory) -> int:
-    if batch == 1:
-        raise BackendError(
-            "the GPU's memory is too small for a single image; end other programs that use the "
-            "GPU, or use --device cpu."
-        ) from error
-    return batch // 2
-
-
 def fastest_batch(maker: LaneMaker) -> int:
     """The batch, of CANDIDATES, that a short probe finds to score the most views a second."""
     rates: dict[int, float] = {}
+    able = [batch for batch in CANDIDATES if maker.smallest <= batch <= maker.largest]
     with contextlib.suppress(OutOfMemory):
-        for batch in [batch for batch in CANDIDATES if batch <= maker.largest]:
+        for batch in able:
             rates[batch] = _rate(maker, batch)
             if rates[batch] < NEAR * max(rates.values()):
                 break
     best = max(rates.values(), default=0.0)
     fast = [batch for batch, rate in rates.items() if rate >= NEAR * best]
-    return min(fast, default=min(CANDIDATES[0], maker.largest))
+    return min(fast, default=min(max(CANDIDATES[0], maker.smallest), maker.largest))
 
 
 def _rate(maker: LaneMaker, batch: int) -> float:

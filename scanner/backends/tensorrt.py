@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanner.backends import BackendError
-from scanner.backends.gpu import Buffers, OutOfMemory, check
+from scanner.backends.gpu import Buffers, OutOfMemory, check, speaks_of_memory
 from scanner.backends.trt_build import collecting_logger, load_tensorrt
 from scanner.engine import BatchProfile, EngineFile
 from scanner.model import INPUT, OUTPUT
@@ -41,7 +42,7 @@ class Engine:
         self.provider = f"{NAMES[flavor]} {trt.__version__}"
         self.precision = file.card.precision
         self.side, self.profile = inspect_engine(trt, self._engine)
-        self.largest = self.profile.maximum
+        self.smallest, self.largest = self.profile.minimum, self.profile.maximum
 
     def open_lane(self, batch: int) -> EngineLane:
         return EngineLane(self._trt, self._engine, self._log, batch, self.side)
@@ -105,10 +106,7 @@ class EngineLane:
         self._buffers.upload()
         self._log.errors.clear()
         if not self._context.execute_async_v3(self._buffers.stream):
-            reason = self._log.reason()
-            if "memory" in reason.lower():
-                raise OutOfMemory(reason)
-            raise BackendError(f"TensorRT stopped: {reason}")
+            raise _stopped(self._log.reason())
         self._buffers.download()
 
     def _capture(self) -> None:
@@ -119,14 +117,16 @@ class EngineLane:
         # Thread-local: what the other lane's thread does meanwhile must not spoil the capture.
         mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         check(runtime.cudaStreamBeginCapture(stream, mode))
-        try:
-            self._begin()
-        except BackendError:  # some layers cannot be captured
-            runtime.cudaStreamEndCapture(stream)
-            return
-        graph = check(runtime.cudaStreamEndCapture(stream))
-        self._graph = check(runtime.cudaGraphInstantiate(graph, 0))
-        check(runtime.cudaGraphDestroy(graph))
+        with contextlib.suppress(BackendError):  # some layers cannot be captured
+            try:
+                self._begin()
+            finally:
+                ended = runtime.cudaStreamEndCapture(stream)
+            graph = check(ended)
+            try:
+                self._graph = check(runtime.cudaGraphInstantiate(graph, 0))
+            finally:
+                runtime.cudaGraphDestroy(graph)
 
     def close(self) -> None:
         if self._graph is not None:
@@ -139,7 +139,10 @@ class EngineLane:
 
 
 def _new_context(trt: Any, engine: ICudaEngine, log: Any) -> IExecutionContext:
-    """An execution context whose scratch memory is ours to give. Raises OutOfMemory."""
+    """An execution context whose scratch memory is ours to give.
+
+    Raises OutOfMemory, or BackendError with TensorRT's reason.
+    """
     ours = trt.ExecutionContextAllocationStrategy.USER_MANAGED
     if hasattr(trt, "DynamicShapesKernelSpecializationStrategy"):
         # TensorRT for RTX compiles kernels on this machine. Eagerly: later, they would change under
@@ -152,5 +155,12 @@ def _new_context(trt: Any, engine: ICudaEngine, log: Any) -> IExecutionContext:
     else:
         context = engine.create_execution_context(ours)
     if context is None:
-        raise OutOfMemory(log.reason())
+        raise _stopped(log.reason())
     return context
+
+
+def _stopped(reason: str) -> Exception:
+    """The exception for TensorRT's last words."""
+    if speaks_of_memory(reason):
+        return OutOfMemory(reason)
+    return BackendError(f"TensorRT stopped: {reason}")

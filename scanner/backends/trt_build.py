@@ -93,14 +93,18 @@ def build(
     """
     trt = load_tensorrt(flavor)
     log = collecting_logger(trt)
-    builder = trt.Builder(log)
-    if builder is None:
-        raise BackendError(f"TensorRT cannot start: {log.reason()}")
+    try:
+        builder = trt.Builder(log)
+    except (RuntimeError, TypeError) as error:  # the bindings' word for a null pointer
+        raise BackendError(f"TensorRT cannot start: {log.reason()}") from error
     typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(typed)
     parser = trt.OnnxParser(network, log)
     if not parser.parse_from_file(str(onnx_path)):
-        raise BackendError(f"TensorRT cannot read {onnx_path.name}: {log.reason()}")
+        raise BackendError(
+            f"TensorRT cannot read {onnx_path.name}: {log.reason()}. A file of an older export is "
+            f"mended by python -m export.onnx {onnx_path.name} -o NEW.onnx."
+        )
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)  # float32 means float32
     shapes = builder.create_optimization_profile()
@@ -124,10 +128,6 @@ def build(
 def _target(trt: Any, config: Any, capabilities: Sequence[str]) -> None:
     if not capabilities:
         return
-    if not hasattr(trt, "ComputeCapability"):
-        raise BackendError(
-            "only TensorRT for RTX builds for another GPU; pip install tensorrt-rtx-cu13."
-        )
     config.num_compute_capabilities = len(capabilities)
     for index, capability in enumerate(capabilities):
         known = getattr(trt.ComputeCapability, f"SM{capability.replace('.', '')}", None)

@@ -56,7 +56,7 @@ def gate(model: bytes, checkpoint: Checkpoint, images: LabelledViews, card: Mode
     chosen = np.r_[0:100, 500:600]
     views, labels = images.views[chosen], images.labels[chosen]
     expected = score_pytorch(checkpoint.detector(), views)
-    return compare("PyTorch", expected, score_onnx(model, views), labels, card)
+    return compare("PyTorch", expected, score_onnx(model, views, "float32"), labels, card)
 
 
 def moved(path: Path, by: float) -> bytes:

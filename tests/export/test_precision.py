@@ -22,6 +22,8 @@ from export.precision import PrecisionError, cast_first, folded, to_float16, to_
 from scanner.model import ModelFile, open_model
 from tests.export.conftest import RESNETS
 
+STRONGER = np.float32(2**16)
+
 
 def said(*arguments: object) -> str:
     """What the export says as it fails, after making sure that it is one sentence."""
@@ -152,16 +154,18 @@ def test_an_older_file_is_rewritten_for_tensorrt(
     file, model = converted(old, "fp32", tiny_data, tmp_path)
     assert {n.op_type for n in model.graph.node if "images" in n.input} <= {"Cast", "Shape"}
     assert [gate["done"] for gate in file.card.parity["gates"]] == [False, True]
-    expected = score_onnx(old.read_bytes(), images.views[:50])
-    np.testing.assert_array_equal(score_onnx(file.path.read_bytes(), images.views[:50]), expected)
+    expected, found = (
+        score_onnx(path.read_bytes(), images.views[:50], "float32") for path in (old, file.path)
+    )
+    np.testing.assert_array_equal(found, expected)
     assert cast_first(model) is model
 
 
 def test_folding_keeps_the_scores(tiny_model: Path, images: LabelledViews) -> None:
     model = onnx.load(tiny_model)
     views = images.views[:100]
-    expected = score_onnx(model.SerializeToString(), views)
-    found = score_onnx(folded(model).SerializeToString(), views)
+    expected = score_onnx(model.SerializeToString(), views, "float32")
+    found = score_onnx(folded(model).SerializeToString(), views, "float32")
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -171,6 +175,36 @@ def test_weights_beyond_float16_are_refused(tiny_model: Path) -> None:
     bias.CopyFrom(numpy_helper.from_array(np.array([1e5], np.float32), bias.name))
     with pytest.raises(PrecisionError, match="float16 cannot hold the weights"):
         to_float16(model)
+
+
+def test_activations_beyond_float16_fail_the_gate(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    """The first layer is made as much stronger as the second is made weaker.
+
+    In float32 nothing changes, and all weights fit float16, but what passes between them does not.
+    """
+    model = onnx.load(tiny_model)
+    changed = []
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight).astype(np.float32)
+        if list(weight.dims) == [32, 3, 3, 3] or weight.name == "network.0.bias":
+            values = values * STRONGER
+        elif list(weight.dims) == [32, 32, 3, 3]:
+            values = values / STRONGER
+        else:
+            continue
+        changed.append(weight.name)
+        kind = helper.tensor_dtype_to_np_dtype(weight.data_type)
+        weight.CopyFrom(numpy_helper.from_array(values.astype(kind), weight.name))
+    assert len(changed) == 3
+    strong, output = tmp_path / "strong.onnx", tmp_path / "half.onnx"
+    onnx.save(model, strong)
+    options = ("--data", tiny_data, "-o", output)
+    assert CliRunner().invoke(main, [str(p) for p in (strong, *options)]).exit_code == 0
+    output.unlink()
+    assert "the float16 file disagrees" in said(strong, *options, "--precision", "fp16")
+    assert not output.exists()
 
 
 def test_a_graph_without_convolutions_is_refused(brightness_model: Path) -> None:

@@ -42,6 +42,9 @@ def test_unknown_keys_of_a_later_minor_version_are_ignored(card_record: dict[str
 
 def test_the_bundled_models_open() -> None:
     assert "resnet18" in bundled_models()
+    sizes = [open_model(name).path.stat().st_size for name in bundled_models()]
+    assert max(sizes) <= 64e6
+    assert sum(sizes) <= 110e6
     for name in bundled_models():
         model = open_model(name)
         assert 0 <= model.card.metrics["test"]["f1"] <= 1

@@ -59,6 +59,19 @@ def test_what_runs_is_said(model: ModelFile) -> None:
     assert backend.batch_size == 5
 
 
+def test_float16_files_are_computed_in_float32_and_said_to_be(model: ModelFile) -> None:
+    half = replace(model, card=replace(model.card, precision="float16"))
+    assert open_backend(half, "cpu").precision == "float32"
+
+
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_int8_files_are_refused_on_gpus(device: str, model: ModelFile) -> None:
+    quantised = replace(model, card=replace(model.card, precision="int8"))
+    assert open_backend(quantised, "cpu").precision == "int8"
+    with pytest.raises(BackendError, match="is an int8 file, which is for CPUs"):
+        open_backend(quantised, device)
+
+
 @pytest.mark.parametrize(("side", "batch"), [(32, MAX_BATCH), (64, 32), (224, 2), (4096, 1)])
 def test_larger_images_come_in_smaller_batches(side: int, batch: int, model: ModelFile) -> None:
     larger = replace(model, card=replace(model.card, image_size=side))

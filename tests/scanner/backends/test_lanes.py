@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from scanner.backends import BackendError
-from scanner.backends.gpu import OutOfMemory
+from scanner.backends.gpu import OutOfMemory, speaks_of_memory
 from scanner.backends.lanes import LANES, GpuBackend, fastest_batch
 
 
@@ -26,14 +26,20 @@ class Card:
     side = 4
 
     def __init__(
-        self, memory: int = 10_000, largest: int = 512, seconds: dict[int, float] | None = None
+        self,
+        memory: int = 10_000,
+        smallest: int = 1,
+        largest: int = 512,
+        seconds: dict[int, float] | None = None,
     ) -> None:
         self.memory = memory
+        self.smallest = smallest
         self.largest = largest
         self.seconds = seconds or {}
         self.open: list[CardLane] = []
 
     def open_lane(self, batch: int) -> CardLane:
+        assert self.smallest <= batch <= self.largest, "outside the profile"
         if sum(lane.batch for lane in self.open) + batch > self.memory:
             raise OutOfMemory("full")
         self.open.append(lane := CardLane(self, batch))
@@ -105,13 +111,18 @@ def test_memory_that_runs_out_later_costs_no_view() -> None:
 
 
 def test_no_memory_for_one_image_is_a_sentence_and_never_a_hang() -> None:
-    with pytest.raises(BackendError, match="too small for a single image"):
+    with pytest.raises(BackendError, match="too small even for a batch of 1"):
         GpuBackend(Card(memory=0), 8, print)
     backend = GpuBackend(card := Card(memory=16), 8, print)
     card.memory = 0
     for _ in range(2 * LANES):
-        with pytest.raises(BackendError, match="too small for a single image"):
+        with pytest.raises(BackendError, match="too small even for a batch of 1"):
             backend.score(views(3))
+
+
+def test_a_batch_never_shrinks_below_the_profile() -> None:
+    with pytest.raises(BackendError, match="too small even for a batch of 8"):
+        GpuBackend(Card(memory=5, smallest=6), 16, print)
 
 
 def test_the_probe_takes_the_smallest_batch_that_is_as_fast() -> None:
@@ -126,4 +137,22 @@ def test_the_probe_stays_inside_memory_and_profile() -> None:
     assert fastest_batch(Card(memory=100, seconds=faster_together)) == 64
     assert fastest_batch(Card(largest=32, seconds=faster_together)) == 32
     assert fastest_batch(Card(largest=5)) == 5
+    assert fastest_batch(Card(smallest=64, seconds=faster_together)) == 512
+    assert fastest_batch(Card(smallest=40, largest=50)) == 40
     assert fastest_batch(Card(memory=1)) == 16, "for GpuBackend to shrink, and say so"
+
+
+@pytest.mark.parametrize(
+    ("text", "memory"),
+    [
+        ("CUDA failure 2: out of memory ; GPU=0", True),
+        ("CUDNN failure 4002: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", False),
+        ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED", True),
+        ("std::bad_alloc", True),
+        ("Error Code 2: OutOfMemory (Requested size was 8589934592 bytes.)", True),
+        ("CUDA failure 700: an illegal memory access was encountered", False),
+        ("cuDNN is not there", False),
+    ],
+)
+def test_signs_of_short_memory(text: str, memory: bool) -> None:
+    assert speaks_of_memory(text) == memory

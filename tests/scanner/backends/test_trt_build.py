@@ -21,6 +21,7 @@ from scanner.backends.trt_build import (
     version,
 )
 from scanner.engine import FLAVORS, BatchProfile
+from scanner.model import bundled_models, open_model
 
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="needs tensorrt-rtx-cu13"
@@ -111,6 +112,15 @@ def test_another_gpu_that_rtx_does_not_serve_is_refused(
         build(
             brightness_model, 32, "tensorrt_rtx", BatchProfile(1, 1, 1), capabilities=[capability]
         )
+
+
+@needs_rtx
+@pytest.mark.parametrize("name", bundled_models())
+def test_bundled_models_build(name: str) -> None:
+    model = open_model(name)
+    side = model.card.preprocessing.size
+    profile = BatchProfile(1, 8, 32)
+    assert build(model.path, side, "tensorrt_rtx", profile, capabilities=["8.9"])
 
 
 @needs_rtx
