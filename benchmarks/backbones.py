@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.backbone_plots import plot_all
-from benchmarks.candidates import Candidate, candidates
+from benchmarks.candidates import Candidate, candidates, forget_compiled
 from benchmarks.footprint import FootprintFailed, footprint
 from benchmarks.pytorch import NoPytorchModel, detector_of
 from benchmarks.results import FOLDER, command_line, write_part
@@ -76,6 +76,7 @@ def facts_of(
     candidate: Candidate, images: LabelledViews, gflop: float | None
 ) -> tuple[Row, NDArray[np.str_]]:
     """What does not depend on the batch, and the verdicts on `images`. Raises Refused."""
+    forget_compiled()
     backend = _open(candidate, SCORING_BATCH)
     starts = range(0, len(images), SCORING_BATCH)
     logits = np.concatenate([backend.score(images.views[n : n + SCORING_BATCH]) for n in starts])
@@ -177,6 +178,7 @@ def measure_speed(
     chosen: Sequence[Candidate], batch: int, rounds: int, seconds: float
 ) -> tuple[list[dict[str, Sample]], dict[str, str]]:
     """Interleaved rounds at one batch, after a warm-up, and why some candidates are not in them."""
+    forget_compiled()
     measurers, refused = {}, {}
     for candidate in chosen:
         side = candidate.file.card.preprocessing.size

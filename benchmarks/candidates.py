@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,7 +74,11 @@ def candidates(paths: Sequence[Path]) -> Iterator[Candidate]:
 
 
 class TorchBackend:
-    """The model file's weights in PyTorch: what there was before the export. Fulfils `Backend`."""
+    """The model file's weights in PyTorch: what there was before the export. Fulfils `Backend`.
+
+    It is the loop that people write: a batch is copied, scored and fetched before the next, so that
+    on a GPU nothing is in flight beside it, where the scan's own backends have two batches.
+    """
 
     streams = 1
 
@@ -93,7 +98,11 @@ class TorchBackend:
         if compiled:
             detector = _narrowed(detector).cuda()
         self._on_gpu = compiled
-        self._score = torch.compile(detector) if compiled else detector
+        # Kernels of this very batch; and a full graph raises where PyTorch, after too many
+        # compilations, would carry on uncompiled without a word.
+        self._score = (
+            torch.compile(detector, dynamic=False, fullgraph=True) if compiled else detector
+        )
 
     def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw logits of views, which cross the bus from pinned memory as uint8."""
@@ -105,6 +114,19 @@ class TorchBackend:
         with torch.inference_mode():
             logits: NDArray[np.float32] = self._score(images).float().cpu().numpy()
         return logits
+
+
+def forget_compiled() -> None:
+    """Drop what torch.compile made so far, and the GPU memory that PyTorch keeps for itself.
+
+    PyTorch counts the compilations of all networks together and soon refuses more. To be called
+    between backends, not while one is timed: it would compile again.
+    """
+    import torch
+
+    torch.compiler.reset()
+    gc.collect()  # compiled networks refer to themselves
+    torch.cuda.empty_cache()
 
 
 def _narrowed(detector: Detector) -> Detector:
