@@ -22,11 +22,12 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.backbone_plots import plot_all
+from benchmarks.backbone_table import notes_of, table_of
 from benchmarks.candidates import Candidate, candidates, forget_compiled
 from benchmarks.footprint import FootprintFailed, footprint
 from benchmarks.pytorch import NoPytorchModel, detector_of
 from benchmarks.results import FOLDER, command_line, write_part
-from benchmarks.rounds import Spread, alternate, ratios, spread
+from benchmarks.rounds import alternate, ratios, spread
 from benchmarks.speed import Sample, flops_per_image, peak_flops, percentiles_ms, sample
 from export.onnx import export_onnx, read_source
 from export.parity import LabelledViews, ParityError, parity_images
@@ -204,53 +205,6 @@ def speed_row(name: str, reference: str, measured: list[dict[str, Sample]]) -> R
     for key, figure in figures.items():
         row |= {f"{key}_{part}": value for part, value in asdict(figure).items()}
     return row
-
-
-def table_of(rows: list[Row]) -> list[dict[str, str]]:
-    """A line a candidate, at the batch where it is fastest."""
-    lines = []
-    measured = [row for row in rows if "not_measured" not in row]
-    for name in dict.fromkeys(row["candidate"] for row in measured):
-        mine = [row for row in measured if row["candidate"] == name]
-        best = max(mine, key=lambda row: float(row["images_per_second_median"]))
-        single = next((row for row in mine if row["batch"] == 1), best)
-        lines.append({"": name} | {column: show(best, single) for column, show in COLUMNS.items()})
-    return lines
-
-
-def ratio_of(row: Row) -> str:
-    """Empty where the reference did not run at this batch."""
-    if "ratio_to_reference_median" not in row:
-        return ""
-    ends = (row[f"ratio_to_reference_{end}"] for end in ("median", "lowest", "highest"))
-    return str(Spread(*ends))
-
-
-def notes_of(rows: list[Row]) -> list[str]:
-    """What was not measured, by the reason."""
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        if "not_measured" in row:
-            batch = f" at batch {row['batch']}" if "batch" in row else ""
-            reasons.setdefault(row["not_measured"], []).append(f"{row['candidate']}{batch}")
-    return [f"Not measured: {'; '.join(names)}. {why}" for why, names in reasons.items()]
-
-
-COLUMNS = {
-    "training images": lambda best, _: f"{best['train_images']:,}" if best["train_images"] else "",
-    "F1": lambda best, _: f"{best['f1']:.4f}",
-    "AUROC": lambda best, _: f"{best['auroc']:.4f}",
-    "ECE": lambda best, _: f"{best['ece']:.4f}",
-    "flips": lambda best, _: f"{best['verdicts_flipped']} of {best['images']:,}",
-    "file": lambda best, _: f"{best['file_bytes'] / 1e6:.1f} MB",
-    "memory": lambda best, _: f"{best['peak_bytes'] / 1e6:,.0f} MB",
-    "load": lambda best, _: f"{best['load_seconds']:.2f} s",
-    "one image, median": lambda _, single: f"{single['p50_ms']:.1f} ms",
-    "images/s (batch)": lambda best, _: (
-        f"{best['images_per_second_median']:,.0f} ({best['batch']})"
-    ),
-    "times the first": lambda best, _: ratio_of(best),
-}
 
 
 @click.command(context_settings={"show_default": True})
