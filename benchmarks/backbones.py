@@ -10,9 +10,10 @@ cannot run has a row with the reason.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from benchmarks.speed import Sample, flops_per_image, peak_flops, percentiles_ms
 from export.onnx import export_onnx, read_source
 from export.parity import LabelledViews, ParityError, parity_images
 from export.precision import PrecisionError
-from scanner.backends import Backend, BackendError, usable_cores
+from scanner.backends import BackendError, usable_cores
 from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
 from scanner.verdict import verdicts
 from trainer.data import DataError
@@ -60,6 +61,15 @@ class Refused(Exception):
     """What cannot be measured here; the sentence says why."""
 
 
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Raise Refused for what a backend fails with as it opens or scores."""
+    try:
+        yield
+    except (BackendError, NoPytorchModel, RuntimeError) as error:  # the last is PyTorch's
+        raise Refused((str(error).splitlines() or [type(error).__name__])[0]) from error
+
+
 def convert(model: ModelFile, precision: str, data: Path, images: LabelledViews, to: Path) -> Path:
     """Write the model in `precision` to the folder `to`, through the export's gates.
 
@@ -78,9 +88,12 @@ def facts_of(
 ) -> tuple[Row, NDArray[np.str_]]:
     """What does not depend on the batch, and the verdicts on `images`. Raises Refused."""
     forget_compiled()
-    backend = _open(candidate, SCORING_BATCH)
     starts = range(0, len(images), SCORING_BATCH)
-    logits = np.concatenate([backend.score(images.views[n : n + SCORING_BATCH]) for n in starts])
+    with refusing():
+        backend = candidate.open(SCORING_BATCH)
+        logits = np.concatenate(
+            [backend.score(images.views[n : n + SCORING_BATCH]) for n in starts]
+        )
     card = candidate.file.card
     calibrated = card.calibration.apply(logits)
     figures = measure(calibrated, images.labels)
@@ -101,13 +114,6 @@ def facts_of(
     except FootprintFailed as error:
         raise Refused(str(error)) from error
     return row, verdicts(calibrated, card.operating_points[0])
-
-
-def _open(candidate: Candidate, batch: int) -> Backend:
-    try:
-        return candidate.open(batch)
-    except (BackendError, NoPytorchModel) as error:
-        raise Refused(str(error).splitlines()[0]) from error
 
 
 def gather_facts(
@@ -178,20 +184,56 @@ def _gflop(model: ModelFile) -> float | None:
 def measure_speed(
     chosen: Sequence[Candidate], batch: int, rounds: int, seconds: float
 ) -> tuple[list[dict[str, Sample]], dict[str, str]]:
-    """Interleaved rounds at one batch, after a warm-up, and why some candidates are not in them."""
+    """Interleaved rounds at one batch, after a warm-up, and why some candidates are not in them.
+
+    Who fails in one of the rounds is in none.
+    """
     forget_compiled()
-    measurers, refused = {}, {}
-    for candidate in chosen:
-        side = candidate.file.card.preprocessing.size
+    refused: dict[str, str] = {}
+
+    def attempt(name: str, measure: Callable[[], Sample]) -> Sample | None:
+        """None once the candidate has failed."""
+        if name in refused:
+            return None
         try:
-            backend = _open(candidate, batch)
-            sample(backend, batch, side, 0)  # compiles, chooses kernels, takes memory
-        except (Refused, torch.OutOfMemoryError) as error:
-            refused[candidate.name] = str(error).splitlines()[0]
+            return measure()
+        except Refused as error:
+            refused[name] = str(error)
+            return None
+
+    turns = {}
+    for candidate in chosen:
+        try:
+            measure = opened(candidate, batch)
+            measure(0)  # compiles, chooses kernels, takes memory
+        except Refused as error:
+            refused[candidate.name] = str(error)
         else:
-            # The arguments' defaults keep this turn's values.
-            measurers[candidate.name] = lambda b=backend, s=side: sample(b, batch, s, seconds)
-    return list(alternate(measurers, rounds)), refused
+            turns[candidate.name] = partial(attempt, candidate.name, partial(measure, seconds))
+    measured = list(alternate(turns, rounds))
+    whole = [
+        {name: found for name, found in round_.items() if found and name not in refused}
+        for round_ in measured
+    ]
+    return whole, refused
+
+
+def opened(candidate: Candidate, batch: int) -> Callable[[float], Sample]:
+    """What measures the candidate for so many seconds. Both raise Refused."""
+    side = candidate.file.card.preprocessing.size
+    with refusing():
+        backend = candidate.open(batch)
+
+    def measure(seconds: float) -> Sample:
+        with refusing():
+            found = sample(backend, batch, side, seconds)
+        if backend.batch_size != batch:  # its speed would stand beside a batch it has not run
+            raise Refused(
+                f"GPU memory is too small for this batch, which shrank to {backend.batch_size}."
+            )
+        return found
+
+    return measure
 
 
 def speed_row(name: str, reference: str, measured: list[dict[str, Sample]]) -> Row:
