@@ -10,10 +10,9 @@ cannot run has a row with the reason.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +22,17 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.backbone_plots import plot_all
+from benchmarks.backbone_speed import Refused, groups_of, measure_speed, refusing, speed_row
 from benchmarks.backbone_table import notes_of, table_of
 from benchmarks.candidates import Candidate, candidates, forget_compiled
 from benchmarks.footprint import FootprintFailed, footprint
 from benchmarks.pytorch import NoPytorchModel, detector_of
 from benchmarks.results import FOLDER, command_line, write_part
-from benchmarks.rounds import alternate, ratios, spread
-from benchmarks.speed import Sample, flops_per_image, peak_flops, percentiles_ms, sample
+from benchmarks.speed import Sample, flops_per_image, peak_flops
 from export.onnx import export_onnx, read_source
 from export.parity import LabelledViews, ParityError, parity_images
 from export.precision import PrecisionError
-from scanner.backends import BackendError, usable_cores
+from scanner.backends import usable_cores
 from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
 from scanner.verdict import verdicts
 from trainer.data import DataError
@@ -57,17 +56,20 @@ def threads_for_all_cores() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class Refused(Exception):
-    """What cannot be measured here; the sentence says why."""
+@dataclass(frozen=True)
+class Extent:
+    """How much to measure.
+
+    seconds: of each measurement in a round. each: test images of each class.
+    """
+
+    rounds: int
+    seconds: float
+    each: int
 
 
-@contextmanager
-def refusing() -> Iterator[None]:
-    """Raise Refused for what a backend fails with as it opens or scores."""
-    try:
-        yield
-    except (BackendError, NoPytorchModel, RuntimeError) as error:  # the last is PyTorch's
-        raise Refused((str(error).splitlines() or [type(error).__name__])[0]) from error
+QUICK = Extent(rounds=3, seconds=0.3, each=500)
+THOROUGH = Extent(rounds=5, seconds=2.0, each=2000)
 
 
 def convert(model: ModelFile, precision: str, data: Path, images: LabelledViews, to: Path) -> Path:
@@ -167,9 +169,16 @@ def add_model(
     return [candidate for candidate in mine if candidate.name in facts], facts, refused | reasons
 
 
-def share_of_peak(row: Row, peak: float) -> float | None:
-    """Of `peak` operations a second, counted for the float32 network."""
-    if row["gflop_per_image"] is None:
+def peaks_of(chosen: Sequence[Candidate]) -> dict[str, float]:
+    """Operations a second that PyTorch reaches in each place that a candidate runs in."""
+    places = sorted({candidate.place for candidate in chosen})
+    seen = {"cpu": True, "cuda": torch.cuda.is_available()}
+    return {place: peak_flops(place) for place in places if seen[place]}
+
+
+def share_of_peak(row: Row, peak: float | None) -> float | None:
+    """Of `peak` operations a second, counted for the float32 network; None where one is unknown."""
+    if peak is None or row["gflop_per_image"] is None:
         return None
     return float(row["images_per_second_median"] * row["gflop_per_image"] * 1e9 / peak)
 
@@ -179,74 +188,6 @@ def _gflop(model: ModelFile) -> float | None:
         return flops_per_image(detector_of(model), model.card.preprocessing.size) / 1e9
     except NoPytorchModel:
         return None
-
-
-def measure_speed(
-    chosen: Sequence[Candidate], batch: int, rounds: int, seconds: float
-) -> tuple[list[dict[str, Sample]], dict[str, str]]:
-    """Interleaved rounds at one batch, after a warm-up, and why some candidates are not in them.
-
-    Who fails in one of the rounds is in none.
-    """
-    forget_compiled()
-    refused: dict[str, str] = {}
-
-    def attempt(name: str, measure: Callable[[], Sample]) -> Sample | None:
-        """None once the candidate has failed."""
-        if name in refused:
-            return None
-        try:
-            return measure()
-        except Refused as error:
-            refused[name] = str(error)
-            return None
-
-    turns = {}
-    for candidate in chosen:
-        try:
-            measure = opened(candidate, batch)
-            measure(0)  # compiles, chooses kernels, takes memory
-        except Refused as error:
-            refused[candidate.name] = str(error)
-        else:
-            turns[candidate.name] = partial(attempt, candidate.name, partial(measure, seconds))
-    measured = list(alternate(turns, rounds))
-    whole = [
-        {name: found for name, found in round_.items() if found and name not in refused}
-        for round_ in measured
-    ]
-    return whole, refused
-
-
-def opened(candidate: Candidate, batch: int) -> Callable[[float], Sample]:
-    """What measures the candidate for so many seconds. Both raise Refused."""
-    side = candidate.file.card.preprocessing.size
-    with refusing():
-        backend = candidate.open(batch)
-
-    def measure(seconds: float) -> Sample:
-        with refusing():
-            found = sample(backend, batch, side, seconds)
-        if backend.batch_size != batch:  # its speed would stand beside a batch it has not run
-            raise Refused(
-                f"GPU memory is too small for this batch, which shrank to {backend.batch_size}."
-            )
-        return found
-
-    return measure
-
-
-def speed_row(name: str, reference: str, measured: list[dict[str, Sample]]) -> Row:
-    """One candidate at one batch: percentiles of all rounds, images/s and its ratio by round."""
-    latencies = [second for round_ in measured for second in round_[name].latencies]
-    row: Row = {"calls": len(latencies)} | percentiles_ms(latencies)
-    rates = [{key: found.rate for key, found in round_.items()} for round_ in measured]
-    figures = {"images_per_second": spread([rate[name] for rate in rates])}
-    if reference in rates[0]:
-        figures["ratio_to_reference"] = ratios(rates, name, reference)
-    for key, figure in figures.items():
-        row |= {f"{key}_{part}": value for part, value in asdict(figure).items()}
-    return row
 
 
 @click.command(context_settings={"show_default": True})
@@ -269,31 +210,23 @@ def speed_row(name: str, reference: str, measured: list[dict[str, Sample]]) -> R
 )
 def main(models: tuple[str, ...], data: Path, quick: bool, output: Path) -> None:
     """Compare exported backbones in each precision, wherever they run on this machine."""
-    rounds, seconds, each = (3, 0.3, 500) if quick else (5, 2.0, 2000)
+    command = command_line("backbones", quick, models)
     try:
         with threads_for_all_cores():
-            compare_backbones(models, data, each, rounds, seconds, output, quick)
+            compare_backbones(models, data, QUICK if quick else THOROUGH, output, command)
     except (DataError, ModelError, Refused) as error:
         raise click.ClickException(str(error)) from error
 
 
 def compare_backbones(
-    models: Sequence[str],
-    data: Path,
-    each: int,
-    rounds: int,
-    seconds: float,
-    output: Path,
-    quick: bool,
+    models: Sequence[str], data: Path, extent: Extent, output: Path, command: str
 ) -> None:
-    """Measure and write the tables and plots to `output`.
+    """Measure and write the tables and plots to `output`, anew after each batch.
 
-    each: test images of each class. seconds: of each measurement in a round. quick: whether the
-    command that is recorded says so. Raises DataError, ModelError, and Refused when nothing runs.
+    command: recorded as what makes them. Raises DataError, ModelError, and Refused when nothing
+    runs.
     """
     _refuse_equal_names(models)
-    gpu = torch.cuda.is_available()
-    peaks = {device: peak_flops(device) for device in (("cpu", "cuda") if gpu else ("cpu",))}
     chosen: list[Candidate] = []
     facts: dict[str, Row] = {}
     refused: dict[str, str] = {}
@@ -301,37 +234,51 @@ def compare_backbones(
     samples: dict[tuple[str, int], list[Sample]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in models:
-            added, found, reasons = add_model(name, data, each, Path(folder))
+            added, found, reasons = add_model(name, data, extent.each, Path(folder))
             chosen += added
             facts |= found
             refused |= reasons
-        if not chosen:
-            reasons_said = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
-            raise Refused(f"nothing can be measured here. {reasons_said}")
-        for batch in BATCHES + (GPU_BATCHES if gpu else ()):
+        never = [{"candidate": name, "not_measured": reason} for name, reason in refused.items()]
+        peaks = peaks_of(chosen)
+        about = {
+            "command": command,
+            "rounds": extent.rounds,
+            "peak_tflops": {place: peak / 1e12 for place, peak in peaks.items()},
+        }
+        on_gpu = any(candidate.on_gpu for candidate in chosen)
+        for batch in BATCHES + (GPU_BATCHES if on_gpu else ()):
             able = [who for who in chosen if who.on_gpu or batch in BATCHES]
-            measured, reasons = measure_speed(able, batch, rounds, seconds)
-            for candidate in able:
-                name = candidate.name
-                row: Row = {"candidate": name, "batch": batch} | facts[name]
-                if name in reasons:
-                    row["not_measured"] = reasons[name]
-                else:
-                    row |= speed_row(name, row["reference"], measured)
-                    row["share_of_peak"] = share_of_peak(
-                        row, peaks["cuda" if candidate.on_gpu else "cpu"]
-                    )
-                    samples[name, batch] = [found[name] for found in measured]
-                rows.append(row)
-                click.echo(_said(row))
-    rows += [{"candidate": name, "not_measured": reason} for name, reason in refused.items()]
-    about = {
-        "command": command_line("backbones", quick, models),
-        "rounds": rounds,
-        "peak_tflops": {device: peak / 1e12 for device, peak in peaks.items()},
-    }
-    write_part(output, "backbones", about, rows, table_of(rows), notes_of(rows))
-    plot_all(output, rows, samples)
+            for group in groups_of(able):
+                measured, reasons = measure_speed(group, batch, extent.rounds, extent.seconds)
+                for candidate in group:
+                    row = row_of(candidate, batch, facts, measured, reasons, peaks)
+                    rows.append(row)
+                    click.echo(_said(row))
+                for name in measured[0]:
+                    samples[name, batch] = [round_[name] for round_ in measured]
+            if samples:  # written now, so that an interrupted run leaves what it has
+                shown = rows + never
+                write_part(output, "backbones", about, shown, table_of(shown), notes_of(shown))
+                plot_all(output, rows, samples)
+    if not samples:
+        raise Refused(" ".join(["nothing can be measured here.", *notes_of(rows + never)]))
+
+
+def row_of(
+    candidate: Candidate,
+    batch: int,
+    facts: dict[str, Row],
+    measured: list[dict[str, Sample]],
+    reasons: dict[str, str],
+    peaks: dict[str, float],
+) -> Row:
+    """All that is known of a candidate at one batch: figures, or the reason for none."""
+    name = candidate.name
+    row: Row = {"candidate": name, "batch": batch} | facts[name]
+    if name in reasons:
+        return row | {"not_measured": reasons[name]}
+    row |= speed_row(name, row["reference"], measured)
+    return row | {"share_of_peak": share_of_peak(row, peaks.get(candidate.place))}
 
 
 def _said(row: Row) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 PYTORCH, COMPILED = "pytorch", "torch.compile"
 TORCH_DEVICES = (PYTORCH, COMPILED)
-DEVICES = (PYTORCH, "cpu", COMPILED, "cuda", "tensorrt")
+GPU_DEVICES = (COMPILED, "cuda", "tensorrt")
+DEVICES = (PYTORCH, "cpu", *GPU_DEVICES)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,12 @@ class Candidate:
 
     @property
     def on_gpu(self) -> bool:
-        return self.device in (COMPILED, "cuda", "tensorrt")
+        return self.device in GPU_DEVICES
+
+    @property
+    def place(self) -> str:
+        """`cuda` or `cpu`, as PyTorch calls what it runs on."""
+        return "cuda" if self.on_gpu else "cpu"
 
     @property
     def source(self) -> str:

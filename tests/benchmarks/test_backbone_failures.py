@@ -12,7 +12,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.backbones import gather_facts, measure_speed
+from benchmarks.backbone_speed import measure_speed
+from benchmarks.backbones import gather_facts
 from benchmarks.candidates import Candidate
 from export.parity import LabelledViews
 from scanner.backends import Backend, BackendError

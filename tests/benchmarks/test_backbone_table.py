@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.backbone_plots import plot_all
+from benchmarks.backbone_speed import speed_row
 from benchmarks.backbone_table import table_of
-from benchmarks.backbones import speed_row
 from benchmarks.results import write_part
 from benchmarks.speed import Sample
 

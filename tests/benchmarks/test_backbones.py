@@ -9,10 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.backbone_plots import pareto
-from benchmarks.backbones import BATCHES, compare_backbones, main, speed_row
+from benchmarks.backbone_speed import speed_row
+from benchmarks.backbones import BATCHES, Extent, compare_backbones, main
 from benchmarks.candidates import DEVICES, candidates
 from benchmarks.speed import Sample, percentiles_ms
 from scanner.model import open_model
+
+TINY = Extent(rounds=2, seconds=0.01, each=500)
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +23,7 @@ def results(
     tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, pd.DataFrame]:
     output = tmp_path_factory.mktemp("results")
-    compare_backbones(
-        [str(tiny_model)], tiny_data, 500, rounds=2, seconds=0.01, output=output, quick=True
-    )
+    compare_backbones([str(tiny_model)], tiny_data, TINY, output, "the command")
     return output, pd.read_csv(output / "backbones.csv")
 
 
