@@ -1,10 +1,11 @@
 """Latency, throughput, memory and F1 of every exported backbone, on all that runs here.
 
     python -m benchmarks.backbones --model resnet18.onnx --model resnet152.onnx
+    python -m benchmarks.backbones --device torch.compile --device cuda --device tensorrt --quick
 
 Each float32 file is also measured in float16 and int8, made of it as the export makes them, and in
-PyTorch with the same weights. Ratios refer to the first of these that runs, which is PyTorch. What
-cannot run has a row with the reason.
+PyTorch with the same weights. Ratios refer to the first of these that runs: PyTorch on the CPU, or
+torch.compile where only GPU devices are asked for. What cannot run has a row with the reason.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from benchmarks.backbone_plots import plot_all
 from benchmarks.backbone_speed import Refused, groups_of, measure_speed, refusing, speed_row
 from benchmarks.backbone_table import notes_of, table_of
-from benchmarks.candidates import Candidate, candidates, forget_compiled
+from benchmarks.candidates import DEVICES, Candidate, candidates, forget_compiled
 from benchmarks.footprint import FootprintFailed, footprint
 from benchmarks.pytorch import NoPytorchModel, detector_of
 from benchmarks.results import FOLDER, command_line, write_part
@@ -150,7 +151,7 @@ def _refuse_equal_names(models: Sequence[str]) -> None:
 
 
 def add_model(
-    name: str, data: Path, each: int, folder: Path
+    name: str, data: Path, devices: Sequence[str], each: int, folder: Path
 ) -> tuple[list[Candidate], dict[str, Row], dict[str, str]]:
     """A model's candidates that run here, their facts, and why the others do not run.
 
@@ -164,7 +165,7 @@ def add_model(
             paths.append(convert(file, precision, data, images, folder))
         except Refused as error:
             refused[f"{file.path.stem} {precision}"] = str(error)
-    mine = list(candidates(paths))
+    mine = list(candidates(paths, devices))
     facts, reasons = gather_facts(mine, images)
     return [candidate for candidate in mine if candidate.name in facts], facts, refused | reasons
 
@@ -204,22 +205,38 @@ def _gflop(model: ModelFile) -> float | None:
     default=Path("data/cifake"),
     help="CIFAKE, as for the trainer; test images are scored.",
 )
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    type=click.Choice(DEVICES),
+    default=DEVICES,
+    help="Where to measure; may be repeated. Without CPU devices F1 comes from the GPU, too.",
+)
 @click.option("--quick", is_flag=True, help="Fewer images and shorter rounds.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the results."
 )
-def main(models: tuple[str, ...], data: Path, quick: bool, output: Path) -> None:
+def main(
+    models: tuple[str, ...], data: Path, devices: tuple[str, ...], quick: bool, output: Path
+) -> None:
     """Compare exported backbones in each precision, wherever they run on this machine."""
-    command = command_line("backbones", quick, models)
+    only = "" if devices == DEVICES else " ".join(f"--device {device}" for device in devices)
+    command = command_line("backbones", quick, models, only)
     try:
         with threads_for_all_cores():
-            compare_backbones(models, data, QUICK if quick else THOROUGH, output, command)
+            compare_backbones(models, data, devices, QUICK if quick else THOROUGH, output, command)
     except (DataError, ModelError, Refused) as error:
         raise click.ClickException(str(error)) from error
 
 
 def compare_backbones(
-    models: Sequence[str], data: Path, extent: Extent, output: Path, command: str
+    models: Sequence[str],
+    data: Path,
+    devices: Sequence[str],
+    extent: Extent,
+    output: Path,
+    command: str,
 ) -> None:
     """Measure and write the tables and plots to `output`, anew after each batch.
 
@@ -234,7 +251,7 @@ def compare_backbones(
     samples: dict[tuple[str, int], list[Sample]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in models:
-            added, found, reasons = add_model(name, data, extent.each, Path(folder))
+            added, found, reasons = add_model(name, data, devices, extent.each, Path(folder))
             chosen += added
             facts |= found
             refused |= reasons
@@ -274,7 +291,7 @@ def row_of(
 ) -> Row:
     """All that is known of a candidate at one batch: figures, or the reason for none."""
     name = candidate.name
-    row: Row = {"candidate": name, "batch": batch} | facts[name]
+    row: Row = {"candidate": name, "device": candidate.device, "batch": batch} | facts[name]
     if name in reasons:
         return row | {"not_measured": reasons[name]}
     row |= speed_row(name, row["reference"], measured)

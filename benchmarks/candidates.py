@@ -70,10 +70,10 @@ class Candidate:
         return open_backend(self.file, self.device, batch_size=batch)
 
 
-def candidates(paths: Sequence[Path]) -> Iterator[Candidate]:
-    """Each model file on each device; PyTorch runs float32 files only."""
+def candidates(paths: Sequence[Path], devices: Sequence[str] = DEVICES) -> Iterator[Candidate]:
+    """Each model file on each of `devices`, in the order of DEVICES; PyTorch runs float32 only."""
     for path in paths:
-        for device in DEVICES:
+        for device in (device for device in DEVICES if device in devices):
             candidate = Candidate(path, device)
             if device not in TORCH_DEVICES or candidate.file.card.precision == "float32":
                 yield candidate

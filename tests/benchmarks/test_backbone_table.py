@@ -9,12 +9,13 @@ import pandas as pd
 
 from benchmarks.backbone_plots import plot_all
 from benchmarks.backbone_speed import speed_row
-from benchmarks.backbone_table import table_of
+from benchmarks.backbone_table import SHARE_NOTE, notes_of, table_of
 from benchmarks.results import write_part
 from benchmarks.speed import Sample
 
 FACTS: dict[str, Any] = {
     "candidate": "net",
+    "device": "cpu",
     "train_images": None,
     "f1": 0.9,
     "auroc": 0.95,
@@ -24,6 +25,7 @@ FACTS: dict[str, Any] = {
     "file_bytes": 10**6,
     "peak_bytes": 10**8,
     "load_seconds": 0.1,
+    "share_of_peak": 0.5,
 }
 FEW = Sample(latencies=(0.002,), rate=500.0)  # too few calls for a p99 over three rounds
 
@@ -48,3 +50,15 @@ def test_a_batch_is_not_passed_off_as_one_image() -> None:
     assert line["one image, median"] == ""
     assert line["images/s (batch)"] == "500 (8)"
     assert line["times the first at that batch"] == "1.00 (1.00 to 1.00)"
+
+
+def test_the_share_of_the_peak_is_shown_where_a_gpu_ran() -> None:
+    on_cpu = row_at(8)
+    on_gpu = row_at(8) | {"candidate": "net on a GPU", "device": "cuda", "share_of_peak": 0.25}
+    other = on_gpu | {"candidate": "unknown network", "share_of_peak": None}
+    shares = [line["share of peak"] for line in table_of([on_cpu, on_gpu, other])]
+    assert shares == ["50.0%", "25.0%", ""]
+    assert SHARE_NOTE in notes_of([on_cpu, on_gpu])
+    for rows in ([on_cpu], [on_cpu, other]):
+        assert "share of peak" not in table_of(rows)[0]
+        assert notes_of(rows) == []
