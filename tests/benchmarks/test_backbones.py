@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import backbones
 from benchmarks.backbone_plots import pareto
-from benchmarks.backbones import BATCHES, compare_backbones, main, speed_row
+from benchmarks.backbone_speed import measure_speed, speed_row
+from benchmarks.backbones import BATCHES, Extent, compare_backbones, main
 from benchmarks.candidates import DEVICES, candidates
 from benchmarks.speed import Sample, percentiles_ms
 from scanner.model import open_model
+
+TINY = Extent(rounds=2, seconds=0.01, each=500)
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +25,7 @@ def results(
     tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, pd.DataFrame]:
     output = tmp_path_factory.mktemp("results")
-    compare_backbones(
-        [str(tiny_model)], tiny_data, 500, rounds=2, seconds=0.01, output=output, quick=True
-    )
+    compare_backbones([str(tiny_model)], tiny_data, DEVICES, TINY, output, "the command")
     return output, pd.read_csv(output / "backbones.csv")
 
 
@@ -72,6 +75,28 @@ def test_missing_data_are_said_in_a_sentence(tiny_model: Path, tmp_path: Path) -
     result = CliRunner().invoke(main, ["--model", str(tiny_model), "--data", str(tmp_path)])
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
+
+
+def test_an_interrupted_run_leaves_the_batches_it_has_on_the_devices_it_was_given(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(chosen: Any, batch: int, *how: Any) -> Any:
+        if batch == BATCHES[1]:
+            raise KeyboardInterrupt
+        return measure_speed(chosen, batch, *how)
+
+    monkeypatch.setattr(backbones, "measure_speed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare_backbones([str(tiny_model)], tiny_data, ["cpu"], TINY, tmp_path, "the command")
+    rows = pd.read_csv(tmp_path / "backbones.csv")
+    assert set(rows["batch"]) == {BATCHES[0]}
+    assert set(rows["device"]) == {"cpu"}
+    assert (tmp_path / "backbones.md").is_file()
+
+
+def test_candidates_run_on_the_devices_asked_for(tiny_model: Path) -> None:
+    found = candidates([tiny_model], ["tensorrt", "torch.compile"])
+    assert [candidate.device for candidate in found] == ["torch.compile", "tensorrt"]
 
 
 def test_pytorch_runs_float32_files_only(tiny_model: Path) -> None:

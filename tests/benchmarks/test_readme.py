@@ -6,7 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
-from benchmarks.readme import BLOCK, MODEL, current
+from benchmarks.readme import BLOCK, MODEL, current, part_block
+from benchmarks.results import FOLDER, write_part
 from tests.conftest import ROOT
 
 
@@ -23,3 +24,13 @@ def test_another_result_changes_the_readme(tmp_path: Path) -> None:
     (tmp_path / MODEL).write_text(json.dumps(metrics))
     readme = (ROOT / "README.md").read_text()
     assert "| F1 | 0.1234 |" in current(readme, tmp_path)
+
+
+def test_a_part_says_which_gpu_its_figures_are_of(tmp_path: Path) -> None:
+    write_part(tmp_path / FOLDER, "part", {"command": "the command"}, [{"a": 1}], [{"a": "1"}])
+    path = tmp_path / FOLDER / "part.json"
+    facts = json.loads(path.read_text())
+    for gpu, end in ((None, "cores; all"), ({"name": "NVIDIA L4"}, "cores, NVIDIA L4; all")):
+        facts["machine"]["gpu"] = gpu
+        path.write_text(json.dumps(facts))
+        assert end in part_block("part", tmp_path)

@@ -63,7 +63,17 @@ def test_the_command_leaves_tables_and_a_plot(
     found = json.loads((tmp_path / "robustness.json").read_text())
     assert {row["degradation"] for row in found["rows"]} == {robustness.UNHARMED, *DEGRADATIONS}
     assert (tmp_path / "robustness-strength.png").stat().st_size > 0
-    assert "no folder was given" in (tmp_path / f"{natural.NAME}.md").read_text()
+    assert robustness.NOTE in (tmp_path / "robustness.md").read_text()
+    earlier = tmp_path / f"{natural.NAME}.md"
+    assert "no folder was given" in earlier.read_text()
+
+    (tmp_path / "photographs" / "real").mkdir(parents=True)
+    Image.new("RGB", (64, 48)).save(tmp_path / "photographs" / "real" / "a.png")
+    for more in (["--natural", tmp_path / "photographs"], []):  # the second leaves the first's
+        again = list(map(str, [*options, *more]))
+        result = CliRunner().invoke(robustness.main, again, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert "| all real | 1 |" in earlier.read_text()
 
 
 def test_natural_images_get_no_verdict_whatever_the_model_would_say(
