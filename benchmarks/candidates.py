@@ -67,6 +67,10 @@ class Candidate:
         """Ready to score `batch` views at once. Raises BackendError, NoPytorchModel."""
         if self.device in TORCH_DEVICES:
             return TorchBackend(self.file, self.device, batch)
+        if self.device == "cpu" and self.file.card.precision == "float16":
+            raise BackendError(
+                "CPUs have no float16 arithmetic; ONNX Runtime widens the file to float32 there."
+            )
         return open_backend(self.file, self.device, batch_size=batch)
 
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
 from benchmarks.results import FOLDER, markdown
+from scanner.model import DEFAULT_MODEL
 
 ROOT = Path(__file__).parent.parent
-MODEL = Path("results/resnet18-scratch/metrics.json")
+MODEL = Path("results/resnet18-robust/metrics.json")
 FIGURES = {
     "F1": "f1",
     "precision": "precision",
@@ -32,19 +34,39 @@ BLOCK = re.compile(r"(<!-- results: (\S+) begin -->\n).*?(<!-- results: \2 end -
 def model_table(root: Path) -> str:
     """The bundled model's figures on CIFAKE's test split."""
     metrics = json.loads((root / MODEL).read_text())
-    whole, deleaked = metrics["test"], metrics["test_deleaked"]
-    columns = (
-        f"all {whole['images']:,} images",
-        f"{deleaked['images']:,} without leaked duplicates",
+    columns = {
+        f"all {metrics['test']['images']:,} images": metrics["test"],
+        f"{metrics['test_deleaked']['images']:,} without leaked duplicates": metrics[
+            "test_deleaked"
+        ],
+        "all, saved again as JPEG of quality 40": metrics["test_jpeg40"],
+    }
+    return markdown(
+        [
+            {f"`{DEFAULT_MODEL}` on CIFAKE's test split": name}
+            | {column: f"{figures[key]:.4f}" for column, figures in columns.items()}
+            for name, key in FIGURES.items()
+        ]
     )
+
+
+def thresholds_table(root: Path) -> str:
+    """What the bundled model's operating points give on all test images."""
+    points = json.loads((root / MODEL).read_text())["operating_points"]
+
+    def share(point: dict[str, Any], rate: str) -> str:
+        low, high = point[f"{rate}_interval"]
+        return f"{point[rate]:.2%} ({low:.2%} to {high:.2%})"
+
     return markdown(
         [
             {
-                "`resnet18` on CIFAKE's test split": name,
-                columns[0]: f"{whole[key]:.4f}",
-                columns[1]: f"{deleaked[key]:.4f}",
+                "`--false-positive-rate`": f"{point['false_positive_rate']:g}",
+                "photographs called fake": share(point, "test_false_positive_rate"),
+                "fakes called fake": share(point, "test_true_positive_rate"),
+                "inconclusive": f"{point['test_inconclusive_rate']:.1%}",
             }
-            for name, key in FIGURES.items()
+            for point in points
         ]
     )
 
@@ -65,12 +87,16 @@ def part_block(name: str, root: Path) -> str:
     return "\n\n".join([table, source, *plots]) + "\n"
 
 
+TABLES = {"model": model_table, "thresholds": thresholds_table}
+
+
 def current(readme: str, root: Path) -> str:
     """The README's text with every block made anew. Raises FileNotFoundError."""
 
     def block(found: re.Match[str]) -> str:
         begin, name, end = found.groups()
-        return begin + (model_table(root) if name == "model" else part_block(name, root)) + end
+        made = TABLES[name](root) if name in TABLES else part_block(name, root)
+        return begin + made + end
 
     return BLOCK.sub(block, readme)
 

@@ -88,6 +88,12 @@ class GpuBackend:
                 self._idle.put(lane)
         return logits
 
+    def __del__(self) -> None:
+        """Give the GPU's memory back, which no garbage collector knows of."""
+        with contextlib.suppress(AttributeError, queue.Empty):  # the first: it never opened
+            while True:
+                self._idle.get_nowait().close()
+
     def _reopen(self, failed: int, error: OutOfMemory) -> None:
         """Put a smaller lane in the place of one that failed, or leave its memory to the others."""
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.readme import BLOCK, MODEL, current, part_block
 from benchmarks.results import FOLDER, write_part
+from scanner.model import DEFAULT_MODEL, open_model
 from tests.conftest import ROOT
 
 
@@ -15,6 +16,16 @@ def test_the_readme_is_current() -> None:
     readme = (ROOT / "README.md").read_text()
     assert "model" in [name for _, name, _ in BLOCK.findall(readme)]
     assert current(readme, ROOT) == readme, "run python -m benchmarks.readme"
+
+
+def test_the_bundled_model_is_the_one_that_was_measured() -> None:
+    measured = json.loads((ROOT / MODEL).read_text())
+    card = json.loads(open_model(DEFAULT_MODEL).card.to_json())
+    assert card["metrics"].keys() >= {"test", "test_deleaked", "test_jpeg40"}
+    for split, figures in card["metrics"].items():
+        assert measured[split] == figures
+    for key in ("calibration", "operating_points", "training"):
+        assert measured[key] == card[key]
 
 
 def test_another_result_changes_the_readme(tmp_path: Path) -> None:

@@ -137,6 +137,13 @@ def test_a_batch_never_shrinks_below_the_profile() -> None:
         GpuBackend(Card(memory=5, smallest=6), 16, print)
 
 
+def test_a_backend_that_is_done_gives_its_memory_back() -> None:
+    backend = GpuBackend(card := Card(), 8, print)
+    assert len(card.open) == LANES
+    del backend
+    assert not card.open
+
+
 @pytest.mark.usefixtures("card_clock")
 def test_the_probe_takes_the_smallest_batch_that_is_as_fast() -> None:
     rising = {16: 0.016, 32: 0.024, 64: 0.040, 128: 0.080, 256: 0.170, 512: 0.4}
