@@ -79,6 +79,7 @@ def finetune(
     average = copy.deepcopy(detector) if recipe.average else detector
     torch.compiler.reset()  # its cache is too small for many backbones in one process
     torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32, as it does in the scanner
     score = torch.compile(detector.score) if device.startswith("cuda") else detector.score
     optimizer = torch.optim.AdamW(
         detector.parameters(),

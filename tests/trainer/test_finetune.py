@@ -142,6 +142,25 @@ def test_a_gpu_trains_every_recipe(recipe: str, small_data: Path, tmp_path: Path
     assert load_checkpoint(tmp_path).metrics["validation"].auroc > 0.7
 
 
+def test_float32_is_not_rounded_to_tf32(small_data: Path, tmp_path: Path) -> None:
+    """The scanner's float32 is not, and thresholds and figures must be those of its scores."""
+    torch.backends.cudnn.allow_tf32 = True  # PyTorch's default
+    finetune(small_run(small_data), tmp_path, "cpu")
+    assert not torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_a_gpu_evaluates_in_float32(small_data: Path, tmp_path: Path) -> None:
+    chosen = replace(RECIPES["paper"], image_size=64, epochs=30, batch_size=16, learning_rate=1e-3)
+    settings = replace(small_run(small_data, chosen), backbone="resnet18", precision="bfloat16")
+    assert finetune(settings, tmp_path, "cuda")
+    found = load_checkpoint(tmp_path)
+    test = ImageSet(split_examples(read_examples(small_data)).test, 64, "cpu")
+    raw, labels = predict(found.detector(), test, found.preprocessing, "float32")
+    on_cpu = measure(found.calibration.apply(raw), labels)
+    assert found.metrics["test"].loss == pytest.approx(on_cpu.loss, rel=1e-4)
+
+
 def test_averaged_weights_trail_the_latest() -> None:
     latest = build_detector("bird_lotfi_cnn", 32, "none")
     average = copy.deepcopy(latest)
