@@ -95,6 +95,13 @@ class Plan:
             )
         return True
 
+    def has_finished(self, experiment: Experiment) -> bool:
+        """Whether the run is there, whole; one with other settings is not this plan's."""
+        try:
+            return self.is_finished(experiment)
+        except RunError:
+            return False
+
 
 def run_all(experiments: Sequence[Experiment], plan: Plan) -> dict[str, str]:
     """Train what is not trained yet, until the budget is spent.

@@ -31,11 +31,11 @@ CIFAKE_TEST_IMAGES = 20_000
 
 
 def rows_of(experiments: Sequence[Experiment], plan: Plan) -> list[dict[str, Any]]:
-    """One row a finished run and split of SPLITS."""
+    """One row a finished run of the plan and split of SPLITS."""
     return [
         row
         for experiment in experiments
-        if (plan.folder(experiment) / METRICS_FILE).is_file()
+        if plan.has_finished(experiment)
         for row in _rows(experiment, plan.folder(experiment))
     ]
 
@@ -93,6 +93,8 @@ def write_tables(
     path.parent.mkdir(parents=True, exist_ok=True)
     if rows:
         pd.DataFrame(rows).to_csv(path.with_suffix(".csv"), index=False)
+    else:
+        path.with_suffix(".csv").unlink(missing_ok=True)
     text = [f"# {title}", "", f"`{command}` makes this table; run it again to carry on.", ""]
     if plan.reduced:
         text += [

@@ -128,6 +128,16 @@ def test_reduced_runs_are_labelled_in_every_row_and_stand_beside_no_paper(
     assert "(0.5)" not in text
 
 
+def test_runs_of_other_options_stand_in_no_table(plan: Plan, tmp_path: Path) -> None:
+    table = tmp_path / "table"
+    write_tables(table, "Whole", "command", RUNS, plan, {})
+    assert "| one |" in table.with_suffix(".md").read_text()
+    other = replace(plan, epochs=1)
+    write_tables(table, "Reduced", "command", RUNS, other, run_all(RUNS, other))
+    assert "| one |" not in table.with_suffix(".md").read_text()
+    assert not table.with_suffix(".csv").exists(), "it would be that of the command before"
+
+
 def test_the_papers_figure_stands_beside_an_equal_run_only(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +151,7 @@ def test_the_papers_figure_stands_beside_an_equal_run_only(
     assert f"{test['f1']:.4f} (0.5)" in text
     assert "REDUCED" not in text
     from_nothing = replace(RUNS[0], pretrained=True)  # the paper's began with ImageNet's weights
-    assert rows_of([from_nothing], plan)[0]["paper_f1"] is None
+    assert rows_of([from_nothing], replace(plan, weights="none"))[0]["paper_f1"] is None
     assert CIFAKE_TEST_IMAGES == 20_000
 
 
