@@ -19,7 +19,7 @@ import torch
 from trainer.backbones import StartingWeightsError
 from trainer.calibration import CalibrationError
 from trainer.data import DataError, Images
-from trainer.finetune import CIFAKE_DOMAIN, finetune, load_images
+from trainer.finetune import domain_of, finetune, load_images
 from trainer.recipe import RECIPES, Recipe
 from trainer.run import CONFIG_FILE, METRICS_FILE, RESUME_FILE, RunError, Settings
 
@@ -73,7 +73,7 @@ class Plan:
             experiment.backbone,
             weights,
             self.data,
-            CIFAKE_DOMAIN,
+            domain_of(self.data),
             recipe,
             self.precision,
             self.seed,

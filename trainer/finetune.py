@@ -195,6 +195,12 @@ def load_images(settings: Settings, device: str) -> Images:
     return Images(splits, settings.recipe.image_size, device)
 
 
+def domain_of(data: str) -> str:
+    """What the images in a data folder are, as far as its name tells."""
+    name = Path(data).resolve().name
+    return CIFAKE_DOMAIN if name == "cifake" else f"images of {name}"
+
+
 @torch.no_grad()
 def _follow(average: Detector, detector: Detector, decay: float) -> None:
     """Move the averaged weights, and the batch statistics that go with them, towards the latest."""
@@ -245,9 +251,9 @@ def _epoch_order(count: int, seed: int, epoch: int) -> Tensor:
 )
 @click.option(
     "--domain",
-    default=CIFAKE_DOMAIN,
     metavar="TEXT",
-    help="What the images are, for the model card and every report.",
+    help="What the images are, for the model card and every report.  [default: CIFAKE where the "
+    "data folder is called cifake; elsewhere only the folder's name]",
 )
 @click.option(
     "--out",
@@ -293,7 +299,7 @@ def main(
     recipe_name: str,
     weights: str,
     data: str,
-    domain: str,
+    domain: str | None,
     out: Path | None,
     image_size: int | None,
     epochs: int | None,
@@ -312,6 +318,7 @@ def main(
     )
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    domain = domain or domain_of(data)
     settings = Settings(backbone, weights, data, domain, recipe, precision, seed)
     out = out or Path("runs") / f"{backbone}-{recipe_name}"
     deadline = math.inf if budget_minutes is None else time.monotonic() + 60 * budget_minutes

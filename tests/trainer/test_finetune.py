@@ -194,6 +194,22 @@ def test_the_command_says_that_its_budget_is_spent(small_data: Path, tmp_path: P
     assert (tmp_path / "resume.pt").exists()
 
 
+def test_a_model_claims_to_know_cifake_only_where_it_was_trained_on_it(
+    small_data: Path, tmp_path: Path
+) -> None:
+    def domain(name: str, *more: str) -> str:
+        data, out = tmp_path / name, tmp_path / f"run of {name}{len(more)}"
+        shutil.copytree(small_data, data, dirs_exist_ok=True)
+        arguments = [*options(data, out, **{"budget-minutes": 0}), "--no-audit", *more]
+        assert CliRunner().invoke(main, [str(argument) for argument in arguments]).exit_code == 0
+        found: str = json.loads((out / "config.json").read_text())["domain"]
+        return found
+
+    assert domain("cifake").startswith("CIFAKE: 32x32 photographs")
+    assert domain("my-images") == "images of my-images"
+    assert domain("my-images", "--domain", "passports") == "passports"
+
+
 def test_a_folder_with_a_shortcut_is_warned_of_before_training(tmp_path: Path) -> None:
     data = tmp_path / "data"
     write_pictures(data, count=120, seed=30)
