@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -188,8 +189,13 @@ def finetune(
 
 
 def load_images(settings: Settings, device: str) -> Images:
-    """The images that `settings` name, split. Raises DataError."""
-    splits = split_examples(read_examples(Path(settings.data)))
+    """The images that `settings` name, split; says what it leaves out. Raises DataError."""
+    left_out: Counter[str] = Counter()
+    splits = split_examples(read_examples(Path(settings.data), left_out))
+    if left_out:
+        kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in left_out.most_common())
+        said = f"files left out, being no images by their names: {left_out.total():,} ({kinds})"
+        click.echo(said, err=True)
     if settings.subset is not None:
         splits = splits.subset(settings.subset)
     return Images(splits, settings.recipe.image_size, device)

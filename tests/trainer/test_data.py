@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +140,25 @@ def test_what_is_no_example_is_passed_over(named: Path, tmp_path: Path) -> None:
     (tmp_path / "data/train/preview.png").write_bytes(b"of no class")
     (tmp_path / "data/train/REAL/folder.png").mkdir()
     assert len(read_examples(tmp_path / "data")) == 160
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_of_other_kinds_in_labelled_folders_are_counted(
+    packed: bool, named: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(named, data)
+    (data / "notes.txt").write_text("of no class")
+    for name in ("a.TXT", "b.txt", "c.nef", "d"):
+        (data / "train/REAL" / name).write_text("not an image")
+    (data / "train/REAL/folder").mkdir()
+    if packed:
+        with tarfile.open(tmp_path / "data.tar", "w") as archive:
+            archive.add(data, ".")
+        shutil.rmtree(data)
+    left_out: Counter[str] = Counter()
+    assert len(read_examples(tmp_path, left_out)) == 160
+    assert left_out == {".txt": 2, ".nef": 1, "no suffix": 1}
 
 
 def test_missing_data_is_said_in_a_sentence_that_helps(tmp_path: Path) -> None:

@@ -210,6 +210,17 @@ def test_a_model_claims_to_know_cifake_only_where_it_was_trained_on_it(
     assert domain("my-images", "--domain", "passports") == "passports"
 
 
+def test_what_is_left_out_is_said_once(small_data: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(small_data, data)
+    for name in ("a.nef", "b.nef", "notes.txt"):
+        (data / "REAL" / name).write_text("not an image")
+    arguments = options(data, tmp_path / "out", **{"budget-minutes": 0})
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    said = "files left out, being no images by their names: 3 (2 .nef, 1 .txt)"
+    assert result.output.count(said) == 1, result.output
+
+
 def test_a_folder_with_a_shortcut_is_warned_of_before_training(tmp_path: Path) -> None:
     data = tmp_path / "data"
     write_pictures(data, count=120, seed=30)
