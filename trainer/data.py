@@ -168,24 +168,37 @@ def _place(name: str, left_out: Counter[str]) -> tuple[str | None, int] | None:
 def split_examples(examples: Sequence[Example]) -> Splits:
     """Keep the splits the data names; cut the missing ones out of the rest.
 
-    The cut goes by content hash, so it is the same on every machine and identical bytes always
-    stay on one side. Raises DataError when a split lacks a class.
+    Validation images that are also training images are dropped. The cut goes by content hash, so
+    it is the same on every machine and identical bytes always stay on one side. Raises DataError
+    when a split lacks a class.
     """
     named = {split: [e for e in examples if e.split == split] for split in set(SPLITS.values())}
     rest = [e for e in examples if e.split is None]
-    train, test, validation = named["train"] + rest, named["test"], named["validation"]
+    whole, test, validation = named["train"] + rest, named["test"], named["validation"]
+    train = whole
     if not test:
         train, test = _cut(train, salt="test")
     if not validation:
         train, validation = _cut(train, salt="validation")
     for name, split in (("train", train), ("validation", validation), ("test", test)):
+        if {e.label for e in split} == {0, 1}:
+            continue
+        fakes = sum(e.label for e in whole)
+        if split is not named[name] and 0 < fakes < len(whole):
+            raise DataError(
+                f"{len(whole) - fakes} real and {fakes} fake images are too few to split: the "
+                f"{name} split has none of one class. Add images, or make folders of the splits "
+                "(train, validation, test)."
+            )
+        raise DataError(f"the {name} split has no images of both classes. {WHERE_TO_GET_IT}")
+    trained = {e.sha256 for e in train}
+    splits = Splits(train, [e for e in validation if e.sha256 not in trained], test)
+    for name, split in (("validation", splits.validation), ("test", splits.test_deleaked)):
         if {e.label for e in split} != {0, 1}:
-            raise DataError(f"the {name} split has no images of both classes. {WHERE_TO_GET_IT}")
-    splits = Splits(train, validation, test)
-    if {e.label for e in splits.test_deleaked} != {0, 1}:
-        raise DataError(
-            "the test split has no images of both classes that are not also in the training data."
-        )
+            raise DataError(
+                f"the {name} split has no images of both classes that are not also in the "
+                "training data."
+            )
     return splits
 
 

@@ -191,10 +191,15 @@ def finetune(
 def load_images(settings: Settings, device: str) -> Images:
     """The images that `settings` name, split; says what it leaves out. Raises DataError."""
     left_out: Counter[str] = Counter()
-    splits = split_examples(read_examples(Path(settings.data), left_out))
+    examples = read_examples(Path(settings.data), left_out)
+    splits = split_examples(examples)
     if left_out:
         kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in left_out.most_common())
         said = f"files left out, being no images by their names: {left_out.total():,} ({kinds})"
+        click.echo(said, err=True)
+    repeated = sum(e.split == "validation" for e in examples) - len(splits.validation)
+    if repeated > 0:
+        said = f"validation images left out, being training images, too: {repeated:,}"
         click.echo(said, err=True)
     if settings.subset is not None:
         splits = splits.subset(settings.subset)

@@ -215,10 +215,14 @@ def test_what_is_left_out_is_said_once(small_data: Path, tmp_path: Path) -> None
     shutil.copytree(small_data, data)
     for name in ("a.nef", "b.nef", "notes.txt"):
         (data / "REAL" / name).write_text("not an image")
+    write_pictures(data / "validation", count=20, seed=33)
+    shutil.copy(data / "REAL/0000.png", data / "validation/REAL/copy.png")
     arguments = options(data, tmp_path / "out", **{"budget-minutes": 0})
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     said = "files left out, being no images by their names: 3 (2 .nef, 1 .txt)"
     assert result.output.count(said) == 1, result.output
+    assert "validation images left out, being training images, too: 1" in result.output
+    assert "40 validation images" in result.output
 
 
 def test_a_folder_with_a_shortcut_is_warned_of_before_training(tmp_path: Path) -> None:
