@@ -131,7 +131,10 @@ def run_all(experiments: Sequence[Experiment], plan: Plan) -> dict[str, str]:
                 (folder / RESUME_FILE).unlink()  # four times the weights; of no more use
             else:
                 left[name] = "begun"
-        except (RunError, DataError, StartingWeightsError, CalibrationError) as error:
+        except CalibrationError as error:
+            # That a network does not learn is a result, too: the run is finished.
+            click.echo(f"{name}: {error}", err=True)
+        except (RunError, DataError, StartingWeightsError) as error:
             left[name] = str(error)
             click.echo(f"{name}: {error}", err=True)
     return left

@@ -64,7 +64,8 @@ def finetune(
     clock; no step begins after it. trackers: names in TRACKERS.
 
     Returns whether the run is finished; one stopped by its deadline resumes. Raises RunError,
-    DataError, StartingWeightsError, CalibrationError.
+    DataError, StartingWeightsError; and CalibrationError for a run that is finished, but whose
+    model does not rank fakes above photographs and is not kept.
     """
     recipe = settings.recipe
     _check_device(device)

@@ -62,6 +62,7 @@ def _rows(experiment: Experiment, folder: Path) -> list[dict[str, Any]]:
             "backbone": config["backbone"],
             "starting_weights": "/".join(Path(config["weights"]).parts[-2:]),
             "reduced": "REDUCED: " + ", ".join(reduced) if reduced else "",
+            "uncalibrated": summary.get("uncalibrated", ""),
             "split": split,
             **summary[split],
             "parameters": facts["parameters"],
@@ -119,7 +120,8 @@ def _markdown(rows: list[dict[str, Any]]) -> list[str]:
     names += ["reduced"] * reduced
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for row in rows:
-        cells = [row["run"], row["starting_weights"]]
+        name = row["run"] + (" (uncalibrated)" if row["uncalibrated"] else "")
+        cells = [name, row["starting_weights"]]
         for figure in FIGURES:
             paper = row[f"paper_{figure}"]
             cells.append(f"{row[figure]:.4f}" + (f" ({paper})" if paper is not None else ""))

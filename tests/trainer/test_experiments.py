@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from tests.pictures import write_contradiction
 from trainer import ablate, compare
 from trainer.ablate import LIST
 from trainer.compare import COMPARISON, PAPER, PAPER_RESNET152
@@ -19,6 +20,7 @@ from trainer.run import RunError
 from trainer.tables import CIFAKE_TEST_IMAGES, FIGURES, rows_of, write_tables
 
 LEARNS = Recipe(32, epochs=4, batch_size=16, accumulation=1, learning_rate=2e-3, crop="shift")
+LEARNS_WELL = replace(LEARNS, epochs=30)
 RUNS = (
     Experiment("one", "bird_lotfi_cnn", pretrained=False, recipe=LEARNS, paper={"f1": 0.5}),
     Experiment("broken", "bird_lotfi_cnn", recipe=LEARNS),  # it has no ImageNet weights
@@ -126,6 +128,19 @@ def test_reduced_runs_are_labelled_in_every_row_and_stand_beside_no_paper(
     assert text.count("REDUCED: 400 training images, 3 epochs") == 3
     assert "- two: not begun" in text
     assert "(0.5)" not in text
+
+
+def test_a_run_that_does_not_learn_is_finished_and_its_row_says_so(tmp_path: Path) -> None:
+    write_contradiction(tmp_path / "data")
+    plan, run = plan_of(tmp_path / "data", tmp_path / "runs"), replace(RUNS[0], recipe=LEARNS_WELL)
+    assert run_all([run], plan) == {}
+    written = (plan.folder(run) / "metrics.json").stat().st_mtime_ns
+    assert run_all([run], plan) == {}
+    assert (plan.folder(run) / "metrics.json").stat().st_mtime_ns == written, "trained again"
+    write_tables(tmp_path / "table", "Whole", "command", [run], plan, {})
+    rows = pd.read_csv(tmp_path / "table.csv")
+    assert rows["uncalibrated"].str.contains("do not rank fakes above photographs").all()
+    assert "| one (uncalibrated) | none |" in (tmp_path / "table.md").read_text()
 
 
 def test_runs_of_other_options_stand_in_no_table(plan: Plan, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from tests.conftest import LEAKED
-from tests.pictures import write_pictures
+from tests.pictures import write_contradiction, write_pictures
 from trainer.backbones import build_detector
 from trainer.checkpoint import load_checkpoint
 from trainer.data import ImageSet, read_examples, split_examples
@@ -339,16 +339,16 @@ def test_a_broken_image_among_ragged_ones_is_named(tmp_path: Path) -> None:
 
 
 def test_labels_the_wrong_way_round_end_in_a_sentence(tmp_path: Path) -> None:
-    """Validation says the opposite of training: nothing there can be calibrated."""
-    data = tmp_path / "data"
-    write_pictures(data / "train", count=150, seed=26)
-    write_pictures(data / "test", count=20, seed=27)
-    write_pictures(tmp_path / "other", count=40, seed=28)
-    (data / "validation").mkdir()
-    (tmp_path / "other/REAL").rename(data / "validation/FAKE")
-    (tmp_path / "other/FAKE").rename(data / "validation/REAL")
-    output = failure(*options(data, tmp_path / "out", recipe="scratch", epochs=30))
+    data, out = tmp_path / "data", tmp_path / "out"
+    write_contradiction(data)
+    output = failure(*options(data, out, recipe="scratch", epochs=30))
     assert "do not rank fakes above photographs" in output
+    assert not (out / "model.pt").exists(), "it must not be exported"
+    summary = json.loads((out / "metrics.json").read_text())
+    assert "do not rank fakes above photographs" in summary["uncalibrated"]
+    assert summary["calibration"] == {"temperature": 1, "bias": 0}
+    assert summary["operating_points"] == []
+    assert summary["validation"]["auroc"] < 0.5 < summary["test"]["auroc"]
 
 
 def test_predictions_do_not_depend_on_the_batch(tiny_run: Path, tiny_data: Path) -> None:
