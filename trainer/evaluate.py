@@ -22,7 +22,7 @@ from trainer.backbones import Detector
 from trainer.data import Images, ImageSet
 from trainer.figures import plot_misclassified, plot_run
 from trainer.metrics import Metrics, measure, sigmoid
-from trainer.run import METRICS_FILE, Progress, RunError, Settings
+from trainer.run import METRICS_FILE, RESUME_FILE, Progress, RunError, Settings
 
 EVAL_BATCH = 256
 MISTAKES_SHOWN = 40
@@ -101,6 +101,7 @@ def finish(
     plot_misclassified(out / "misclassified.png", pictures, p_fake[worst], test_labels[worst])
     # Last: a run with this file is a finished one.
     (out / METRICS_FILE).write_text(json.dumps(summary, indent=2) + "\n")
+    (out / RESUME_FILE).unlink()  # four times the weights; of no more use
     if failure:
         raise failure
     click.echo(

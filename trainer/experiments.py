@@ -127,9 +127,7 @@ def run_all(experiments: Sequence[Experiment], plan: Plan) -> dict[str, str]:
             if size not in shared:
                 shared[size] = load_images(settings, plan.device)
             resume = (folder / RESUME_FILE).is_file()
-            if finetune(settings, folder, plan.device, resume, shared[size], deadline):
-                (folder / RESUME_FILE).unlink()  # four times the weights; of no more use
-            else:
+            if not finetune(settings, folder, plan.device, resume, shared[size], deadline):
                 left[name] = "begun"
         except CalibrationError as error:
             # That a network does not learn is a result, too: the run is finished.
