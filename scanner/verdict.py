@@ -35,7 +35,7 @@ def judge(logit: float, size: tuple[int, int], card: ModelCard) -> Judgement:
         return Judgement(Verdict.INCONCLUSIVE, None, None, None, "the model returned no number")
     if size not in card.domain:
         return Judgement(Verdict.INCONCLUSIVE, None, None, None, _outside_domain(size, card))
-    # Validation was balanced, so the prior odds are 1 and the log-odds are the likelihood ratio.
+    # Calibration weighs both classes equally: prior odds of 1, so log-odds are likelihood ratios.
     calibrated = float(card.calibration.apply(np.array([logit], np.float32))[0])
     p_fake = 1 / (1 + math.exp(-calibrated)) if calibrated > -700 else 0.0
     point = card.operating_points[0]

@@ -37,3 +37,14 @@ def write_pictures(folder: Path, count: int, seed: int, sides: tuple[int, int] =
             width, height = random.integers(sides[0], sides[1] + 1, 2).tolist()
             image = picture(random, name == "FAKE", width, height)
             image.save(folder / name / f"{number:04}.png")
+
+
+def write_contradiction(folder: Path) -> None:
+    """Pictures in splits whose validation has the labels the wrong way round: no model fits it."""
+    write_pictures(folder / "train", count=150, seed=26)
+    write_pictures(folder / "test", count=20, seed=27)
+    write_pictures(folder / "validation", count=40, seed=28)
+    real, fake = (folder / "validation" / name for name in ("REAL", "FAKE"))
+    real.rename(folder / "other")
+    fake.rename(real)
+    (folder / "other").rename(fake)

@@ -19,12 +19,14 @@ class CalibrationError(Exception):
 def fit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
     """Temperature and bias that minimise the log loss of N held-out logits.
 
-    Raises CalibrationError when higher logits do not go with fakes.
+    Both classes weigh the same, however many images each has: the calibrated logits are those of
+    even prior odds. Raises CalibrationError when higher logits do not go with fakes.
     """
     from sklearn.linear_model import LogisticRegression
 
     scale = float(np.abs(logits).mean()) or 1.0  # lets the solver start near its optimum
-    model = LogisticRegression(C=1e9).fit(logits[:, None] / scale, labels)
+    model = LogisticRegression(C=1e9, class_weight="balanced")
+    model.fit(logits[:, None] / scale, labels)
     slope = float(model.coef_[0, 0]) / scale
     if slope <= 0:
         raise CalibrationError(

@@ -22,7 +22,6 @@ import pandas as pd
 from trainer.experiments import Experiment, Plan, choose, make_plan, plan_options, run_all
 from trainer.figures import plot_histories
 from trainer.recipe import RECIPES
-from trainer.run import RunError
 from trainer.tables import write_tables
 
 PAPER = RECIPES["paper"]
@@ -70,11 +69,9 @@ def run_list(
 
 def history(plan: Plan, experiment: Experiment) -> pd.DataFrame | None:
     """A run's validation figures by epoch; None where it has none of these settings yet."""
-    try:
-        finished = plan.is_finished(experiment)
-    except RunError:
+    if not plan.has_finished(experiment):
         return None
-    return pd.read_csv(plan.folder(experiment) / "metrics.csv") if finished else None
+    return pd.read_csv(plan.folder(experiment) / "metrics.csv")
 
 
 @click.command(context_settings={"show_default": True})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pillow_heif
 import torch
 from PIL import Image
 from torch import Tensor
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     from trainer.recipe import Recipe
 
+pillow_heif.register_heif_opener()  # for those who read only headers; `decode` does it as it needs
+
 LABELS = {"real": 0, "fake": 1}  # fake is the positive class
 SPLITS = {
     "train": "train",
@@ -38,9 +42,12 @@ SPLITS = {
     "validation": "validation",
     "test": "test",
 }
-IMAGE_SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"]
-)
+# What photographs and generated images come in, of all that `decode` reads.
+IMAGE_SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".jpx", ".heic", ".heif", ".hif"),
+    *(".avif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".psd", ".tga"),
+    ".ppm",
+}
 VALIDATION_SHARE = 0.1
 TEST_QUALITY = 40  # of the re-encoded test split: a strong but common compression
 
@@ -104,14 +111,19 @@ def _smallest_hashes(examples: list[Example], count: int) -> list[Example]:
     return of_each[0] + of_each[1]
 
 
-def read_examples(root: Path) -> list[Example]:
-    """All labelled images under `root`, ordered by name. Raises DataError."""
+def read_examples(root: Path, left_out: Counter[str] | None = None) -> list[Example]:
+    """All labelled images under `root`, ordered by name.
+
+    left_out: receives the suffixes of the files in labelled folders that are no images by name.
+    Raises DataError.
+    """
+    left_out = Counter() if left_out is None else left_out
     if not root.is_dir():
         raise DataError(f"there is no data folder {root}. {WHERE_TO_GET_IT}")
-    examples = list(_from_folder(root))
+    examples = list(_from_folder(root, left_out))
     for archive in sorted(root.glob("*.tar*")):
         try:
-            examples.extend(_from_tar(archive))
+            examples.extend(_from_tar(archive, left_out))
         except (tarfile.TarError, EOFError, OSError) as error:
             raise DataError(f"{archive} is damaged: {error}.") from error
     if {example.label for example in examples} != {0, 1}:
@@ -119,56 +131,74 @@ def read_examples(root: Path) -> list[Example]:
     return sorted(examples, key=lambda example: example.name)
 
 
-def _from_folder(root: Path) -> Iterator[Example]:
+def _from_folder(root: Path, left_out: Counter[str]) -> Iterator[Example]:
     for path in root.rglob("*"):
-        place = _place(path.relative_to(root).as_posix())
-        if place and path.is_file():
+        name = path.relative_to(root).as_posix()
+        place = _place(name, left_out) if path.is_file() else None
+        if place:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            yield Example(path.relative_to(root).as_posix(), *place, path, digest)
+            yield Example(name, *place, path, digest)
 
 
-def _from_tar(archive: Path) -> Iterator[Example]:
+def _from_tar(archive: Path, left_out: Counter[str]) -> Iterator[Example]:
     with tarfile.open(archive, "r|*") as tar:
         for member in tar:
-            place = _place(member.name)
+            place = None if member.isdir() else _place(member.name, left_out)
             stream = tar.extractfile(member) if place else None
             if place and stream:
                 data = stream.read()
                 yield Example(member.name, *place, data, hashlib.sha256(data).hexdigest())
 
 
-def _place(name: str) -> tuple[str | None, int] | None:
-    """Split and label of a path like `train/FAKE/12 (3).jpg`; None when it is no example."""
+def _place(name: str, left_out: Counter[str]) -> tuple[str | None, int] | None:
+    """Split and label of a path like `train/FAKE/12 (3).jpg`; None when it is no example.
+
+    One that only its suffix keeps from being an example is counted in `left_out`.
+    """
     path = PurePosixPath(name.lower())
-    if path.suffix not in IMAGE_SUFFIXES:
-        return None
     folders = path.parts[:-1]
     labels = [LABELS[folder] for folder in folders if folder in LABELS]
     splits = [SPLITS[folder] for folder in folders if folder in SPLITS]
+    if labels and path.suffix not in IMAGE_SUFFIXES:
+        left_out[path.suffix or "no suffix"] += 1
+        return None
     return (splits[-1] if splits else None, labels[-1]) if labels else None
 
 
 def split_examples(examples: Sequence[Example]) -> Splits:
     """Keep the splits the data names; cut the missing ones out of the rest.
 
-    The cut goes by content hash, so it is the same on every machine and identical bytes always
-    stay on one side. Raises DataError when a split lacks a class.
+    Validation images that are also training images are dropped. The cut goes by content hash, so
+    it is the same on every machine and identical bytes always stay on one side. Raises DataError
+    when a split lacks a class.
     """
     named = {split: [e for e in examples if e.split == split] for split in set(SPLITS.values())}
     rest = [e for e in examples if e.split is None]
-    train, test, validation = named["train"] + rest, named["test"], named["validation"]
+    whole, test, validation = named["train"] + rest, named["test"], named["validation"]
+    train = whole
     if not test:
         train, test = _cut(train, salt="test")
     if not validation:
         train, validation = _cut(train, salt="validation")
     for name, split in (("train", train), ("validation", validation), ("test", test)):
+        if {e.label for e in split} == {0, 1}:
+            continue
+        fakes = sum(e.label for e in whole)
+        if split is not named[name] and 0 < fakes < len(whole):
+            raise DataError(
+                f"{len(whole) - fakes} real and {fakes} fake images are too few to split: the "
+                f"{name} split has none of one class. Add images, or make folders of the splits "
+                "(train, validation, test)."
+            )
+        raise DataError(f"the {name} split has no images of both classes. {WHERE_TO_GET_IT}")
+    trained = {e.sha256 for e in train}
+    splits = Splits(train, [e for e in validation if e.sha256 not in trained], test)
+    for name, split in (("validation", splits.validation), ("test", splits.test_deleaked)):
         if {e.label for e in split} != {0, 1}:
-            raise DataError(f"the {name} split has no images of both classes. {WHERE_TO_GET_IT}")
-    splits = Splits(train, validation, test)
-    if {e.label for e in splits.test_deleaked} != {0, 1}:
-        raise DataError(
-            "the test split has no images of both classes that are not also in the training data."
-        )
+            raise DataError(
+                f"the {name} split has no images of both classes that are not also in the "
+                "training data."
+            )
     return splits
 
 

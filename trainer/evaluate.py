@@ -15,14 +15,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from scanner.model import Domain
+from scanner.model import Calibration, Domain, OperatingPoint
 from scanner.preprocess import Preprocessing
 from trainer import calibration, checkpoint
 from trainer.backbones import Detector
 from trainer.data import Images, ImageSet
 from trainer.figures import plot_misclassified, plot_run
 from trainer.metrics import Metrics, measure, sigmoid
-from trainer.run import METRICS_FILE, Progress, RunError, Settings
+from trainer.run import METRICS_FILE, RESUME_FILE, Progress, RunError, Settings
 
 EVAL_BATCH = 256
 MISTAKES_SHOWN = 40
@@ -36,11 +36,19 @@ def finish(
     facts: dict[str, Any],
     progress: Progress,
 ) -> None:
-    """Calibrate on validation, measure on test in float32, and write model.pt and the figures."""
+    """Calibrate on validation, measure on test in float32, and write model.pt and the figures.
+
+    Raises CalibrationError for a model that cannot be calibrated, after writing its figures as
+    they are; it gets no model.pt.
+    """
     _round_to_half(detector)
     views = images.train.preprocessing
     raw, validation_labels = predict(detector, images.validation, views, "float32")
-    fitted = calibration.fit(raw, validation_labels)
+    failure: calibration.CalibrationError | None = None
+    try:
+        fitted = calibration.fit(raw, validation_labels)
+    except calibration.CalibrationError as error:
+        fitted, failure = Calibration(temperature=1.0, bias=0.0), error
     validation_logits = fitted.apply(raw)
     test = images.test
     started = time.monotonic()
@@ -60,26 +68,30 @@ def finish(
             fitted.apply(saved_again), test_labels
         ),
     }
-    points = calibration.operating_points(
-        (validation_logits, validation_labels), (test_logits, test_labels)
-    )
-    checkpoint.Checkpoint(
-        backbone=settings.backbone,
-        image_size=settings.recipe.image_size,
-        preprocessing=views,
-        domain=Domain(settings.domain, *images.train.side_range()),
-        calibration=fitted,
-        operating_points=points,
-        metrics=figures,
-        training=facts,
-        state={name: tensor.cpu() for name, tensor in detector.state_dict().items()},
-    ).save(out / checkpoint.FILE_NAME)
+    points: list[OperatingPoint] = []
+    if failure is None:
+        points = calibration.operating_points(
+            (validation_logits, validation_labels), (test_logits, test_labels)
+        )
+        checkpoint.Checkpoint(
+            backbone=settings.backbone,
+            image_size=settings.recipe.image_size,
+            preprocessing=views,
+            domain=Domain(settings.domain, *images.train.side_range()),
+            calibration=fitted,
+            operating_points=points,
+            metrics=figures,
+            training=facts,
+            state={name: tensor.cpu() for name, tensor in detector.state_dict().items()},
+        ).save(out / checkpoint.FILE_NAME)
     summary = {
         **{name: asdict(value) for name, value in figures.items()},
         "calibration": asdict(fitted),
         "operating_points": [asdict(point) for point in points],
         "training": facts,
     }
+    if failure:
+        summary["uncalibrated"] = str(failure)
     steps, evaluations = pd.DataFrame(progress.steps), pd.DataFrame(progress.evaluations)
     plot_run(out, steps, evaluations, test_logits, test_labels)
     p_fake = sigmoid(test_logits)
@@ -89,6 +101,9 @@ def finish(
     plot_misclassified(out / "misclassified.png", pictures, p_fake[worst], test_labels[worst])
     # Last: a run with this file is a finished one.
     (out / METRICS_FILE).write_text(json.dumps(summary, indent=2) + "\n")
+    (out / RESUME_FILE).unlink()  # four times the weights; of no more use
+    if failure:
+        raise failure
     click.echo(
         f"test F1 {figures['test'].f1:.4f}, without leaked duplicates "
         f"{figures['test_deleaked'].f1:.4f}; checkpoint in {out / checkpoint.FILE_NAME}"

@@ -19,7 +19,7 @@ import torch
 from trainer.backbones import StartingWeightsError
 from trainer.calibration import CalibrationError
 from trainer.data import DataError, Images
-from trainer.finetune import CIFAKE_DOMAIN, finetune, load_images
+from trainer.finetune import domain_of, finetune, load_images
 from trainer.recipe import RECIPES, Recipe
 from trainer.run import CONFIG_FILE, METRICS_FILE, RESUME_FILE, RunError, Settings
 
@@ -73,7 +73,7 @@ class Plan:
             experiment.backbone,
             weights,
             self.data,
-            CIFAKE_DOMAIN,
+            domain_of(self.data),
             recipe,
             self.precision,
             self.seed,
@@ -94,6 +94,13 @@ class Plan:
                 f"the run in {folder} was made with other options; give another --runs folder."
             )
         return True
+
+    def has_finished(self, experiment: Experiment) -> bool:
+        """Whether the run is there, whole; one with other settings is not this plan's."""
+        try:
+            return self.is_finished(experiment)
+        except RunError:
+            return False
 
 
 def run_all(experiments: Sequence[Experiment], plan: Plan) -> dict[str, str]:
@@ -120,11 +127,12 @@ def run_all(experiments: Sequence[Experiment], plan: Plan) -> dict[str, str]:
             if size not in shared:
                 shared[size] = load_images(settings, plan.device)
             resume = (folder / RESUME_FILE).is_file()
-            if finetune(settings, folder, plan.device, resume, shared[size], deadline):
-                (folder / RESUME_FILE).unlink()  # four times the weights; of no more use
-            else:
+            if not finetune(settings, folder, plan.device, resume, shared[size], deadline):
                 left[name] = "begun"
-        except (RunError, DataError, StartingWeightsError, CalibrationError) as error:
+        except CalibrationError as error:
+            # That a network does not learn is a result, too: the run is finished.
+            click.echo(f"{name}: {error}", err=True)
+        except (RunError, DataError, StartingWeightsError) as error:
             left[name] = str(error)
             click.echo(f"{name}: {error}", err=True)
     return left

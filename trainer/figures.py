@@ -124,7 +124,12 @@ def plot_misclassified(
         axes.imshow(picture)
         truth = "fake" if label else "real"
         axes.set_title(f"{truth}, p_fake {probability:.3f}", fontsize=7)
-    figure.suptitle("Mistakes on the test split, the surest first", fontsize=10)
+    title = (
+        "Mistakes on the test split, the surest first"
+        if pictures
+        else "No mistakes on the test split"
+    )
+    figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -63,7 +64,8 @@ def finetune(
     clock; no step begins after it. trackers: names in TRACKERS.
 
     Returns whether the run is finished; one stopped by its deadline resumes. Raises RunError,
-    DataError, StartingWeightsError, CalibrationError.
+    DataError, StartingWeightsError; and CalibrationError for a run that is finished, but whose
+    model does not rank fakes above photographs and is not kept.
     """
     recipe = settings.recipe
     _check_device(device)
@@ -79,6 +81,7 @@ def finetune(
     average = copy.deepcopy(detector) if recipe.average else detector
     torch.compiler.reset()  # its cache is too small for many backbones in one process
     torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32, as it does in the scanner
     score = torch.compile(detector.score) if device.startswith("cuda") else detector.score
     optimizer = torch.optim.AdamW(
         detector.parameters(),
@@ -187,11 +190,27 @@ def finetune(
 
 
 def load_images(settings: Settings, device: str) -> Images:
-    """The images that `settings` name, split. Raises DataError."""
-    splits = split_examples(read_examples(Path(settings.data)))
+    """The images that `settings` name, split; says what it leaves out. Raises DataError."""
+    left_out: Counter[str] = Counter()
+    examples = read_examples(Path(settings.data), left_out)
+    splits = split_examples(examples)
+    if left_out:
+        kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in left_out.most_common())
+        said = f"files left out, being no images by their names: {left_out.total():,} ({kinds})"
+        click.echo(said, err=True)
+    repeated = sum(e.split == "validation" for e in examples) - len(splits.validation)
+    if repeated > 0:
+        said = f"validation images left out, being training images, too: {repeated:,}"
+        click.echo(said, err=True)
     if settings.subset is not None:
         splits = splits.subset(settings.subset)
     return Images(splits, settings.recipe.image_size, device)
+
+
+def domain_of(data: str) -> str:
+    """What the images in a data folder are, as far as its name tells."""
+    name = Path(data).resolve().name
+    return CIFAKE_DOMAIN if name == "cifake" else f"images of {name}"
 
 
 @torch.no_grad()
@@ -244,9 +263,9 @@ def _epoch_order(count: int, seed: int, epoch: int) -> Tensor:
 )
 @click.option(
     "--domain",
-    default=CIFAKE_DOMAIN,
     metavar="TEXT",
-    help="What the images are, for the model card and every report.",
+    help="What the images are, for the model card and every report.  [default: CIFAKE where the "
+    "data folder is called cifake; elsewhere only the folder's name]",
 )
 @click.option(
     "--out",
@@ -292,7 +311,7 @@ def main(
     recipe_name: str,
     weights: str,
     data: str,
-    domain: str,
+    domain: str | None,
     out: Path | None,
     image_size: int | None,
     epochs: int | None,
@@ -311,6 +330,7 @@ def main(
     )
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    domain = domain or domain_of(data)
     settings = Settings(backbone, weights, data, domain, recipe, precision, seed)
     out = out or Path("runs") / f"{backbone}-{recipe_name}"
     deadline = math.inf if budget_minutes is None else time.monotonic() + 60 * budget_minutes

@@ -53,14 +53,20 @@ def prepare_folder(out: Path, settings: Settings, resume: bool) -> None:
     """Start a run in `out`, or check that the one there can be resumed. Raises RunError."""
     config = out / CONFIG_FILE
     wanted = json.loads(json.dumps(asdict(settings)))
+    begun = (out / RESUME_FILE).is_file()
+    finished = (out / METRICS_FILE).is_file() or (out / checkpoint.FILE_NAME).is_file()
     if resume:
-        if not (out / RESUME_FILE).is_file():
+        if not (begun or finished):
             raise RunError(f"{out} holds no run to resume; start one without --resume.")
         if json.loads(config.read_text()) != wanted:
             raise RunError(f"the run in {out} was started with other options; see {config}.")
+        if not begun:
+            raise RunError(f"the run in {out} is finished; there is nothing to resume.")
         return
-    if (out / checkpoint.FILE_NAME).exists() or (out / RESUME_FILE).exists():
+    if begun:
         raise RunError(f"{out} already holds a run; add --resume, or choose another --out.")
+    if finished:
+        raise RunError(f"{out} already holds a finished run; choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
     config.write_text(json.dumps(wanted, indent=2) + "\n")
 

@@ -31,11 +31,11 @@ CIFAKE_TEST_IMAGES = 20_000
 
 
 def rows_of(experiments: Sequence[Experiment], plan: Plan) -> list[dict[str, Any]]:
-    """One row a finished run and split of SPLITS."""
+    """One row a finished run of the plan and split of SPLITS."""
     return [
         row
         for experiment in experiments
-        if (plan.folder(experiment) / METRICS_FILE).is_file()
+        if plan.has_finished(experiment)
         for row in _rows(experiment, plan.folder(experiment))
     ]
 
@@ -62,6 +62,7 @@ def _rows(experiment: Experiment, folder: Path) -> list[dict[str, Any]]:
             "backbone": config["backbone"],
             "starting_weights": "/".join(Path(config["weights"]).parts[-2:]),
             "reduced": "REDUCED: " + ", ".join(reduced) if reduced else "",
+            "uncalibrated": summary.get("uncalibrated", ""),
             "split": split,
             **summary[split],
             "parameters": facts["parameters"],
@@ -93,6 +94,8 @@ def write_tables(
     path.parent.mkdir(parents=True, exist_ok=True)
     if rows:
         pd.DataFrame(rows).to_csv(path.with_suffix(".csv"), index=False)
+    else:
+        path.with_suffix(".csv").unlink(missing_ok=True)
     text = [f"# {title}", "", f"`{command}` makes this table; run it again to carry on.", ""]
     if plan.reduced:
         text += [
@@ -117,7 +120,8 @@ def _markdown(rows: list[dict[str, Any]]) -> list[str]:
     names += ["reduced"] * reduced
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for row in rows:
-        cells = [row["run"], row["starting_weights"]]
+        name = row["run"] + (" (uncalibrated)" if row["uncalibrated"] else "")
+        cells = [name, row["starting_weights"]]
         for figure in FIGURES:
             paper = row[f"paper_{figure}"]
             cells.append(f"{row[figure]:.4f}" + (f" ({paper})" if paper is not None else ""))

@@ -203,8 +203,8 @@ def test_unusable_arguments_are_said_in_a_sentence(
 ) -> None:
     output = tmp_path / "model.onnx"
     assert "there is no checkpoint" in failure(tmp_path, "-o", output, "--data", tiny_data)
-    resume = tiny_run / "resume.pt"
-    assert "was not written by this version" in failure(resume, "-o", output, "--data", tiny_data)
+    weights = tiny_run.parent / "begin.pt"
+    assert "was not written by this version" in failure(weights, "-o", output, "--data", tiny_data)
     assert "there is no data folder" in failure(tiny_run, "-o", output, "--data", tmp_path / "x")
     nowhere = tmp_path / "absent" / "model.onnx"
     assert "there is no folder" in failure(tiny_run, "-o", nowhere, "--data", tiny_data)

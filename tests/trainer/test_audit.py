@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from click.testing import CliRunner
 from PIL.PngImagePlugin import PngInfo
 
+from tests.conftest import run_module
 from tests.pictures import picture
 from trainer.audit import Audit, audit, main
 from trainer.data import DataError, read_examples
@@ -84,6 +86,18 @@ def test_one_class_far_larger_than_the_other_is_no_shortcut(tmp_path: Path) -> N
         if number % 6 == 0:
             write(tmp_path, True, number, ".png")
     assert not audited(tmp_path).suspicious
+
+
+def test_phone_photographs_are_read(tmp_path: Path) -> None:
+    """In a process that has not decoded one yet: Pillow alone does not know HEIC."""
+    for number in range(12):
+        for fake in (False, True):
+            place = tmp_path / ("fake" if fake else "real")
+            place.mkdir(exist_ok=True)
+            image = picture(np.random.default_rng([number, fake]), fake, 64, 64)
+            pillow_heif.from_pillow(image).save(place / f"{number}.HEIC")
+    result = run_module("trainer.audit", tmp_path)
+    assert "the classes of 24 images" in result.stdout, result.stderr
 
 
 def test_too_few_images_are_said_to_be_too_few(tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ def test_recovers_a_known_temperature_and_bias(temperature: float, bias: float) 
     assert measure(fitted.apply(raw), labels).expected_calibration_error < 0.01
 
 
+def test_the_ratio_of_the_classes_does_not_enter_the_likelihood_ratio() -> None:
+    """Photographs score around -1, fakes around 1, spread 1: a log-likelihood ratio of 2x."""
+    labels = np.repeat([0, 1], [36_000, 4_000])
+    scores = np.random.default_rng(4).normal(np.where(labels == 1, 1, -1)).astype(np.float32)
+    np.testing.assert_allclose(fit(scores, labels).apply(scores), 2 * scores, atol=0.3)
+
+
 def test_calibration_keeps_the_order_of_logits() -> None:
     true, labels = scored(2_000, seed=6)
     raw = true * 3 + 1

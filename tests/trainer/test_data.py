@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,21 @@ def test_a_named_validation_split_is_kept(named: Path, tmp_path: Path) -> None:
     write_pictures(tmp_path / "data" / "valid", count=5, seed=15)
     splits = split_examples(read_examples(tmp_path / "data"))
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (120, 10, 40)
+
+
+def test_calibration_sees_no_training_image(named: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(named, data)
+    write_pictures(data / "validation", count=5, seed=15)
+    for label in ("REAL", "FAKE"):
+        shutil.copy(data / f"train/{label}/0007.png", data / f"validation/{label}/copy.png")
+    splits = split_examples(read_examples(data))
+    assert (len(splits.train), len(splits.validation)) == (120, 10)
+    assert not hashes(splits.train) & hashes(splits.validation)
+    shutil.rmtree(data / "validation/FAKE")
+    shutil.copytree(data / "train/FAKE", data / "validation/FAKE")
+    with pytest.raises(DataError, match="the validation split has no images of both classes that"):
+        split_examples(read_examples(data))
 
 
 def test_folders_without_splits_are_cut_in_three(unnamed: Path) -> None:
@@ -141,6 +157,25 @@ def test_what_is_no_example_is_passed_over(named: Path, tmp_path: Path) -> None:
     assert len(read_examples(tmp_path / "data")) == 160
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_of_other_kinds_in_labelled_folders_are_counted(
+    packed: bool, named: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(named, data)
+    (data / "notes.txt").write_text("of no class")
+    for name in ("a.TXT", "b.txt", "c.nef", "d"):
+        (data / "train/REAL" / name).write_text("not an image")
+    (data / "train/REAL/folder").mkdir()
+    if packed:
+        with tarfile.open(tmp_path / "data.tar", "w") as archive:
+            archive.add(data, ".")
+        shutil.rmtree(data)
+    left_out: Counter[str] = Counter()
+    assert len(read_examples(tmp_path, left_out)) == 160
+    assert left_out == {".txt": 2, ".nef": 1, "no suffix": 1}
+
+
 def test_missing_data_is_said_in_a_sentence_that_helps(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no data folder .*absent.*Kaggle.*--data"):
         read_examples(tmp_path / "absent")
@@ -160,6 +195,12 @@ def test_a_split_without_both_classes_is_named(named: Path, tmp_path: Path) -> N
     shutil.rmtree(tmp_path / "data/test/FAKE")
     with pytest.raises(DataError, match="the test split has no images of both classes"):
         split_examples(read_examples(tmp_path / "data"))
+
+
+def test_too_few_images_to_split_are_said_to_be_too_few(tmp_path: Path) -> None:
+    write_pictures(tmp_path, count=3, seed=19)
+    with pytest.raises(DataError, match="3 real and 3 fake images are too few to split"):
+        split_examples(read_examples(tmp_path))
 
 
 def test_a_test_split_that_lies_wholly_in_train_is_refused(named: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from tests.pictures import write_contradiction
 from trainer import ablate, compare
 from trainer.ablate import LIST
 from trainer.compare import COMPARISON, PAPER, PAPER_RESNET152
@@ -19,6 +20,7 @@ from trainer.run import RunError
 from trainer.tables import CIFAKE_TEST_IMAGES, FIGURES, rows_of, write_tables
 
 LEARNS = Recipe(32, epochs=4, batch_size=16, accumulation=1, learning_rate=2e-3, crop="shift")
+LEARNS_WELL = replace(LEARNS, epochs=30)
 RUNS = (
     Experiment("one", "bird_lotfi_cnn", pretrained=False, recipe=LEARNS, paper={"f1": 0.5}),
     Experiment("broken", "bird_lotfi_cnn", recipe=LEARNS),  # it has no ImageNet weights
@@ -128,6 +130,29 @@ def test_reduced_runs_are_labelled_in_every_row_and_stand_beside_no_paper(
     assert "(0.5)" not in text
 
 
+def test_a_run_that_does_not_learn_is_finished_and_its_row_says_so(tmp_path: Path) -> None:
+    write_contradiction(tmp_path / "data")
+    plan, run = plan_of(tmp_path / "data", tmp_path / "runs"), replace(RUNS[0], recipe=LEARNS_WELL)
+    assert run_all([run], plan) == {}
+    written = (plan.folder(run) / "metrics.json").stat().st_mtime_ns
+    assert run_all([run], plan) == {}
+    assert (plan.folder(run) / "metrics.json").stat().st_mtime_ns == written, "trained again"
+    write_tables(tmp_path / "table", "Whole", "command", [run], plan, {})
+    rows = pd.read_csv(tmp_path / "table.csv")
+    assert rows["uncalibrated"].str.contains("do not rank fakes above photographs").all()
+    assert "| one (uncalibrated) | none |" in (tmp_path / "table.md").read_text()
+
+
+def test_runs_of_other_options_stand_in_no_table(plan: Plan, tmp_path: Path) -> None:
+    table = tmp_path / "table"
+    write_tables(table, "Whole", "command", RUNS, plan, {})
+    assert "| one |" in table.with_suffix(".md").read_text()
+    other = replace(plan, epochs=1)
+    write_tables(table, "Reduced", "command", RUNS, other, run_all(RUNS, other))
+    assert "| one |" not in table.with_suffix(".md").read_text()
+    assert not table.with_suffix(".csv").exists(), "it would be that of the command before"
+
+
 def test_the_papers_figure_stands_beside_an_equal_run_only(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +166,7 @@ def test_the_papers_figure_stands_beside_an_equal_run_only(
     assert f"{test['f1']:.4f} (0.5)" in text
     assert "REDUCED" not in text
     from_nothing = replace(RUNS[0], pretrained=True)  # the paper's began with ImageNet's weights
-    assert rows_of([from_nothing], plan)[0]["paper_f1"] is None
+    assert rows_of([from_nothing], replace(plan, weights="none"))[0]["paper_f1"] is None
     assert CIFAKE_TEST_IMAGES == 20_000
 
 

@@ -17,9 +17,16 @@ def colours(path: Path) -> int:
         return len(set(image.convert("L").tobytes()))
 
 
-def test_a_model_without_mistakes_still_has_a_sheet(tmp_path: Path) -> None:
+def test_a_model_without_mistakes_has_a_sheet_that_says_so(tmp_path: Path) -> None:
     plot_misclassified(tmp_path / "none.png", [], np.zeros(0), np.zeros(0, np.int64))
+    white = np.full((8, 8, 3), 255, np.uint8)
+    plot_misclassified(tmp_path / "one.png", [white], np.ones(1), np.zeros(1, np.int64))
+    headings = []
+    for name in ("none.png", "one.png"):
+        with Image.open(tmp_path / name) as sheet:
+            headings.append(sheet.convert("L").crop((0, 0, sheet.width, 25)).tobytes())
     assert colours(tmp_path / "none.png") > 2
+    assert headings[0] != headings[1]
 
 
 def test_every_mistake_is_shown(tmp_path: Path) -> None:

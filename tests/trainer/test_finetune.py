@@ -7,6 +7,7 @@ import json
 import shutil
 import tarfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from tests.conftest import LEAKED
-from tests.pictures import write_pictures
+from tests.pictures import write_contradiction, write_pictures
 from trainer.backbones import build_detector
+from trainer.calibration import CalibrationError
 from trainer.checkpoint import load_checkpoint
 from trainer.data import ImageSet, read_examples, split_examples
 from trainer.evaluate import predict
@@ -49,7 +51,7 @@ def test_run_writes_what_it_promises(tiny_run: Path) -> None:
     plots = {"learning_rate.png", "loss.png", "confusion_matrix.png", "reliability.png"}
     plots |= {"misclassified.png"}
     tables = {"config.json", "metrics.csv", "metrics.json", "steps.csv"}
-    assert names == plots | tables | {"model.pt", "resume.pt"}
+    assert names == plots | tables | {"model.pt"}, "a finished run must not keep its optimiser"
     for plot in plots:
         with Image.open(tiny_run / plot) as image:
             assert image.format == "PNG"
@@ -124,13 +126,16 @@ def test_every_part_of_the_robust_recipe_takes_part(tmp_path: Path) -> None:
         data, out = tmp_path / f"data{sides}", tmp_path / f"out{sides}"
         write_pictures(data, count=120, seed=22, sides=sides)
         recipe = replace(RECIPES["robust"], image_size=32, epochs=12, batch_size=16, average=0.9)
-        finetune(small_run(data, recipe), out, "cpu")
-        resumable = torch.load(out / "resume.pt", weights_only=True)
-        weight = "network.0.weight"
-        assert not torch.equal(resumable["average"][weight], resumable["state"][weight])
-        metrics = load_checkpoint(out).metrics
-        assert metrics["test_jpeg40"].images == metrics["test"].images
-        assert metrics["test_jpeg40"].loss != metrics["test"].loss
+        plain = tmp_path / f"plain{sides}"
+        for average, folder in ((recipe.average, out), (0, plain)):
+            with suppress(CalibrationError):  # so few steps may teach it nothing
+                finetune(small_run(data, replace(recipe, average=average)), folder, "cpu")
+        assert (out / "metrics.csv").read_text() != (plain / "metrics.csv").read_text()
+        # Training itself is the same; only what is evaluated and kept differs.
+        assert (out / "steps.csv").read_text() == (plain / "steps.csv").read_text()
+        summary = json.loads((out / "metrics.json").read_text())
+        assert summary["test_jpeg40"]["images"] == summary["test"]["images"]
+        assert summary["test_jpeg40"]["loss"] != summary["test"]["loss"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
@@ -140,6 +145,25 @@ def test_a_gpu_trains_every_recipe(recipe: str, small_data: Path, tmp_path: Path
     settings = replace(small_run(small_data, chosen), backbone="resnet18", precision="bfloat16")
     assert finetune(settings, tmp_path, "cuda")
     assert load_checkpoint(tmp_path).metrics["validation"].auroc > 0.7
+
+
+def test_float32_is_not_rounded_to_tf32(small_data: Path, tmp_path: Path) -> None:
+    """The scanner's float32 is not, and thresholds and figures must be those of its scores."""
+    torch.backends.cudnn.allow_tf32 = True  # PyTorch's default
+    finetune(small_run(small_data), tmp_path, "cpu")
+    assert not torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_a_gpu_evaluates_in_float32(small_data: Path, tmp_path: Path) -> None:
+    chosen = replace(RECIPES["paper"], image_size=64, epochs=30, batch_size=16, learning_rate=1e-3)
+    settings = replace(small_run(small_data, chosen), backbone="resnet18", precision="bfloat16")
+    assert finetune(settings, tmp_path, "cuda")
+    found = load_checkpoint(tmp_path)
+    test = ImageSet(split_examples(read_examples(small_data)).test, 64, "cpu")
+    raw, labels = predict(found.detector(), test, found.preprocessing, "float32")
+    on_cpu = measure(found.calibration.apply(raw), labels)
+    assert found.metrics["test"].loss == pytest.approx(on_cpu.loss, rel=1e-4)
 
 
 def test_averaged_weights_trail_the_latest() -> None:
@@ -173,6 +197,37 @@ def test_the_command_says_that_its_budget_is_spent(small_data: Path, tmp_path: P
     assert result.exit_code == 0, result.output
     assert "the same command with --resume carries on" in result.output
     assert (tmp_path / "resume.pt").exists()
+
+
+def test_a_model_claims_to_know_cifake_only_where_it_was_trained_on_it(
+    small_data: Path, tmp_path: Path
+) -> None:
+    def domain(name: str, *more: str) -> str:
+        data, out = tmp_path / name, tmp_path / f"run of {name}{len(more)}"
+        shutil.copytree(small_data, data, dirs_exist_ok=True)
+        arguments = [*options(data, out, **{"budget-minutes": 0}), "--no-audit", *more]
+        assert CliRunner().invoke(main, [str(argument) for argument in arguments]).exit_code == 0
+        found: str = json.loads((out / "config.json").read_text())["domain"]
+        return found
+
+    assert domain("cifake").startswith("CIFAKE: 32x32 photographs")
+    assert domain("my-images") == "images of my-images"
+    assert domain("my-images", "--domain", "passports") == "passports"
+
+
+def test_what_is_left_out_is_said_once(small_data: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(small_data, data)
+    for name in ("a.nef", "b.nef", "notes.txt"):
+        (data / "REAL" / name).write_text("not an image")
+    write_pictures(data / "validation", count=20, seed=33)
+    shutil.copy(data / "REAL/0000.png", data / "validation/REAL/copy.png")
+    arguments = options(data, tmp_path / "out", **{"budget-minutes": 0})
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    said = "files left out, being no images by their names: 3 (2 .nef, 1 .txt)"
+    assert result.output.count(said) == 1, result.output
+    assert "validation images left out, being training images, too: 1" in result.output
+    assert "40 validation images" in result.output
 
 
 def test_a_folder_with_a_shortcut_is_warned_of_before_training(tmp_path: Path) -> None:
@@ -289,16 +344,17 @@ def test_a_broken_image_among_ragged_ones_is_named(tmp_path: Path) -> None:
 
 
 def test_labels_the_wrong_way_round_end_in_a_sentence(tmp_path: Path) -> None:
-    """Validation says the opposite of training: nothing there can be calibrated."""
-    data = tmp_path / "data"
-    write_pictures(data / "train", count=150, seed=26)
-    write_pictures(data / "test", count=20, seed=27)
-    write_pictures(tmp_path / "other", count=40, seed=28)
-    (data / "validation").mkdir()
-    (tmp_path / "other/REAL").rename(data / "validation/FAKE")
-    (tmp_path / "other/FAKE").rename(data / "validation/REAL")
-    output = failure(*options(data, tmp_path / "out", recipe="scratch", epochs=30))
+    data, out = tmp_path / "data", tmp_path / "out"
+    write_contradiction(data)
+    output = failure(*options(data, out, recipe="scratch", epochs=30))
     assert "do not rank fakes above photographs" in output
+    assert not (out / "model.pt").exists(), "it must not be exported"
+    summary = json.loads((out / "metrics.json").read_text())
+    assert "do not rank fakes above photographs" in summary["uncalibrated"]
+    assert summary["calibration"] == {"temperature": 1, "bias": 0}
+    assert summary["operating_points"] == []
+    assert summary["validation"]["auroc"] < 0.5 < summary["test"]["auroc"]
+    assert "already holds a finished run" in failure(*options(data, out, recipe="scratch"))
 
 
 def test_predictions_do_not_depend_on_the_batch(tiny_run: Path, tiny_data: Path) -> None:
