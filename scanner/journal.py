@@ -42,10 +42,16 @@ CREATE TABLE in_flight (
 ) WITHOUT ROWID;
 """
 SUFFIX = ".journal"
+SIDE_SUFFIXES = ("-wal", "-shm", "-journal")  # what SQLite writes beside its file
 
 
 class JournalError(Exception):
     """The journal cannot be used; the sentence says why and what to do."""
+
+
+def journal_files(path: Path) -> list[Path]:
+    """All files of a journal, the first of which is `path`."""
+    return [path, *(path.with_name(path.name + suffix) for suffix in SIDE_SUFFIXES)]
 
 
 class Journal:

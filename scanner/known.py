@@ -28,6 +28,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Columns of a list with a header line, best first.
 COLUMNS = (b"sha256", b"md5")
 
+INDEX_SUFFIX = "-known"
+
 
 class KnownError(Exception):
     """A hash list cannot be used; the sentence says why."""
@@ -78,6 +80,11 @@ class KnownHashes:
                     tables.append((known.name, np.asarray(table)))
                 offset += width * count
         return tables
+
+
+def index_path(journal: Path) -> Path:
+    """Where the tables of a scan's hash lists lie while it runs: beside its journal."""
+    return journal.with_name(journal.name + INDEX_SUFFIX)
 
 
 def read_lists(files: Sequence[Path], index: Path) -> KnownHashes:

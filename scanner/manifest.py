@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scanner.outputs import partial_path
 from scanner.signing import fingerprint
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _describe(report: Path, folder: Path) -> dict[str, Any]:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write a file that appears complete or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_path(path)
     try:
         with partial.open("wb") as stream:
             stream.write(content)

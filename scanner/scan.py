@@ -20,9 +20,10 @@ from tqdm import tqdm
 
 from scanner import __version__
 from scanner.backends import Backend, BackendError, open_backend, usable_cores
+from scanner.engine import card_path
 from scanner.hashing import Hashing
-from scanner.journal import SUFFIX, Journal, JournalError
-from scanner.known import KnownError, read_lists
+from scanner.journal import SUFFIX, Journal, JournalError, journal_files
+from scanner.known import KnownError, index_path, read_lists
 from scanner.limits import Limits
 from scanner.logs import FACTS, LogError, set_up_logging
 from scanner.manifest import (
@@ -33,8 +34,9 @@ from scanner.manifest import (
     utc_now,
     write_manifest,
 )
-from scanner.model import ModelError, ModelFile, open_model
+from scanner.model import ModelError, ModelFile, bundled_models, open_model
 from scanner.outcome import Outcome
+from scanner.outputs import PlaceError, check_outputs, partial_path
 from scanner.pipeline import Pipeline, Progress
 from scanner.provenance import CAVEAT
 from scanner.record import Status, Verdict
@@ -44,7 +46,6 @@ from scanner.signing import SigningError, load_private_key
 from scanner.streams import OutputError, say, standard_output
 from scanner.workers import WorkerError
 
-KNOWN_SUFFIX = "-known"  # after the journal's name: the tables of the hash lists
 # Exceptions whose text is a sentence for the user.
 SENTENCES = (
     BackendError,
@@ -54,6 +55,7 @@ SENTENCES = (
     ManifestError,
     ModelError,
     OutputError,
+    PlaceError,
     ReportError,
     SigningError,
     WorkerError,
@@ -105,7 +107,7 @@ def run_scan(request: Request) -> Outcome:
         model = _model(request)
         backend = open_backend(model, request.device, batch_size=request.batch_size, tell=tell)
         with ExitStack() as stack:
-            place = stack.enter_context(_journal_place(request))
+            place = stack.enter_context(_journal_folder(request))
             hashing = stack.enter_context(_hashing(request, place))
             identity = _identity(request, model, backend, hashing)
             journal = Journal(place, identity, request.fresh)
@@ -163,34 +165,42 @@ def _say_nothing(sentence: str) -> None:
 
 
 def _check_outputs(request: Request) -> None:
-    """Raise ReportError for an output that cannot be written, or not there."""
-    outputs = [request.log_file] if request.log_file else []
+    """Raise PlaceError or ReportError for an output that cannot be written, or not there."""
+    place = _journal_place(request)
+    outputs = [*journal_files(place), index_path(place)]
+    if request.log_file:
+        outputs.append(request.log_file)
     for report in request.reports:
+        outputs += [report, partial_path(report)]
+    for report in request.reports[:1]:
         manifest = manifest_path(report)
-        outputs += [report, manifest, signature_path(manifest)]
-    for output in outputs:
-        _refuse_inside_evidence(output, request.paths)
+        for path in (manifest, signature_path(manifest)):
+            outputs += [path, partial_path(path)]
+    inputs = [*request.known, *((request.sign,) if request.sign else ())]
+    if request.model not in bundled_models():
+        inputs += [Path(request.model), card_path(Path(request.model))]
+    check_outputs(outputs, request.paths, inputs)
     for report in request.reports:
         check_report(report)
 
 
-def _refuse_inside_evidence(output: Path, paths: Sequence[Path]) -> None:
-    place = output.resolve()
-    for path in paths:
-        evidence = path.resolve()
-        if place == evidence or (evidence.is_dir() and place.is_relative_to(evidence)):
-            raise ReportError(f"{output} lies inside the evidence {path}; write it elsewhere.")
+def _journal_place(request: Request) -> Path:
+    """Beside the first report; without one, in the folder for temporary files."""
+    if request.reports:
+        first = request.reports[0]
+        return first.with_name(first.name + SUFFIX)
+    return Path(tempfile.gettempdir()) / f"imgscan{SUFFIX}"
 
 
 @contextmanager
-def _journal_place(request: Request) -> Iterator[Path]:
-    """Beside the first report; without one, in a folder that goes when the scan ends."""
+def _journal_folder(request: Request) -> Iterator[Path]:
+    """Where the journal lies; without a report, in a folder that goes when the scan ends."""
+    place = _journal_place(request)
     if request.reports:
-        first = request.reports[0]
-        yield first.with_name(first.name + SUFFIX)
+        yield place
         return
     with tempfile.TemporaryDirectory(prefix="imgscan-") as folder:
-        yield Path(folder) / f"scan{SUFFIX}"
+        yield Path(folder) / place.name
 
 
 @contextmanager
@@ -200,7 +210,7 @@ def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
     if not request.known:
         yield hashing
         return
-    index = place.with_name(place.name + KNOWN_SUFFIX)
+    index = index_path(place)
     try:
         yield replace(hashing, known=read_lists(request.known, index))
     finally:
