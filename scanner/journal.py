@@ -42,6 +42,11 @@ CREATE TABLE in_flight (
 ) WITHOUT ROWID;
 """
 SUFFIX = ".journal"
+# Marks a database as ours. SQLite keeps it, big-endian, in these bytes of the file's header, where
+# it can be read without opening the database, which may change it.
+APPLICATION_ID = int.from_bytes(b"imgs")
+HEADER_START = b"SQLite format 3\0"
+HEADER_BYTES, ID_OFFSET = 72, 68
 SIDE_SUFFIXES = ("-wal", "-shm", "-journal")  # what SQLite writes beside its file
 
 
@@ -64,6 +69,7 @@ class Journal:
 
     def __init__(self, path: Path, identity: dict[str, Any], fresh: bool = False) -> None:
         self.path = path
+        _refuse_foreign(path)
         try:
             self._database = _connect(path, fresh)
             try:
@@ -263,6 +269,32 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Raise JournalError for a file that no scan left here; it is only looked at."""
+    try:
+        found = next((file for file in journal_files(path) if file.exists()), path)
+        if found == path and (not path.exists() or _is_ours(path)):
+            return
+    except OSError as error:
+        raise JournalError(
+            f"the journal {path} cannot be read ({error.strerror or error}); name another report."
+        ) from error
+    raise JournalError(
+        f"{found} is no journal of imgscan's, which would lie there. It was left as it is: move it "
+        "away, or name another report."
+    )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a scan left this file; it is empty where the scan died while it created it."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(HEADER_BYTES)
+    mark = APPLICATION_ID.to_bytes(4)
+    return not head or (head.startswith(HEADER_START) and head[ID_OFFSET:] == mark)
+
+
 def _connect(path: Path, fresh: bool) -> sqlite3.Connection:
     """Open the journal, emptied if `fresh`, and lock it until it is closed or its process dies."""
     try:
@@ -270,7 +302,7 @@ def _connect(path: Path, fresh: bool) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         if not fresh or isinstance(error, sqlite3.OperationalError):
             raise
-        path.unlink()  # no journal at all, and so no other process's
+        path.unlink()  # ours, but damaged, and so not in use by another process
         return _lock(path, fresh)
 
 
@@ -278,6 +310,9 @@ def _lock(path: Path, fresh: bool) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=0, check_same_thread=False)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # Before the mode, which writes the header: a file without the mark is empty.
+        if database.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("BEGIN IMMEDIATE")

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +19,7 @@ from scanner.examine import Examined
 from scanner.journal import Journal, JournalError
 from scanner.model import ModelFile, open_model
 from scanner.record import Record, Status, Verdict
+from tests.conftest import environment
 
 IDENTITY = {"version": "1", "evidence": ["/evidence"], "model": "abc"}
 IMAGE = Examined(
@@ -147,19 +155,70 @@ def test_what_a_killed_scan_leaves(
     assert list(left.iterdir()) == []
 
 
-def test_a_file_that_is_no_journal_is_refused_and_kept(place: Path) -> None:
-    place.write_bytes(b"my dissertation" * 100)
-    with pytest.raises(JournalError, match="cannot be used"):
-        Journal(place, IDENTITY)
-    assert place.read_bytes() == b"my dissertation" * 100
+def database_of_another_program(place: Path) -> None:
+    with closing(sqlite3.connect(place)) as database:
+        database.execute("CREATE TABLE contacts (name TEXT)")
 
 
-def test_a_database_of_another_program_is_refused(place: Path) -> None:
-    database = sqlite3.connect(place)
-    database.execute("CREATE TABLE contacts (name TEXT)")
-    database.close()
-    with pytest.raises(JournalError, match=r"cannot be used .* --fresh"):
-        Journal(place, IDENTITY)
+FOREIGN: dict[str, Callable[[Path], object]] = {
+    "text": lambda place: place.write_bytes(b"my dissertation" * 100),
+    "a short text": lambda place: place.write_bytes(b"x"),
+    "a database": database_of_another_program,
+    "a log of its own": lambda place: place.with_name(f"{place.name}-wal").write_bytes(b"a log"),
+    "a folder": lambda place: place.mkdir(),
+    "a pipe": lambda place: os.mkfifo(place),
+}
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_file_that_is_no_journal_is_refused_and_kept(kind: str, fresh: bool, place: Path) -> None:
+    FOREIGN[kind](place)
+
+    def state() -> list[tuple[object, ...]]:
+        return [
+            (path.name, path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
+            for path in (place.parent, *place.parent.iterdir())
+        ]
+
+    before = state()
+    with pytest.raises(JournalError, match="was left as it is: move it away, or name another"):
+        Journal(place, IDENTITY, fresh)
+    assert state() == before
+
+
+def test_an_empty_file_becomes_a_journal(place: Path, model: ModelFile) -> None:
+    """A scan that was killed before it could write its journal leaves one."""
+    place.touch()
+    journal = Journal(place, IDENTITY)
+    fill(journal)
+    assert len(records(reopened(journal), model)) == 4
+
+
+CREATE_FOR_EVER = """
+import itertools, pathlib, sys
+from scanner.journal import Journal
+for n in itertools.count():
+    journal = Journal(pathlib.Path(sys.argv[1]), {"n": 0})
+    print(n, flush=True)
+    journal.remove() if n % 2 else journal.close()
+"""
+
+
+def test_killed_while_it_is_created_or_removed(place: Path) -> None:
+    moments = random.Random(0)
+    for _ in range(5):
+        command = [sys.executable, "-c", CREATE_FOR_EVER, str(place)]
+        with subprocess.Popen(
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as creator:
+            assert creator.stdout is not None
+            assert creator.stderr is not None
+            assert creator.stdout.readline() == b"0\n"
+            time.sleep(moments.uniform(0, 0.1))
+            creator.kill()
+            assert creator.stderr.read() == b""
+        Journal(place, {"n": 0}).close()
 
 
 def test_removing_leaves_nothing(place: Path) -> None:

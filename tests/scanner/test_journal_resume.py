@@ -84,10 +84,12 @@ def test_a_journal_serves_one_process_at_a_time(tmp_path: Path) -> None:
     assert opened(tmp_path).has("a", 0)
 
 
-def test_fresh_replaces_a_file_that_is_no_journal(tmp_path: Path) -> None:
-    place = tmp_path / "report.csv.journal"
-    place.write_bytes(b"broken" * 1000)
-    with pytest.raises(JournalError, match="cannot be used"):
+def test_fresh_replaces_a_damaged_journal(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.close()
+    place = journal.path
+    place.write_bytes(place.read_bytes()[:72] + b"broken" * 1000)
+    with pytest.raises(JournalError, match=r"cannot be used .* --fresh"):
         opened(tmp_path)
     assert not Journal(place, IDENTITY, fresh=True).resumed
 
