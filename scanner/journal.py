@@ -14,6 +14,7 @@ import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,49 +63,54 @@ def journal_files(path: Path) -> list[Path]:
 class Journal:
     """Records of one scan, for one process at a time.
 
-    identity: what must not change between the runs of a scan. resumed: whether an earlier run left
-    records. suspects: how often the scan died while a file, by path and position, was in flight.
-    What is written is safe once `commit` returns, also from a loss of power.
+    It is locked, and emptied if `fresh`, at once, so that what lies beside it is safe from other
+    scans; call `begin` before anything else. resumed: whether an earlier run left it. suspects: how
+    often the scan died while a file, by path and position, was in flight. What is written is safe
+    once `commit` returns, also from a loss of power.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any], fresh: bool = False) -> None:
+    def __init__(self, path: Path, fresh: bool = False) -> None:
         self.path = path
+        self.suspects: dict[tuple[str, int], int] = {}
+        self._unmet = 0  # files with a record from an earlier run that this one has not met
         _refuse_foreign(path)
-        try:
+        with trouble_explained(path):
             self._database = _connect(path, fresh)
-            try:
-                self.resumed = self._open(identity)
-                self.suspects = self._recall_in_flight()
-                count = self._database.execute("SELECT count(*) FROM file")
-                self._unmet: int = count.fetchone()[0]
-            except BaseException:
-                self._database.close()
-                raise
-        except sqlite3.Error as error:
-            if _is_busy(error):
-                raise JournalError(
-                    f"another imgscan is at work on {path}; wait for it, or name another report."
-                ) from error
-            advice = "start over with --fresh" if path.exists() else "name another report"
-            raise JournalError(f"the journal {path} cannot be used ({error}); {advice}.") from error
+            self._empty = not self._has_tables()
+            self.resumed = not self._empty
 
-    def _open(self, identity: dict[str, Any]) -> bool:
-        tables = self._database.execute("SELECT name FROM sqlite_master").fetchall()
+    def begin(self, identity: dict[str, Any]) -> None:
+        """Start a scan or carry on with one. Raises JournalError if that was another.
+
+        identity: what must not change between the runs of a scan.
+        """
         identity = {"journal format": zlib.crc32(SCHEMA.encode()), **identity}
-        wanted = {key: json.dumps(value) for key, value in identity.items()}
-        if not tables:
-            self._database.executescript(f"BEGIN; {SCHEMA}")
-            self._database.executemany("INSERT INTO scan VALUES (?, ?)", wanted.items())
-            self._database.commit()
-            return False
+        with trouble_explained(self.path):
+            if self._empty:
+                self._create(identity)
+            self._refuse_other(identity)
+            self.suspects = self._recall_in_flight()
+            (self._unmet,) = self._database.execute("SELECT count(*) FROM file").fetchone()
+
+    def _has_tables(self) -> bool:
+        tables = self._database.execute("SELECT 1 FROM sqlite_master").fetchone()
+        return tables is not None
+
+    def _create(self, identity: dict[str, Any]) -> None:
+        self._database.executescript(f"BEGIN; {SCHEMA}")
+        facts = ((key, json.dumps(value)) for key, value in identity.items())
+        self._database.executemany("INSERT INTO scan VALUES (?, ?)", facts)
+        self._database.commit()
+        self._empty = False
+
+    def _refuse_other(self, identity: dict[str, Any]) -> None:
         found = dict(self._database.execute("SELECT key, value FROM scan"))
-        changed = [key for key in wanted if found.get(key) != wanted[key]]
+        changed = [key for key, value in identity.items() if found.get(key) != json.dumps(value)]
         if changed:
             raise JournalError(
                 f"{self.path} belongs to an interrupted scan with another {' and '.join(changed)}; "
                 "repeat that command to finish it, or start over with --fresh."
             )
-        return True
 
     def first_start(self, now: str) -> str:
         """When this scan was first started: `now`, unless an interrupted run was earlier."""
@@ -261,12 +267,36 @@ class Journal:
             )
 
     def close(self) -> None:
+        """Unlock the journal, which goes if no scan ever began."""
         self._database.close()
+        if self._empty:
+            self.path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Close and delete the journal once its reports are written."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def trouble_explained(path: Path) -> Iterator[None]:
+    """Turn an error of SQLite's about the journal into a JournalError that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            sentence = f"another imgscan is at work on {path}; wait for it, or name another report."
+        elif code == sqlite3.SQLITE_CANTOPEN:
+            sentence = f"the journal {path} cannot be written ({error}); name another report."
+        elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            sentence = f"the journal {path} is damaged ({error}); start over with --fresh."
+        else:
+            sentence = (
+                f"the journal {path} cannot be read or written ({error}). What it holds is intact: "
+                "make room or mend the disk, then give the same command again."
+            )
+        raise JournalError(sentence) from error
 
 
 def _refuse_foreign(path: Path) -> None:
@@ -325,8 +355,3 @@ def _lock(path: Path, fresh: bool) -> sqlite3.Connection:
         database.close()
         raise
     return database
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

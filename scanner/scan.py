@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import platform
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -22,8 +21,8 @@ from scanner import __version__
 from scanner.backends import Backend, BackendError, open_backend, usable_cores
 from scanner.engine import card_path
 from scanner.hashing import Hashing
-from scanner.journal import SUFFIX, Journal, JournalError, journal_files
-from scanner.known import KnownError, index_path, read_lists
+from scanner.journal import SUFFIX, Journal, JournalError, journal_files, trouble_explained
+from scanner.known import KnownError, check_index, index_path, read_lists
 from scanner.limits import Limits
 from scanner.logs import FACTS, LogError, set_up_logging
 from scanner.manifest import (
@@ -45,6 +44,9 @@ from scanner.reports import csv as csv_report
 from scanner.signing import SigningError, load_private_key
 from scanner.streams import OutputError, say, standard_output
 from scanner.workers import WorkerError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 # Exceptions whose text is a sentence for the user.
 SENTENCES = (
@@ -106,35 +108,51 @@ def run_scan(request: Request) -> Outcome:
         key = load_private_key(request.sign) if request.sign else None
         model = _model(request)
         backend = open_backend(model, request.device, batch_size=request.batch_size, tell=tell)
-        with ExitStack() as stack:
-            place = stack.enter_context(_journal_folder(request))
-            hashing = stack.enter_context(_hashing(request, place))
-            identity = _identity(request, model, backend, hashing)
-            journal = Journal(place, identity, request.fresh)
-            stack.callback(journal.close)
-            with _disk_trouble_explained(place):
-                started_at = journal.first_start(utc_now())
-                seconds, rate = _examine(request, model, backend, journal, hashing, identity)
-                statuses, verdicts = journal.counts()
-                facts = _facts(model, backend, statuses, verdicts)
-                _write_reports(request.reports, journal, model, facts)
+        # The lock comes first: the hash lists' index that lies beside it may be a running scan's.
+        with (
+            _journal_folder(request) as place,
+            closing(Journal(place, request.fresh)) as journal,
+            trouble_explained(place),
+        ):
+            with _hashing(request, place) as hashing:
+                outcome = _scan(request, model, backend, journal, hashing, key)
             if request.reports:
-                custody = {
-                    "started": started_at,
-                    "ended": utc_now(),
-                    "resumed": journal.resumed,
-                    "evidence": [str(path) for path in request.paths],
-                    "batch": backend.batch_size,
-                    "limits": asdict(request.limits),
-                    "hashing": _hashing_facts(hashing),
-                }
-                write_manifest(facts | surroundings() | custody, request.reports, key)
                 journal.remove()
-            counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
-            logger.info("finished: %d files", statuses.total(), extra=counts)
     except SENTENCES as error:
         logger.error("stopped: %s", error)
         raise ScanError(str(error)) from error
+    return outcome
+
+
+def _scan(
+    request: Request,
+    model: ModelFile,
+    backend: Backend,
+    journal: Journal,
+    hashing: Hashing,
+    key: Ed25519PrivateKey | None,
+) -> Outcome:
+    """From the evidence to reports and manifest, by way of the journal."""
+    identity = _identity(request, model, backend, hashing)
+    journal.begin(identity)
+    started_at = journal.first_start(utc_now())
+    seconds, rate = _examine(request, model, backend, journal, hashing, identity)
+    statuses, verdicts = journal.counts()
+    facts = _facts(model, backend, statuses, verdicts)
+    _write_reports(request.reports, journal, model, facts)
+    if request.reports:
+        custody = {
+            "started": started_at,
+            "ended": utc_now(),
+            "resumed": journal.resumed,
+            "evidence": [str(path) for path in request.paths],
+            "batch": backend.batch_size,
+            "limits": asdict(request.limits),
+            "hashing": _hashing_facts(hashing),
+        }
+        write_manifest(facts | surroundings() | custody, request.reports, key)
+    counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
+    logger.info("finished: %d files", statuses.total(), extra=counts)
     return Outcome(
         statuses=statuses,
         verdicts=verdicts,
@@ -211,21 +229,11 @@ def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
         yield hashing
         return
     index = index_path(place)
+    check_index(index)
     try:
         yield replace(hashing, known=read_lists(request.known, index))
     finally:
         index.unlink(missing_ok=True)
-
-
-@contextmanager
-def _disk_trouble_explained(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise JournalError(
-            f"the journal {place} cannot be read or written ({error}). What it holds is intact: "
-            "make room or mend the disk, then give the same command again."
-        ) from error
 
 
 def _examine(

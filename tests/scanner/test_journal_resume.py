@@ -22,8 +22,10 @@ FILES = [Found(name, 0, b"", Stamp(1, 2)) for name in "abc"]
 TEXT = Examined(Status.NOT_IMAGE, "no image", "b" * 64, bytes=20)
 
 
-def opened(place: Path) -> Journal:
-    return Journal(place / "report.csv.journal", IDENTITY)
+def opened(folder: Path, fresh: bool = False) -> Journal:
+    journal = Journal(folder / "report.csv.journal", fresh)
+    journal.begin(IDENTITY)
+    return journal
 
 
 def test_files_in_flight_at_a_death_are_suspects(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_a_journal_serves_one_process_at_a_time(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     for fresh in (False, True):
         with pytest.raises(JournalError, match="another imgscan is at work"):
-            Journal(journal.path, IDENTITY, fresh)
+            Journal(journal.path, fresh)
     journal.add("a", 0, TEXT)
     journal.commit()
     journal.close()
@@ -89,9 +91,9 @@ def test_fresh_replaces_a_damaged_journal(tmp_path: Path) -> None:
     journal.close()
     place = journal.path
     place.write_bytes(place.read_bytes()[:72] + b"broken" * 1000)
-    with pytest.raises(JournalError, match=r"cannot be used .* --fresh"):
+    with pytest.raises(JournalError, match=r"is damaged .* --fresh"):
         opened(tmp_path)
-    assert not Journal(place, IDENTITY, fresh=True).resumed
+    assert not opened(tmp_path, fresh=True).resumed
 
 
 def test_a_file_that_a_scan_died_of_twice_is_set_aside(tmp_path: Path) -> None:
@@ -122,12 +124,17 @@ def test_what_a_user_sees_of_refused_journals(tmp_path: Path) -> None:
     (evidence / "note.txt").write_bytes(b"a note")
     (evidence / "slow.gif").write_bytes(slow_gif())
     report = tmp_path / "report.csv"
-    command = [evidence, "--report", report, "--timeout", "8"]
+    (tmp_path / "list.txt").write_text("ab" * 32)
+    known = ["--known", tmp_path / "list.txt"]
+    command = [evidence, "--report", report, "--timeout", "8", *known]
     with start(*command, start_new_session=True) as scan:
         wait_until_reading(scan)
+        index = Path(f"{report}.journal-known")
+        before = index.stat().st_ino, index.read_bytes()
         second = run(*command, "--fresh")
         assert second.returncode == 2
         assert second.stderr.startswith(f"Error: another imgscan is at work on {report}.journal")
+        assert (index.stat().st_ino, index.read_bytes()) == before, "its workers read this"
         scan.send_signal(signal.SIGTERM)
         scan.communicate()
 

@@ -30,7 +30,8 @@ def scan(
 ) -> tuple[dict[str, Record], Progress]:
     """Path to record, and the final progress."""
     model = open_model(str(model_file))
-    journal = Journal(root.with_suffix(".journal"), {}, fresh=True)
+    journal = Journal(root.with_suffix(".journal"), fresh=True)
+    journal.begin({})
     backend = open_backend(model, "cpu", 1)
     pipeline = Pipeline([root], model, backend, journal, Limits(**limits), batch_size, workers)
     pipeline.run(lambda _: None)
@@ -131,7 +132,8 @@ def test_a_crash_costs_its_own_file(
         (evidence / f"{n}.png").write_bytes(image_bytes("PNG", n))
     with_a_pipe(monkeypatch, evidence.parent / "pipe")
     model = open_model(str(brightness_model))
-    journal = Journal(evidence.parent / "x.journal", {})
+    journal = Journal(evidence.parent / "x.journal")
+    journal.begin({})
     backend = open_backend(model, "cpu", 1)
     workers: list[Workers] = []
 
