@@ -64,8 +64,9 @@ class Journal:
     """Records of one scan, for one process at a time.
 
     It is locked, and emptied if `fresh`, at once, so that what lies beside it is safe from other
-    scans; call `begin` before anything else. resumed: whether an earlier run left it. suspects: how
-    often the scan died while a file, by path and position, was in flight. What is written is safe
+    scans; call `begin` before anything else. resumed: whether an earlier run left it. suspects:
+    files, by path and position, that were in flight when the scan died, with the number of its
+    deaths while they were so alone. What is written is safe
     once `commit` returns, also from a loss of power.
     """
 
@@ -121,9 +122,14 @@ class Journal:
         return started
 
     def _recall_in_flight(self) -> dict[tuple[str, int], int]:
-        """Count a death against every file that the last run handed over and never settled."""
+        """Count a death against the file that alone was handed over in the last run, if so.
+
+        Among many it says nothing of any of them: these are suspects without a death.
+        """
+        count = self._database.execute("SELECT count(*) FROM in_flight WHERE handed_over")
+        alone = count.fetchone() == (1,)
         self._database.execute(
-            "UPDATE in_flight SET deaths = deaths + 1, handed_over = 0 WHERE handed_over"
+            "UPDATE in_flight SET deaths = deaths + ?, handed_over = 0 WHERE handed_over", (alone,)
         )
         self._database.commit()
         rows = self._database.execute("SELECT path, position, deaths FROM in_flight")
