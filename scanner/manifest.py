@@ -113,8 +113,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
     except OSError as error:
         raise ManifestError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise ManifestError(f"{path} is damaged: it is no JSON.") from error
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{path} is damaged: it is no JSON that a scan writes.") from error
     if not isinstance(manifest, dict) or manifest.get("manifest") != FORMAT:
         raise ManifestError(f"{path} is no manifest that this version reads.")
     return manifest

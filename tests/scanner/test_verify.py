@@ -125,10 +125,31 @@ def test_the_manifest_itself_may_be_named(scanned: Path) -> None:
     assert {finding.weight for finding in findings} == {Weight.NOTE}
 
 
-@pytest.mark.parametrize("values", [{"reports": 1}, {"limits": None}, {"evidence": 3}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"reports": 1},
+        {"reports": [3]},
+        {"reports": [{"name": "a\0b", "sha256": ""}]},
+        {"reports": [{"name": "\ud800", "sha256": ""}]},
+        {"reports": [{"name": "/dev/zero", "sha256": ""}]},
+        {"limits": None},
+        {"limits": {"depth": "x"}},
+        {"limits": {"depth": 1.5}},
+        {"limits": {"seconds": float("inf")}},
+        {"limits": {"members": -1}},
+        {"evidence": 3},
+    ],
+)
 def test_a_mangled_manifest_is_told(scanned: Path, values: dict[str, Any]) -> None:
     _rewrite(scanned / "out.csv.manifest.json", **values)
     assert _verify(scanned, evidence="evidence")[0] == DIFFERS
+
+
+def test_a_manifest_nested_without_end_is_refused(scanned: Path) -> None:
+    (scanned / "out.csv.manifest.json").write_text("[" * 100_000)
+    with pytest.raises(ManifestError, match="is damaged"):
+        _verify(scanned)
 
 
 def test_changed_evidence_is_told_file_by_file(scanned: Path) -> None:
