@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from scanner.journal import Journal
 from scanner.limits import Limits
 from scanner.logs import FACTS
 from scanner.model import ModelFile
-from scanner.record import UNEXAMINED, Status, Verdict
+from scanner.record import UNEXAMINED, Status, Verdict, safe_text
 from scanner.sources import walk
 from scanner.sources.container import Found, Met
 from scanner.verdict import judge
@@ -201,6 +201,8 @@ class Pipeline:
                 self._record(twin, examined, float(score))
 
     def _record(self, entry: Found | Met, examined: Examined, logit: float | None = None) -> None:
+        if examined.error:  # a decoder may quote any byte of the file
+            examined = replace(examined, error=safe_text(examined.error))
         verdict = None
         if logit is not None and examined.width and examined.height:
             size = (examined.width, examined.height)

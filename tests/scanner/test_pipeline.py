@@ -97,6 +97,15 @@ def test_identical_bytes_share_their_score_and_keep_their_rows(
     }
 
 
+def test_what_a_decoder_says_steers_no_terminal(
+    evidence: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = Met("a.zip", 0, Status.UNREADABLE, "damaged: \x1b[2J\n\x9b1m C:\\a")
+    monkeypatch.setattr("scanner.pipeline.walk", lambda *_: iter([met]))
+    records, _ = scan(evidence, brightness_model)
+    assert records["a.zip"].error == r"damaged: \x1b[2J\x0a\u009b1m C:\a"
+
+
 def with_a_pipe(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     """Put a pipe nobody writes to among the files; reading it never ends."""
     os.mkfifo(place)
