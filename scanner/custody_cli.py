@@ -58,7 +58,7 @@ def verify_command(
     """Check that REPORT, its signature and the evidence are what they were after the scan.
 
     One line for every difference. Exit code 0: intact. 1: something differs. 2: something could
-    not be checked.
+    not be checked, such as files without a hash.
 
     Example: imgscan verify out.csv --key examiner.key.pub --evidence ./evidence
     """

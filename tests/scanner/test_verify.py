@@ -168,6 +168,28 @@ def test_changed_evidence_is_told_file_by_file(scanned: Path) -> None:
     assert lines[2] == "planted.jpg: in the evidence but not in the report"
 
 
+def test_files_without_a_hash_are_never_intact(scanned: Path) -> None:
+    """One too large for the scan; its size is all that is known of it."""
+    scan = ["evidence", "--report", "few.csv", "--max-file-size", "1000", "--workers", "1"]
+    assert imgscan(*scan, cwd=scanned).returncode == 1
+    rows = (scanned / "few.csv").read_text()
+    assert "larger than the limit" in rows
+
+    def told() -> dict[str, Weight]:
+        findings = verify(scanned / "few.csv", None, [scanned / "evidence"])
+        return {finding.text: finding.weight for finding in findings}
+
+    count = sum(",over_limit," in line for line in rows.splitlines())
+    unchecked = f"{count} files have no hash and could not be checked"
+    assert told()[unchecked] is Weight.UNCHECKED
+    assert exit_code(told().values()) == UNCHECKED
+    with (scanned / "evidence" / "a.jpg").open("ab") as stream:
+        stream.write(b"12345")
+    size = (scanned / "evidence" / "a.jpg").stat().st_size
+    changed = f"a.jpg: its size changed, {size - 5:,} → {size:,} bytes"
+    assert told()[changed] is Weight.DIFFERS
+
+
 def test_a_changed_member_is_told_by_its_path(scanned: Path) -> None:
     archive = scanned / "evidence" / "c.zip"
     with zipfile.ZipFile(archive) as old:
