@@ -8,12 +8,14 @@ there after a sudden death is what the scan may have died of.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,7 @@ CREATE TABLE in_flight (
 ) WITHOUT ROWID;
 """
 SUFFIX = ".journal"
+SALT_BYTES = 16
 # Marks a database as ours. SQLite keeps it, big-endian, in these bytes of the file's header, where
 # it can be read without opening the database, which may change it.
 APPLICATION_ID = int.from_bytes(b"imgs")
@@ -80,18 +83,29 @@ class Journal:
             self._empty = not self._has_tables()
             self.resumed = not self._empty
 
-    def begin(self, identity: dict[str, Any]) -> None:
+    def begin(self, identity: dict[str, Any], passwords: Sequence[str] = ()) -> None:
         """Start a scan or carry on with one. Raises JournalError if that was another.
 
-        identity: what must not change between the runs of a scan.
+        identity: what must not change between the runs of a scan. passwords: nor they; of them the
+        journal, which may lie about, holds a salted hash that is slow to guess by.
         """
-        identity = {"journal format": zlib.crc32(SCHEMA.encode()), **identity}
         with trouble_explained(self.path):
+            salt = os.urandom(SALT_BYTES) if self._empty else self._salt()
+            identity = {
+                "journal format": zlib.crc32(SCHEMA.encode()),
+                **identity,
+                "passwords": [salt.hex(), _slow_hash(passwords, salt)],
+            }
             if self._empty:
                 self._create(identity)
             self._refuse_other(identity)
             self.suspects = self._recall_in_flight()
             (self._unmet,) = self._database.execute("SELECT count(*) FROM file").fetchone()
+
+    def _salt(self) -> bytes:
+        query = "SELECT value FROM scan WHERE key = 'passwords'"
+        salt: str = json.loads(self._database.execute(query).fetchone()[0])[0]
+        return bytes.fromhex(salt)
 
     def _has_tables(self) -> bool:
         tables = self._database.execute("SELECT 1 FROM sqlite_master").fetchone()
@@ -303,6 +317,14 @@ def trouble_explained(path: Path) -> Iterator[None]:
                 "make room or mend the disk, then give the same command again."
             )
         raise JournalError(sentence) from error
+
+
+def _slow_hash(passwords: Sequence[str], salt: bytes) -> str:
+    """In hexadecimal; a tenth of a second of work and 16 MiB a guess."""
+    if not passwords:
+        return ""
+    secret = "\0".join(passwords).encode(errors="surrogateescape")
+    return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1).hex()
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import platform
 import sys
@@ -134,7 +133,7 @@ def _scan(
 ) -> Outcome:
     """From the evidence to reports and manifest, by way of the journal."""
     identity = _identity(request, model, backend, hashing)
-    journal.begin(identity)
+    journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
     seconds, rate = _examine(request, model, backend, journal, hashing, identity)
     statuses, verdicts = journal.counts()
@@ -287,8 +286,6 @@ def _identity(
         "provider": [backend.provider, backend.precision],
         "limits": asdict(request.limits),
         "hash options": _hashing_facts(hashing),
-        # Not the passwords themselves: journals lie about.
-        "passwords": hashlib.sha256("\0".join(request.passwords).encode()).hexdigest(),
     }
 
 

@@ -130,6 +130,27 @@ def test_another_scans_journal_is_refused(key: str, place: Path) -> None:
     assert opened(place).has("a", 0), "and stays as it was"
 
 
+def test_passwords_are_told_apart_but_not_told(place: Path) -> None:
+    first, second = Journal(place), Journal(place.with_name("other.journal"))
+    for journal in (first, second):
+        journal.begin(IDENTITY, ["secret", "geheim"])
+        journal.close()
+    for passwords in ([], ["secret"], ["geheim", "secret"]):
+        with (
+            closing(Journal(place)) as journal,
+            pytest.raises(JournalError, match="another passwords"),
+        ):
+            journal.begin(IDENTITY, passwords)
+    with closing(Journal(place)) as journal:
+        journal.begin(IDENTITY, ["secret", "geheim"])
+        assert journal.resumed
+    facts = []
+    for journal in (first, second):
+        with closing(sqlite3.connect(journal.path)) as database:
+            facts += database.execute("SELECT value FROM scan WHERE key = 'passwords'").fetchall()
+    assert facts[0] != facts[1], "a table of hashes of likely passwords must not help"
+
+
 def test_fresh_forgets(place: Path, model: ModelFile) -> None:
     journal = opened(place)
     fill(journal)
