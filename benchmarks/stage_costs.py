@@ -175,7 +175,8 @@ def _write(
     """Journal every record as a scan does, and write the report from the journal."""
     chunk = CHUNK_FILES * usable_cores()
     with tempfile.TemporaryDirectory() as place, watch.time("write"):
-        journal = Journal(Path(place) / "journal", {})
+        journal = Journal(Path(place) / "journal")
+        journal.begin({})
         for start in range(0, len(found), chunk):
             journal.hand_over(found[start : start + chunk])
         for entry, facts, logit in zip(found, examined, logits.tolist(), strict=True):

@@ -158,16 +158,21 @@ def _shown(value: Any) -> str:
 def _causes(a: Path, b: Path) -> Iterator[str]:
     try:
         before, after = (read_manifest(find_manifest(report)) for report in (a, b))
-    except ManifestError:
+        changes = [
+            line
+            for name in CAUSES
+            for line in _fact_changes(name, before.get(name), after.get(name))
+        ]
+    except (ManifestError, RecursionError):
         yield "the scans' surroundings cannot be compared: both manifests are needed"
         return
-    for name in CAUSES:
-        yield from _fact_changes(name, before.get(name), after.get(name))
+    yield from changes
 
 
 def _fact_changes(name: str, before: Any, after: Any) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted({*before, *after}):
-            yield from _fact_changes(f"{name} {key}", before.get(key), after.get(key))
+            inner = f"{name} {_shown(key)}"
+            yield from _fact_changes(inner, before.get(key), after.get(key))
     elif before != after:
         yield f"the manifests differ: {name} {_shown(before)} → {_shown(after)}"

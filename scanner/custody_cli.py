@@ -58,11 +58,12 @@ def verify_command(
     """Check that REPORT, its signature and the evidence are what they were after the scan.
 
     One line for every difference. Exit code 0: intact. 1: something differs. 2: something could
-    not be checked.
+    not be checked, such as files without a hash.
 
     Example: imgscan verify out.csv --key examiner.key.pub --evidence ./evidence
     """
     from scanner.manifest import ManifestError
+    from scanner.record import safe_text
     from scanner.signing import SigningError
     from scanner.verify import Weight, exit_code, verify
 
@@ -70,7 +71,7 @@ def verify_command(
     try:
         for finding in verify(report, key, evidence, passwords):
             weights.add(finding.weight)
-            click.echo(finding.text, err=finding.weight is Weight.NOTE)
+            click.echo(safe_text(finding.text), err=finding.weight is Weight.NOTE)
     except (ManifestError, SigningError) as error:
         raise StopError(str(error)) from error
     code = exit_code(weights)
@@ -90,14 +91,15 @@ def compare_command(a: Path, b: Path) -> None:
     Example: imgscan compare monday.csv friday.json
     """
     from scanner.compare import Comparison
+    from scanner.record import safe_text
     from scanner.reports.read import ReadError
 
     comparison = Comparison(a, b)
     try:
         for line in comparison.differences():
-            click.echo(line)
+            click.echo(safe_text(line))
     except ReadError as error:
         raise StopError(str(error)) from error
     for line in comparison.summary():
-        click.echo(line, err=True)
+        click.echo(safe_text(line), err=True)
     sys.exit(0 if comparison.same else EXIT_DIFFERENT)

@@ -8,12 +8,15 @@ there after a sudden death is what the scan may have died of.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,57 +45,87 @@ CREATE TABLE in_flight (
 ) WITHOUT ROWID;
 """
 SUFFIX = ".journal"
+SALT_BYTES = 16
+# Marks a database as ours. SQLite keeps it, big-endian, in these bytes of the file's header, where
+# it can be read without opening the database, which may change it.
+APPLICATION_ID = int.from_bytes(b"imgs")
+HEADER_START = b"SQLite format 3\0"
+HEADER_BYTES, ID_OFFSET = 72, 68
+SIDE_SUFFIXES = ("-wal", "-shm", "-journal")  # what SQLite writes beside its file
 
 
 class JournalError(Exception):
     """The journal cannot be used; the sentence says why and what to do."""
 
 
+def journal_files(path: Path) -> list[Path]:
+    """All files of a journal, the first of which is `path`."""
+    return [path, *(path.with_name(path.name + suffix) for suffix in SIDE_SUFFIXES)]
+
+
 class Journal:
     """Records of one scan, for one process at a time.
 
-    identity: what must not change between the runs of a scan. resumed: whether an earlier run left
-    records. suspects: how often the scan died while a file, by path and position, was in flight.
-    What is written is safe once `commit` returns, also from a loss of power.
+    It is locked, and emptied if `fresh`, at once, so that what lies beside it is safe from other
+    scans; call `begin` before anything else. resumed: whether an earlier run left it. suspects:
+    files, by path and position, that were in flight when the scan died, with the number of its
+    deaths while they were so alone. What is written is safe
+    once `commit` returns, also from a loss of power.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any], fresh: bool = False) -> None:
+    def __init__(self, path: Path, fresh: bool = False) -> None:
         self.path = path
-        try:
+        self.suspects: dict[tuple[str, int], int] = {}
+        self._unmet = 0  # files with a record from an earlier run that this one has not met
+        _refuse_foreign(path)
+        with trouble_explained(path):
             self._database = _connect(path, fresh)
-            try:
-                self.resumed = self._open(identity)
-                self.suspects = self._recall_in_flight()
-                count = self._database.execute("SELECT count(*) FROM file")
-                self._unmet: int = count.fetchone()[0]
-            except BaseException:
-                self._database.close()
-                raise
-        except sqlite3.Error as error:
-            if _is_busy(error):
-                raise JournalError(
-                    f"another imgscan is at work on {path}; wait for it, or name another report."
-                ) from error
-            advice = "start over with --fresh" if path.exists() else "name another report"
-            raise JournalError(f"the journal {path} cannot be used ({error}); {advice}.") from error
+            self._empty = not self._has_tables()
+            self.resumed = not self._empty
 
-    def _open(self, identity: dict[str, Any]) -> bool:
-        tables = self._database.execute("SELECT name FROM sqlite_master").fetchall()
-        identity = {"journal format": zlib.crc32(SCHEMA.encode()), **identity}
-        wanted = {key: json.dumps(value) for key, value in identity.items()}
-        if not tables:
-            self._database.executescript(f"BEGIN; {SCHEMA}")
-            self._database.executemany("INSERT INTO scan VALUES (?, ?)", wanted.items())
-            self._database.commit()
-            return False
+    def begin(self, identity: dict[str, Any], passwords: Sequence[str] = ()) -> None:
+        """Start a scan or carry on with one. Raises JournalError if that was another.
+
+        identity: what must not change between the runs of a scan. passwords: nor they; of them the
+        journal, which may lie about, holds a salted hash that is slow to guess by.
+        """
+        with trouble_explained(self.path):
+            salt = os.urandom(SALT_BYTES) if self._empty else self._salt()
+            identity = {
+                "journal format": zlib.crc32(SCHEMA.encode()),
+                **identity,
+                "passwords": [salt.hex(), _slow_hash(passwords, salt)],
+            }
+            if self._empty:
+                self._create(identity)
+            self._refuse_other(identity)
+            self.suspects = self._recall_in_flight()
+            (self._unmet,) = self._database.execute("SELECT count(*) FROM file").fetchone()
+
+    def _salt(self) -> bytes:
+        query = "SELECT value FROM scan WHERE key = 'passwords'"
+        salt: str = json.loads(self._database.execute(query).fetchone()[0])[0]
+        return bytes.fromhex(salt)
+
+    def _has_tables(self) -> bool:
+        tables = self._database.execute("SELECT 1 FROM sqlite_master").fetchone()
+        return tables is not None
+
+    def _create(self, identity: dict[str, Any]) -> None:
+        self._database.executescript(f"BEGIN; {SCHEMA}")
+        facts = ((key, json.dumps(value)) for key, value in identity.items())
+        self._database.executemany("INSERT INTO scan VALUES (?, ?)", facts)
+        self._database.commit()
+        self._empty = False
+
+    def _refuse_other(self, identity: dict[str, Any]) -> None:
         found = dict(self._database.execute("SELECT key, value FROM scan"))
-        changed = [key for key in wanted if found.get(key) != wanted[key]]
+        changed = [key for key, value in identity.items() if found.get(key) != json.dumps(value)]
         if changed:
             raise JournalError(
                 f"{self.path} belongs to an interrupted scan with another {' and '.join(changed)}; "
                 "repeat that command to finish it, or start over with --fresh."
             )
-        return True
 
     def first_start(self, now: str) -> str:
         """When this scan was first started: `now`, unless an interrupted run was earlier."""
@@ -103,9 +136,14 @@ class Journal:
         return started
 
     def _recall_in_flight(self) -> dict[tuple[str, int], int]:
-        """Count a death against every file that the last run handed over and never settled."""
+        """Count a death against the file that alone was handed over in the last run, if so.
+
+        Among many it says nothing of any of them: these are suspects without a death.
+        """
+        count = self._database.execute("SELECT count(*) FROM in_flight WHERE handed_over")
+        alone = count.fetchone() == (1,)
         self._database.execute(
-            "UPDATE in_flight SET deaths = deaths + 1, handed_over = 0 WHERE handed_over"
+            "UPDATE in_flight SET deaths = deaths + ?, handed_over = 0 WHERE handed_over", (alone,)
         )
         self._database.commit()
         rows = self._database.execute("SELECT path, position, deaths FROM in_flight")
@@ -249,12 +287,70 @@ class Journal:
             )
 
     def close(self) -> None:
+        """Unlock the journal, which goes if no scan ever began."""
         self._database.close()
+        if self._empty:
+            self.path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Close and delete the journal once its reports are written."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def trouble_explained(path: Path) -> Iterator[None]:
+    """Turn an error of SQLite's about the journal into a JournalError that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            sentence = f"another imgscan is at work on {path}; wait for it, or name another report."
+        elif code == sqlite3.SQLITE_CANTOPEN:
+            sentence = f"the journal {path} cannot be written ({error}); name another report."
+        elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            sentence = f"the journal {path} is damaged ({error}); start over with --fresh."
+        else:
+            sentence = (
+                f"the journal {path} cannot be read or written ({error}). What it holds is intact: "
+                "make room or mend the disk, then give the same command again."
+            )
+        raise JournalError(sentence) from error
+
+
+def _slow_hash(passwords: Sequence[str], salt: bytes) -> str:
+    """In hexadecimal; a tenth of a second of work and 16 MiB a guess."""
+    if not passwords:
+        return ""
+    secret = "\0".join(passwords).encode(errors="surrogateescape")
+    return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1).hex()
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raise JournalError for a file that no scan left here; it is only looked at."""
+    try:
+        found = next((file for file in journal_files(path) if file.exists()), path)
+        if found == path and (not path.exists() or _is_ours(path)):
+            return
+    except OSError as error:
+        raise JournalError(
+            f"the journal {path} cannot be read ({error.strerror or error}); name another report."
+        ) from error
+    raise JournalError(
+        f"{found} is no journal of imgscan's, which would lie there. It was left as it is: move it "
+        "away, or name another report."
+    )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a scan left this file; it is empty where the scan died while it created it."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(HEADER_BYTES)
+    mark = APPLICATION_ID.to_bytes(4)
+    return not head or (head.startswith(HEADER_START) and head[ID_OFFSET:] == mark)
 
 
 def _connect(path: Path, fresh: bool) -> sqlite3.Connection:
@@ -264,7 +360,7 @@ def _connect(path: Path, fresh: bool) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         if not fresh or isinstance(error, sqlite3.OperationalError):
             raise
-        path.unlink()  # no journal at all, and so no other process's
+        path.unlink()  # ours, but damaged, and so not in use by another process
         return _lock(path, fresh)
 
 
@@ -272,6 +368,9 @@ def _lock(path: Path, fresh: bool) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=0, check_same_thread=False)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # Before the mode, which writes the header: a file without the mark is empty.
+        if database.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("BEGIN IMMEDIATE")
@@ -284,8 +383,3 @@ def _lock(path: Path, fresh: bool) -> sqlite3.Connection:
         database.close()
         raise
     return database
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -28,6 +28,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Columns of a list with a header line, best first.
 COLUMNS = (b"sha256", b"md5")
 
+INDEX_SUFFIX = "-known"
+INDEX_START = b"imgscan: tables of hash lists\n".ljust(SHA256_BYTES)  # marks an index as ours
+
 
 class KnownError(Exception):
     """A hash list cannot be used; the sentence says why."""
@@ -65,10 +68,14 @@ class KnownHashes:
         )
         return "; ".join(names) or None
 
+    def open(self) -> None:
+        """Map the tables now rather than at the first match. Raises OSError or ValueError."""
+        _ = self._tables
+
     @cached_property
     def _tables(self) -> list[tuple[str, NDArray[np.bytes_]]]:
         tables: list[tuple[str, NDArray[np.bytes_]]] = []
-        offset = 0
+        offset = len(INDEX_START)
         for known in self.lists:
             sizes = ((MD5_BYTES, known.md5_entries), (SHA256_BYTES, known.sha256_entries))
             for width, count in sizes:
@@ -78,6 +85,27 @@ class KnownHashes:
                     tables.append((known.name, np.asarray(table)))
                 offset += width * count
         return tables
+
+
+def index_path(journal: Path) -> Path:
+    """Where the tables of a scan's hash lists lie while it runs: beside its journal."""
+    return journal.with_name(journal.name + INDEX_SUFFIX)
+
+
+def check_index(index: Path) -> None:
+    """Raise KnownError for a file that is no index of an earlier scan and so must stay."""
+    if not index.exists():
+        return
+    try:
+        with index.open("rb") as stream:
+            start = stream.read(len(INDEX_START))
+    except OSError as error:
+        raise KnownError(f"{index} cannot be read: {error.strerror or error}.") from error
+    if start not in (b"", INDEX_START):
+        raise KnownError(
+            f"{index} is no index of imgscan's, which would lie there. It was left as it is: move "
+            "it away, or name another report."
+        )
 
 
 def read_lists(files: Sequence[Path], index: Path) -> KnownHashes:
@@ -90,6 +118,7 @@ def read_lists(files: Sequence[Path], index: Path) -> KnownHashes:
     lists = []
     try:
         with index.open("wb") as stream:
+            stream.write(INDEX_START)
             for file in files:
                 md5s, sha256s = bytearray(), bytearray()
                 for digest in _digests(file):

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scanner.outputs import partial_path
 from scanner.signing import fingerprint
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
     except OSError as error:
         raise ManifestError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise ManifestError(f"{path} is damaged: it is no JSON.") from error
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{path} is damaged: it is no JSON that a scan writes.") from error
     if not isinstance(manifest, dict) or manifest.get("manifest") != FORMAT:
         raise ManifestError(f"{path} is no manifest that this version reads.")
     return manifest
@@ -135,7 +136,7 @@ def _describe(report: Path, folder: Path) -> dict[str, Any]:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write a file that appears complete or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_path(path)
     try:
         with partial.open("wb") as stream:
             stream.write(content)

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +20,15 @@ from scanner.journal import Journal
 from scanner.limits import Limits
 from scanner.logs import FACTS
 from scanner.model import ModelFile
-from scanner.record import UNEXAMINED, Status, Verdict
+from scanner.record import UNEXAMINED, Status, Verdict, safe_text
 from scanner.sources import walk
 from scanner.sources.container import Found, Met
 from scanner.verdict import judge
 from scanner.workers import CHUNK_BYTES, CHUNK_FILES, Workers, held_bytes
 
 POLL_SECONDS = 0.5
-DEATHS_TO_QUARANTINE = 2
-QUARANTINED = "the whole scan died twice while this file was examined; it was not tried again"
+DEATHS_TO_QUARANTINE = 2  # of the scan, with no other file in flight: one may be anybody's kill
+QUARANTINED = "the whole scan died twice while this file alone was examined; it was not tried again"
 
 logger = logging.getLogger(__name__)
 
@@ -109,15 +109,10 @@ class Pipeline:
             due = self._tick()
             if self._journal.has(entry.path, entry.position, entry.stamp):
                 continue
-            deaths = self._journal.suspects.get((entry.path, entry.position), 0)
+            deaths = self._journal.suspects.get((entry.path, entry.position))
             if isinstance(entry, Met):
                 self._record(entry, Examined(entry.status, entry.error))
-            elif deaths >= DEATHS_TO_QUARANTINE:
-                self._journal.answered(entry)
-                self._record(entry, Examined(Status.CRASHED, QUARANTINED))
-            elif deaths:
-                self._examine_alone(entry, workers, inference)
-            else:
+            elif deaths is None:
                 chunk.append(entry)
                 held += held_bytes(entry)
                 full = len(chunk) == CHUNK_FILES * self._worker_count or held >= CHUNK_BYTES
@@ -125,6 +120,11 @@ class Pipeline:
                     self._hand_over(chunk, workers)
                     self._collect(workers.room, workers, inference)
                     chunk, held = [], 0
+            elif deaths < DEATHS_TO_QUARANTINE:
+                self._examine_alone(entry, workers, inference)
+            else:
+                self._journal.answered(entry)
+                self._record(entry, Examined(Status.CRASHED, QUARANTINED))
         self._hand_over(chunk, workers)
         self._drain(workers, inference)
         self._journal.check_all_met()
@@ -201,6 +201,8 @@ class Pipeline:
                 self._record(twin, examined, float(score))
 
     def _record(self, entry: Found | Met, examined: Examined, logit: float | None = None) -> None:
+        if examined.error:  # a decoder may quote any byte of the file
+            examined = replace(examined, error=safe_text(examined.error))
         verdict = None
         if logit is not None and examined.width and examined.height:
             size = (examined.width, examined.height)

@@ -10,7 +10,9 @@ from typing import Annotated, get_args, get_type_hints
 # Backslashes, control characters, lone surrogates, what turns the direction of text and so can
 # disguise a name, and the mark between container and members.
 DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-UNWRITABLE = re.compile(f"[\x00-\x1f\x7f\\\\\ud800-\udfff{DIRECTION}]|!(?=/)")
+HARMFUL = f"\x00-\x1f\x7f-\x9f\ud800-\udfff{DIRECTION}"
+UNWRITABLE = re.compile(f"[{HARMFUL}\\\\]|!(?=/)")
+UNPRINTABLE = re.compile(f"[{HARMFUL}]")
 ESCAPED = re.compile(r"\\(?:\\|x[0-9a-f]{2}|u[0-9a-f]{4})")
 # How Python's "surrogateescape" holds the bytes 0x80 to 0xFF where they are no UTF-8.
 BYTE_SURROGATES = range(0xDC80, 0xDD00)
@@ -53,8 +55,9 @@ class Record:
     path: Annotated[
         str,
         "Relative to the evidence; members as `archive.zip!/inner.tar!/a.jpg`. A backslash is "
-        "doubled; control characters, bytes that are no UTF-8 and the ! of a folder named `x!` are "
-        "`\\xNN`, other surrogates and marks that turn the direction of text `\\uNNNN`.",
+        "doubled; ASCII's control characters, bytes that are no UTF-8 and the ! of a folder named "
+        "`x!` are `\\xNN`, other control characters, surrogates and marks that turn the direction "
+        "of text `\\uNNNN`.",
     ]
     position: Annotated[
         int,
@@ -133,12 +136,20 @@ def _column(name: str, annotation: type, meaning: str) -> Column:
 def path_text(path: str) -> str:
     """A path as text that any report can hold and `path_from_text` reverses.
 
-    Backslashes double; control characters and bytes that are no UTF-8 become \\xNN, surrogates
-    that stand for no byte (Windows and UTF-16 archives allow them in names) and marks that turn the
-    direction of text, which could disguise a name, \\uNNNN, and the ! of a folder or member named
-    `x!` \\x21, which else could pass for an archive.
+    Backslashes double; ASCII's control characters and bytes that are no UTF-8 become \\xNN, other
+    control characters, surrogates that stand for no byte (Windows and UTF-16 archives allow them in
+    names) and marks that turn the direction of text, which could disguise a name, \\uNNNN, and the
+    ! of a folder or member named `x!` \\x21, which else could pass for an archive.
     """
     return UNWRITABLE.sub(_escape, path)
+
+
+def safe_text(text: str) -> str:
+    """`text` with the same escapes for what could steer a terminal or that no report can hold.
+
+    Backslashes stay as they are, so that a path_text comes out unchanged.
+    """
+    return UNPRINTABLE.sub(_escape, text)
 
 
 def path_from_text(text: str) -> str:
@@ -159,4 +170,5 @@ def _unescape(match: re.Match[str]) -> str:
     if match[0] == r"\\":
         return "\\"
     code = int(match[0][2:], 16)
-    return chr(code + 0xDC00 if 0x80 <= code <= 0xFF else code)
+    is_byte = match[0][1] == "x" and code >= 0x80
+    return chr(code + 0xDC00 if is_byte else code)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import platform
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from scanner import __version__
 from scanner.backends import Backend, BackendError, open_backend, usable_cores
+from scanner.engine import card_path
 from scanner.hashing import Hashing
-from scanner.journal import SUFFIX, Journal, JournalError
-from scanner.known import KnownError, read_lists
+from scanner.journal import SUFFIX, Journal, JournalError, journal_files, trouble_explained
+from scanner.known import KnownError, check_index, index_path, read_lists
 from scanner.limits import Limits
 from scanner.logs import FACTS, LogError, set_up_logging
 from scanner.manifest import (
@@ -33,8 +32,9 @@ from scanner.manifest import (
     utc_now,
     write_manifest,
 )
-from scanner.model import ModelError, ModelFile, open_model
+from scanner.model import ModelError, ModelFile, bundled_models, open_model
 from scanner.outcome import Outcome
+from scanner.outputs import PlaceError, check_outputs, partial_path
 from scanner.pipeline import Pipeline, Progress
 from scanner.provenance import CAVEAT
 from scanner.record import Status, Verdict
@@ -44,7 +44,9 @@ from scanner.signing import SigningError, load_private_key
 from scanner.streams import OutputError, say, standard_output
 from scanner.workers import WorkerError
 
-KNOWN_SUFFIX = "-known"  # after the journal's name: the tables of the hash lists
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 # Exceptions whose text is a sentence for the user.
 SENTENCES = (
     BackendError,
@@ -54,6 +56,7 @@ SENTENCES = (
     ManifestError,
     ModelError,
     OutputError,
+    PlaceError,
     ReportError,
     SigningError,
     WorkerError,
@@ -104,35 +107,51 @@ def run_scan(request: Request) -> Outcome:
         key = load_private_key(request.sign) if request.sign else None
         model = _model(request)
         backend = open_backend(model, request.device, batch_size=request.batch_size, tell=tell)
-        with ExitStack() as stack:
-            place = stack.enter_context(_journal_place(request))
-            hashing = stack.enter_context(_hashing(request, place))
-            identity = _identity(request, model, backend, hashing)
-            journal = Journal(place, identity, request.fresh)
-            stack.callback(journal.close)
-            with _disk_trouble_explained(place):
-                started_at = journal.first_start(utc_now())
-                seconds, rate = _examine(request, model, backend, journal, hashing, identity)
-                statuses, verdicts = journal.counts()
-                facts = _facts(model, backend, statuses, verdicts)
-                _write_reports(request.reports, journal, model, facts)
+        # The lock comes first: the hash lists' index that lies beside it may be a running scan's.
+        with (
+            _journal_folder(request) as place,
+            closing(Journal(place, request.fresh)) as journal,
+            trouble_explained(place),
+        ):
+            with _hashing(request, place) as hashing:
+                outcome = _scan(request, model, backend, journal, hashing, key)
             if request.reports:
-                custody = {
-                    "started": started_at,
-                    "ended": utc_now(),
-                    "resumed": journal.resumed,
-                    "evidence": [str(path) for path in request.paths],
-                    "batch": backend.batch_size,
-                    "limits": asdict(request.limits),
-                    "hashing": _hashing_facts(hashing),
-                }
-                write_manifest(facts | surroundings() | custody, request.reports, key)
                 journal.remove()
-            counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
-            logger.info("finished: %d files", statuses.total(), extra=counts)
     except SENTENCES as error:
         logger.error("stopped: %s", error)
         raise ScanError(str(error)) from error
+    return outcome
+
+
+def _scan(
+    request: Request,
+    model: ModelFile,
+    backend: Backend,
+    journal: Journal,
+    hashing: Hashing,
+    key: Ed25519PrivateKey | None,
+) -> Outcome:
+    """From the evidence to reports and manifest, by way of the journal."""
+    identity = _identity(request, model, backend, hashing)
+    journal.begin(identity, request.passwords)
+    started_at = journal.first_start(utc_now())
+    seconds, rate = _examine(request, model, backend, journal, hashing, identity)
+    statuses, verdicts = journal.counts()
+    facts = _facts(model, backend, statuses, verdicts)
+    _write_reports(request.reports, journal, model, facts)
+    if request.reports:
+        custody = {
+            "started": started_at,
+            "ended": utc_now(),
+            "resumed": journal.resumed,
+            "evidence": [str(path) for path in request.paths],
+            "batch": backend.batch_size,
+            "limits": asdict(request.limits),
+            "hashing": _hashing_facts(hashing),
+        }
+        write_manifest(facts | surroundings() | custody, request.reports, key)
+    counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
+    logger.info("finished: %d files", statuses.total(), extra=counts)
     return Outcome(
         statuses=statuses,
         verdicts=verdicts,
@@ -163,34 +182,42 @@ def _say_nothing(sentence: str) -> None:
 
 
 def _check_outputs(request: Request) -> None:
-    """Raise ReportError for an output that cannot be written, or not there."""
-    outputs = [request.log_file] if request.log_file else []
+    """Raise PlaceError or ReportError for an output that cannot be written, or not there."""
+    place = _journal_place(request)
+    outputs = [*journal_files(place), index_path(place)]
+    if request.log_file:
+        outputs.append(request.log_file)
     for report in request.reports:
+        outputs += [report, partial_path(report)]
+    for report in request.reports[:1]:
         manifest = manifest_path(report)
-        outputs += [report, manifest, signature_path(manifest)]
-    for output in outputs:
-        _refuse_inside_evidence(output, request.paths)
+        for path in (manifest, signature_path(manifest)):
+            outputs += [path, partial_path(path)]
+    inputs = [*request.known, *((request.sign,) if request.sign else ())]
+    if request.model not in bundled_models():
+        inputs += [Path(request.model), card_path(Path(request.model))]
+    check_outputs(outputs, request.paths, inputs)
     for report in request.reports:
         check_report(report)
 
 
-def _refuse_inside_evidence(output: Path, paths: Sequence[Path]) -> None:
-    place = output.resolve()
-    for path in paths:
-        evidence = path.resolve()
-        if place == evidence or (evidence.is_dir() and place.is_relative_to(evidence)):
-            raise ReportError(f"{output} lies inside the evidence {path}; write it elsewhere.")
+def _journal_place(request: Request) -> Path:
+    """Beside the first report; without one, in the folder for temporary files."""
+    if request.reports:
+        first = request.reports[0]
+        return first.with_name(first.name + SUFFIX)
+    return Path(tempfile.gettempdir()) / f"imgscan{SUFFIX}"
 
 
 @contextmanager
-def _journal_place(request: Request) -> Iterator[Path]:
-    """Beside the first report; without one, in a folder that goes when the scan ends."""
+def _journal_folder(request: Request) -> Iterator[Path]:
+    """Where the journal lies; without a report, in a folder that goes when the scan ends."""
+    place = _journal_place(request)
     if request.reports:
-        first = request.reports[0]
-        yield first.with_name(first.name + SUFFIX)
+        yield place
         return
     with tempfile.TemporaryDirectory(prefix="imgscan-") as folder:
-        yield Path(folder) / f"scan{SUFFIX}"
+        yield Path(folder) / place.name
 
 
 @contextmanager
@@ -200,22 +227,12 @@ def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
     if not request.known:
         yield hashing
         return
-    index = place.with_name(place.name + KNOWN_SUFFIX)
+    index = index_path(place)
+    check_index(index)
     try:
         yield replace(hashing, known=read_lists(request.known, index))
     finally:
         index.unlink(missing_ok=True)
-
-
-@contextmanager
-def _disk_trouble_explained(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise JournalError(
-            f"the journal {place} cannot be read or written ({error}). What it holds is intact: "
-            "make room or mend the disk, then give the same command again."
-        ) from error
 
 
 def _examine(
@@ -269,8 +286,6 @@ def _identity(
         "provider": [backend.provider, backend.precision],
         "limits": asdict(request.limits),
         "hash options": _hashing_facts(hashing),
-        # Not the passwords themselves: journals lie about.
-        "passwords": hashlib.sha256("\0".join(request.passwords).encode()).hexdigest(),
     }
 
 

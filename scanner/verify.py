@@ -6,6 +6,7 @@ looks intact.
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -34,7 +35,7 @@ from scanner.sources.readonly import open_readonly
 
 SCHEMA = """
 CREATE TABLE file (
-    path TEXT, position INTEGER, sha256 TEXT, md5 TEXT, met INTEGER DEFAULT 0,
+    path TEXT, position INTEGER, sha256 TEXT, md5 TEXT, bytes INTEGER, met INTEGER DEFAULT 0,
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID
 """
@@ -70,11 +71,11 @@ def verify(
     manifest = read_manifest(path)
     yield from _check_signature(path, manifest, key)
     try:
-        reports = {path.parent / item["name"]: item["sha256"] for item in manifest["reports"]}
+        reports = {path.parent / item["name"]: str(item["sha256"]) for item in manifest["reports"]}
         scanned = [str(root) for root in manifest["evidence"]]
         limits = _limits(manifest["limits"])
-    except (KeyError, TypeError):
-        text = f"{path}: its reports, evidence or limits are missing, as no scan leaves them"
+    except (KeyError, TypeError, ValueError):
+        text = f"{path}: its reports, evidence or limits are not as a scan leaves them"
         yield Finding(Weight.DIFFERS, text)
         return
     if report != path and report.name not in {place.name for place in reports}:
@@ -125,14 +126,15 @@ def _check_signature(path: Path, manifest: dict[str, Any], key: Path | None) -> 
 
 def _check_report(report: Path, sha256: str) -> Iterator[Finding]:
     try:
-        found = file_sha256(report)
-    except FileNotFoundError:
-        yield Finding(Weight.DIFFERS, f"{report}: the report is missing")
+        # A manifest may name anything, such as a device that never ends.
+        found = file_sha256(report) if report.is_file() else None
     except OSError as error:
         reason = f"the report cannot be read: {error.strerror or error}"
         yield Finding(Weight.UNCHECKED, f"{report}: {reason}")
     else:
-        if found != sha256:
+        if found is None:
+            yield Finding(Weight.DIFFERS, f"{report}: the report is missing")
+        elif found != sha256:
             text = f"{report}: the report was changed, sha256 {sha256} → {found}"
             yield Finding(Weight.DIFFERS, text)
 
@@ -153,9 +155,14 @@ def _check_evidence(
     with closing(sqlite3.connect("")) as database:
         database.execute(SCHEMA)
         try:
-            rows = ((r.path, r.position, r.sha256, r.md5) for r in read_records(readable[0]))
-            insert = "INSERT INTO file (path, position, sha256, md5) VALUES (?, ?, ?, ?)"
-            database.executemany(insert, rows)
+            insert = "INSERT INTO file (path, position, sha256, md5, bytes) VALUES (?, ?, ?, ?, ?)"
+            database.executemany(
+                insert,
+                (
+                    (row.path, row.position, row.sha256, row.md5, row.bytes)
+                    for row in read_records(readable[0])
+                ),
+            )
         except (ReadError, sqlite3.IntegrityError) as error:
             yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {error}")
             return
@@ -169,29 +176,33 @@ def _check_evidence(
             yield Finding(Weight.DIFFERS, f"{name}: in the report but no longer in the evidence")
         query = "SELECT count(*), count(sha256) FROM file"
         files, hashed = database.execute(query).fetchone()
-        yield Finding(
-            Weight.NOTE,
-            f"{hashed:,} hashes of the report were compared with the evidence; {files - hashed:,} "
-            "files have none, as the scan could not read them",
-        )
+        text = f"{hashed:,} hashes of the report were compared with the evidence"
+        yield Finding(Weight.NOTE, text)
+        if unhashed := files - hashed:
+            text = f"{unhashed:,} files have no hash and could not be checked"
+            yield Finding(Weight.UNCHECKED, text)
 
 
 def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) -> Iterator[Finding]:
     where = (name, entry.position)
-    query = "SELECT sha256, md5 FROM file WHERE path = ? AND position = ?"
+    query = "SELECT sha256, md5, bytes FROM file WHERE path = ? AND position = ?"
     row = database.execute(query, where).fetchone()
     if row is None:
         yield Finding(Weight.DIFFERS, f"{name}: in the evidence but not in the report")
         return
     database.execute("UPDATE file SET met = 1 WHERE path = ? AND position = ?", where)
-    recorded = Hashes(*row)
-    if recorded.sha256 is None:
-        return
+    *hashes, size = row
+    recorded = Hashes(*hashes)
     if isinstance(entry, Met):
-        yield Finding(Weight.DIFFERS, f"{name}: it was read, but now: {path_text(entry.error)}")
+        if recorded.sha256 is not None:
+            yield Finding(Weight.DIFFERS, f"{name}: it was read, but now: {path_text(entry.error)}")
         return
     try:
-        found = _hash(entry.source, md5=recorded.md5 is not None)
+        now = _size(entry.source)
+        if recorded.sha256 is None:
+            found = recorded
+        else:
+            found = _hash(entry.source, md5=recorded.md5 is not None)
     except OSError as error:
         reason = f"it cannot be read now: {error.strerror or error}"
         yield Finding(Weight.UNCHECKED, f"{name}: {reason}")
@@ -201,6 +212,12 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
         yield Finding(Weight.DIFFERS, text)
     elif found.md5 != recorded.md5:
         yield Finding(Weight.DIFFERS, f"{name}: md5 {recorded.md5} → {found.md5}")
+    elif size is not None and now != size:
+        yield Finding(Weight.DIFFERS, f"{name}: its size changed, {size:,} → {now:,} bytes")
+
+
+def _size(source: Path | bytes) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
 
 
 def _hash(source: Path | bytes, md5: bool) -> Hashes:
@@ -211,8 +228,17 @@ def _hash(source: Path | bytes, md5: bool) -> Hashes:
 
 
 def _limits(values: dict[str, Any]) -> Limits:
-    """The limits of the scan, which decide how far its archives were read."""
-    return Limits(**{f.name: values[f.name] for f in fields(Limits) if f.name in values})
+    """The limits of the scan, which decide how far its archives were read.
+
+    Raises TypeError or ValueError for what is none.
+    """
+    limits = Limits(**{f.name: values[f.name] for f in fields(Limits) if f.name in values})
+    for limit in fields(Limits):
+        value = getattr(limits, limit.name)
+        kind = int | float if limit.type == "float" else int
+        if not isinstance(value, kind) or not 0 <= value < math.inf:
+            raise ValueError(f"{limit.name} is no limit")
+    return limits
 
 
 def _scanned_name(path: str, root: Path, original: str, alone: bool) -> str:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -244,18 +245,39 @@ def _serve(
     keep_freed_memory()
     # Pillow refuses at twice this value, the limit itself is ours to check.
     Image.MAX_IMAGE_PIXELS = (limits.pixels + 1) // 2
+    if hashing.known:
+        hashing.known.open()  # what fails here is no file's fault
     try:
-        pipe.send(None)
+        _send(pipe, None)
         while True:
-            for source in pipe.recv():
+            for source in _receive(pipe):
                 _set_alarm(limits.seconds)
                 examined = examine(source, preprocessing, limits, hashing)
                 _set_alarm(0)
-                pipe.send(examined)
-    except (EOFError, OSError):
-        pass  # the parent is gone
+                _send(pipe, examined)
+    except _ParentGone:
+        pass
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
+
+
+class _ParentGone(Exception):
+    """Nobody is left to work for."""
+
+
+def _send(pipe: Connection, answer: Examined | None) -> None:
+    try:
+        pipe.send(answer)
+    except OSError as error:
+        raise _ParentGone from error
+
+
+def _receive(pipe: Connection) -> list[Path | bytes]:
+    try:
+        sources: list[Path | bytes] = pipe.recv()
+    except (EOFError, OSError) as error:
+        raise _ParentGone from error
+    return sources
 
 
 def _set_alarm(seconds: float) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from scanner.record import UNPRINTABLE
 
 MAX_CHARACTERS = 300  # of one value; prompts and workflows run to megabytes
 MAX_FINDINGS = 64  # of one file
@@ -46,7 +49,12 @@ def to_json(findings: Iterable[Finding]) -> str | None:
     if len(distinct) > MAX_FINDINGS:
         left_out = f"{len(distinct) - MAX_FINDINGS} findings"
         entries.append(_entry(Finding("imgscan", Tag.INFERRED, "left_out", left_out)))
-    return ENCODER.encode(entries) if entries else None
+    return UNPRINTABLE.sub(_escape, ENCODER.encode(entries)) if entries else None
+
+
+def _escape(match: re.Match[str]) -> str:
+    """As JSON spells it: readers get the value as it was, terminals nothing that steers them."""
+    return f"\\u{ord(match[0]):04x}"
 
 
 def _entry(finding: Finding) -> dict[str, str | int]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from scanner.outputs import partial_path
 from scanner.record import Record
 from scanner.reports import case, csv, json, jsonl, sqlite
 
@@ -49,7 +50,7 @@ def write_report(path: Path, records: Iterable[Record], scan: dict[str, Any]) ->
 
     scan: facts of the whole scan, for formats that have room for them. Raises ReportError.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_path(path)
     try:
         partial.unlink(missing_ok=True)  # left by a scan that was killed here
         WRITERS[path.suffix.lower()](partial, records, scan)

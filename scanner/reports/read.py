@@ -37,9 +37,13 @@ def read_records(report: Path) -> Iterator[Record]:
                 count += 1
     except OSError as error:
         raise ReadError(f"{report} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, csv.Error) as error:
         raise ReadError(
             f"{report} is no report of imgscan or is damaged, after {count:,} files: {error}."
+        ) from error
+    except RecursionError as error:
+        raise ReadError(
+            f"{report} is no report of imgscan, after {count:,} files: it is nested too deeply."
         ) from error
 
 
@@ -79,13 +83,29 @@ READERS: dict[str, Callable[[TextIO], Iterator[dict[str, Any]]]] = {
 }
 
 
+def _text(value: Any) -> str:
+    """`value`, if it is text that every report can hold."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.80} is no text")
+    value.encode()  # no lone surrogates
+    return value
+
+
+def _whole(value: Any) -> int:
+    """Of 64 bits, as databases hold."""
+    number = int(value)
+    if (isinstance(value, float) and number != value) or not -(2**63) <= number < 2**63:
+        raise ValueError(f"{value!r:.80} is no whole number of 64 bits")
+    return number
+
+
 def _kinds() -> dict[str, Callable[[Any], Any]]:
     """What turns each column's text into its value; only what is not text already."""
     kinds = {}
     for name, hint in get_type_hints(Record).items():
         kind = next(kind for kind in get_args(hint) or (hint,) if kind is not types.NoneType)
         if kind in (int, float, Status, Verdict):
-            kinds[name] = kind
+            kinds[name] = _whole if kind is int else kind
     return kinds
 
 
@@ -95,9 +115,9 @@ COLUMNS = tuple(get_type_hints(Record))
 
 def _record(values: dict[str, Any]) -> Record:
     found: dict[str, Any] = {name: values.get(name) for name in COLUMNS}
-    for name, kind in KINDS.items():
-        if found[name] is not None:
-            found[name] = kind(found[name])
+    for name, value in found.items():
+        if value is not None:
+            found[name] = KINDS.get(name, _text)(value)
     for name in REQUIRED:
         if found[name] is None:
             raise ValueError(f"a file has no {name}")

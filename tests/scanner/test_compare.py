@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from scanner.compare import Comparison
-from scanner.manifest import write_manifest
+from scanner.manifest import manifest_path, write_manifest
 from scanner.record import Record, Status, Verdict
 from scanner.reports import write_report
 from scanner.reports.read import ReadError
@@ -145,6 +146,39 @@ def test_the_manifests_tell_what_may_have_moved_a_score(tmp_path: Path) -> None:
         "the manifests differ: libraries pillow 12 → 13",
         "the manifests differ: provider CPU → CUDA",
     ]
+
+
+LINE = {"path": "a", "position": 0, "status": "scored", "model": "m@1"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        json.dumps(LINE | {"path": ["a"]}),
+        json.dumps(LINE | {"path": "\ud800"}),
+        json.dumps(LINE | {"error": {"a": 1}}),
+        json.dumps(LINE | {"status": ["scored"]}),
+        json.dumps(LINE | {"position": 2**63}),
+        json.dumps(LINE | {"bytes": 1.5}),
+        json.dumps(LINE | {"bytes": float("inf")}),
+        json.dumps(LINE | {"p_fake": "much"}),
+        json.dumps(LINE | {"p_fake": [0.5]}),
+    ],
+)
+def test_values_of_another_kind_are_refused(tmp_path: Path, line: str) -> None:
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text(f"{line}\n")
+    with pytest.raises(ReadError, match="is no report of imgscan"):
+        list(Comparison(tmp_path / "a.jsonl", tmp_path / "b.jsonl").differences())
+
+
+def test_manifests_nested_without_end_are_not_compared(tmp_path: Path) -> None:
+    comparison, _ = _compare(tmp_path, [SCORED], [replace(SCORED, logit=4.1)])
+    nest = '{"a":' * 5000 + "1" + "}" * 5000
+    for report, end in ((comparison.a, nest), (comparison.b, nest.replace("1", "2"))):
+        manifest_path(report).write_text(f'{{"manifest": 1, "limits": {end}}}')
+    assert list(comparison.summary())[-1].startswith("the scans' surroundings cannot be compared")
 
 
 def test_memory_stays_flat(tmp_path: Path) -> None:

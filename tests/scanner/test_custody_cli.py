@@ -84,6 +84,16 @@ def test_compare_tells_the_same_from_the_different(scanned: Path) -> None:
     assert imgscan("compare", "out.csv", "letter.csv", cwd=scanned).returncode == 2
 
 
+def test_nothing_steers_the_terminal_of_who_verifies(scanned: Path) -> None:
+    manifest = scanned / "out.csv.manifest.json"
+    content = json.loads(manifest.read_text())
+    content["reports"].append({"name": "\x1b[2J\x85\ud800\u202e", "sha256": ""})
+    manifest.write_text(json.dumps(content))
+    result = imgscan("verify", "out.csv", cwd=scanned)
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1] == (r"\x1b[2J\u0085\ud800\u202e: the report is missing")
+
+
 def test_md5_stands_beside_every_sha256(scanned: Path) -> None:
     rows = _rows(scanned / "out.csv")
     for name in ("a.jpg", "broken.jpg"):

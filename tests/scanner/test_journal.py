@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,8 +19,9 @@ from scanner.examine import Examined
 from scanner.journal import Journal, JournalError
 from scanner.model import ModelFile, open_model
 from scanner.record import Record, Status, Verdict
+from tests.conftest import environment
 
-IDENTITY = {"version": "1", "evidence": ["/evidence"], "model": "abc"}
+IDENTITY: dict[str, object] = {"version": "1", "evidence": ["/evidence"], "model": "abc"}
 IMAGE = Examined(
     Status.SCORED, sha256="a" * 64, bytes=10, format="PNG", width=32, height=32, frames=1
 )
@@ -31,10 +39,20 @@ def model(brightness_model: Path) -> ModelFile:
     return open_model(str(brightness_model))
 
 
+def opened(place: Path, identity: dict[str, object] = IDENTITY, fresh: bool = False) -> Journal:
+    journal = Journal(place, fresh)
+    try:
+        journal.begin(identity)
+    except JournalError:
+        journal.close()
+        raise
+    return journal
+
+
 def reopened(journal: Journal, fresh: bool = False) -> Journal:
     journal.commit()
     journal.close()
-    return Journal(journal.path, IDENTITY, fresh)
+    return opened(journal.path, fresh=fresh)
 
 
 def fill(journal: Journal) -> None:
@@ -49,7 +67,7 @@ def records(journal: Journal, model: ModelFile) -> list[Record]:
 
 
 def test_records_come_back_in_path_order(place: Path, model: ModelFile) -> None:
-    journal = Journal(place, IDENTITY)
+    journal = opened(place)
     fill(journal)
     found = records(journal, model)
     assert [(record.path, record.position) for record in found] == [
@@ -67,7 +85,7 @@ def test_records_come_back_in_path_order(place: Path, model: ModelFile) -> None:
 
 
 def test_counts(place: Path) -> None:
-    journal = Journal(place, IDENTITY)
+    journal = opened(place)
     fill(journal)
     statuses, verdicts = journal.counts()
     assert statuses == {Status.SCORED: 2, Status.NOT_IMAGE: 1, Status.TIMEOUT: 1}
@@ -75,7 +93,7 @@ def test_counts(place: Path) -> None:
 
 
 def test_a_scan_carries_on(place: Path, model: ModelFile) -> None:
-    journal = Journal(place, IDENTITY)
+    journal = opened(place)
     assert not journal.resumed
     fill(journal)
     before = records(journal, model)
@@ -91,29 +109,50 @@ def test_a_scan_carries_on(place: Path, model: ModelFile) -> None:
 
 
 def test_what_is_committed_survives(place: Path) -> None:
-    journal = Journal(place, IDENTITY)
+    journal = opened(place)
     journal.add("a", 0, TEXT)
     journal.commit()
     journal.add("b", 0, TEXT)
     journal.close()  # without a commit, as a process dies
-    journal = Journal(place, IDENTITY)
+    journal = opened(place)
     assert journal.has("a", 0)
     assert not journal.has("b", 0)
 
 
 @pytest.mark.parametrize("key", IDENTITY)
 def test_another_scans_journal_is_refused(key: str, place: Path) -> None:
-    journal = Journal(place, IDENTITY)
+    journal = opened(place)
     fill(journal)
     journal.commit()
     journal.close()
     with pytest.raises(JournalError, match=f"another {key}; repeat that command .* --fresh"):
-        Journal(place, IDENTITY | {key: "other"})
-    assert Journal(place, IDENTITY).has("a", 0), "and stays as it was"
+        opened(place, IDENTITY | {key: "other"})
+    assert opened(place).has("a", 0), "and stays as it was"
+
+
+def test_passwords_are_told_apart_but_not_told(place: Path) -> None:
+    first, second = Journal(place), Journal(place.with_name("other.journal"))
+    for journal in (first, second):
+        journal.begin(IDENTITY, ["secret", "geheim"])
+        journal.close()
+    for passwords in ([], ["secret"], ["geheim", "secret"]):
+        with (
+            closing(Journal(place)) as journal,
+            pytest.raises(JournalError, match="another passwords"),
+        ):
+            journal.begin(IDENTITY, passwords)
+    with closing(Journal(place)) as journal:
+        journal.begin(IDENTITY, ["secret", "geheim"])
+        assert journal.resumed
+    facts = []
+    for journal in (first, second):
+        with closing(sqlite3.connect(journal.path)) as database:
+            facts += database.execute("SELECT value FROM scan WHERE key = 'passwords'").fetchall()
+    assert facts[0] != facts[1], "a table of hashes of likely passwords must not help"
 
 
 def test_fresh_forgets(place: Path, model: ModelFile) -> None:
-    journal = Journal(place, IDENTITY)
+    journal = opened(place)
     fill(journal)
     journal = reopened(journal, fresh=True)
     assert not journal.resumed
@@ -121,8 +160,8 @@ def test_fresh_forgets(place: Path, model: ModelFile) -> None:
 
 
 def test_fresh_accepts_any_earlier_scan(place: Path) -> None:
-    Journal(place, IDENTITY).close()
-    assert not Journal(place, IDENTITY | {"model": "other"}, fresh=True).resumed
+    opened(place).close()
+    assert not opened(place, IDENTITY | {"model": "other"}, fresh=True).resumed
 
 
 @pytest.mark.parametrize("shared_memory", [True, False])
@@ -131,7 +170,7 @@ def test_what_a_killed_scan_leaves(
     fresh: bool, shared_memory: bool, place: Path, model: ModelFile, tmp_path: Path
 ) -> None:
     """The files of a journal that is still open are those of a scan that lost its power."""
-    journal = Journal(place, IDENTITY)
+    journal = opened(place)
     fill(journal)
     journal.commit()
     left = tmp_path / "left"
@@ -140,30 +179,90 @@ def test_what_a_killed_scan_leaves(
         if shared_memory or not part.name.endswith("-shm"):
             shutil.copy(part, left)
     assert (left / f"{place.name}-wal").stat().st_size > 0
-    found = Journal(left / place.name, IDENTITY, fresh)
+    found = opened(left / place.name, fresh=fresh)
     assert records(found, model) == ([] if fresh else records(journal, model))
     assert found.resumed is not fresh
     found.remove()
     assert list(left.iterdir()) == []
 
 
-def test_a_file_that_is_no_journal_is_refused_and_kept(place: Path) -> None:
-    place.write_bytes(b"my dissertation" * 100)
-    with pytest.raises(JournalError, match="cannot be used"):
-        Journal(place, IDENTITY)
-    assert place.read_bytes() == b"my dissertation" * 100
+def database_of_another_program(place: Path) -> None:
+    with closing(sqlite3.connect(place)) as database:
+        database.execute("CREATE TABLE contacts (name TEXT)")
 
 
-def test_a_database_of_another_program_is_refused(place: Path) -> None:
-    database = sqlite3.connect(place)
-    database.execute("CREATE TABLE contacts (name TEXT)")
-    database.close()
-    with pytest.raises(JournalError, match=r"cannot be used .* --fresh"):
-        Journal(place, IDENTITY)
+FOREIGN: dict[str, Callable[[Path], object]] = {
+    "text": lambda place: place.write_bytes(b"my dissertation" * 100),
+    "a short text": lambda place: place.write_bytes(b"x"),
+    "a database": database_of_another_program,
+    "a log of its own": lambda place: place.with_name(f"{place.name}-wal").write_bytes(b"a log"),
+    "a folder": lambda place: place.mkdir(),
+    "a pipe": lambda place: os.mkfifo(place),
+}
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_file_that_is_no_journal_is_refused_and_kept(kind: str, fresh: bool, place: Path) -> None:
+    FOREIGN[kind](place)
+
+    def state() -> list[tuple[object, ...]]:
+        return [
+            (path.name, path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
+            for path in (place.parent, *place.parent.iterdir())
+        ]
+
+    before = state()
+    with pytest.raises(JournalError, match="was left as it is: move it away, or name another"):
+        opened(place, fresh=fresh)
+    assert state() == before
+
+
+def test_an_empty_file_becomes_a_journal(place: Path, model: ModelFile) -> None:
+    """A scan that was killed before it could write its journal leaves one."""
+    place.touch()
+    journal = opened(place)
+    fill(journal)
+    assert len(records(reopened(journal), model)) == 4
+
+
+CREATE_FOR_EVER = """
+import itertools, pathlib, sys
+from scanner.journal import Journal
+for n in itertools.count():
+    journal = Journal(pathlib.Path(sys.argv[1]))
+    journal.begin({"n": 0})
+    print(n, flush=True)
+    journal.remove() if n % 2 else journal.close()
+"""
+
+
+def test_killed_while_it_is_created_or_removed(place: Path) -> None:
+    moments = random.Random(0)
+    for _ in range(5):
+        command = [sys.executable, "-c", CREATE_FOR_EVER, str(place)]
+        with subprocess.Popen(
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as creator:
+            assert creator.stdout is not None
+            assert creator.stderr is not None
+            assert creator.stdout.readline() == b"0\n"
+            time.sleep(moments.uniform(0, 0.1))
+            creator.kill()
+            assert creator.stderr.read() == b""
+        opened(place, {"n": 0}).close()
+
+
+def test_a_journal_that_no_scan_began_leaves_nothing(place: Path) -> None:
+    Journal(place).close()
+    assert list(place.parent.iterdir()) == []
+    opened(place).close()
+    Journal(place).close()
+    assert place.exists(), "it may hold records"
 
 
 def test_removing_leaves_nothing(place: Path) -> None:
-    journal = Journal(place, IDENTITY)
+    journal = opened(place)
     fill(journal)
     journal.remove()
     assert list(place.parent.iterdir()) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.known import KnownError, KnownHashes, read_lists
+from scanner.known import KnownError, KnownHashes, check_index, read_lists
 
 DATA = b"the content of a known file"
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -80,6 +80,18 @@ def test_binary_and_empty_and_missing_lists_are_refused(tmp_path: Path) -> None:
         read_lists([tmp_path / "none"], tmp_path / "index")
 
 
+def test_only_an_index_may_be_written_over(tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    check_index(index)
+    index.write_bytes(b"a photograph")
+    with pytest.raises(KnownError, match="was left as it is"):
+        check_index(index)
+    index.write_bytes(b"")
+    _read(tmp_path, SHA256)
+    check_index(index)
+    assert _read(tmp_path, SHA256).match(SHA256)
+
+
 def test_all_lists_that_hold_a_file_are_named_once(tmp_path: Path) -> None:
     known = _read(tmp_path, f"{SHA256}\n{MD5}\n", f"{OTHER_MD5}\n", f"{MD5}\n")
     assert known.match(SHA256, MD5) == "list1.txt; list3.txt"
@@ -105,6 +117,6 @@ def test_a_long_list_agrees_with_a_set_and_serves_other_processes(tmp_path: Path
     random.seed(4)
     listed = {random.randbytes(32).hex() for _ in range(20_000)}
     known = pickle.loads(pickle.dumps(_read(tmp_path, "\n".join(listed))))
-    assert (tmp_path / "index").stat().st_size == 32 * len(listed)
+    assert (tmp_path / "index").stat().st_size == 32 * (1 + len(listed))
     assert all(known.match(digest) for digest in listed)
     assert not any(known.match(random.randbytes(32).hex()) for _ in range(20_000))

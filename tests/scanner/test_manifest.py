@@ -118,7 +118,8 @@ def test_reports_elsewhere_are_named_from_the_manifests_folder(tmp_path: Path) -
 def test_a_resumed_scan_started_when_it_first_did(tmp_path: Path) -> None:
     identity = {"model": "m"}
     for now in ("2030-01-01T00:00:00+00:00", "2031-01-01T00:00:00+00:00"):
-        journal = Journal(tmp_path / "out.csv.journal", identity)
+        journal = Journal(tmp_path / "out.csv.journal")
+        journal.begin(identity)
         assert journal.first_start(now) == "2030-01-01T00:00:00+00:00"
         journal.close()
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from scanner.record import Status, Verdict, columns, path_from_text, path_text
+from scanner.record import Status, Verdict, columns, path_from_text, path_text, safe_text
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from scanner.record import Status, Verdict, columns, path_from_text, path_text
         ("\ud83d\udc00", "\\ud83d\\udc00"),
         ("\\x41", "\\\\x41"),
         ("\u202egpj.exe", "\\u202egpj.exe"),
+        ("a\x85\x9b2J", "a\\u0085\\u009b2J"),
     ],
 )
 def test_escapes_what_text_cannot_hold(path: str, text: str) -> None:
@@ -34,8 +35,14 @@ def test_every_string_survives() -> None:
         path = "".join(choices.choices(alphabet, k=choices.randrange(30)))
         text = path_text(path)
         assert text.encode("utf-8").decode("utf-8") == text
-        assert not any(character < " " or character == "\x7f" for character in text)
+        assert not any(character < " " or "\x7f" <= character < "\xa0" for character in text)
+        assert safe_text(text) == text
         assert path_from_text(text) == path
+
+
+def test_other_texts_lose_only_what_could_steer_a_terminal() -> None:
+    text = "C:\\a é!/👩 \x1b[2J\n\x9b1m\u202e\udc80"
+    assert safe_text(text) == "C:\\a é!/👩 \\x1b[2J\\x0a\\u009b1m\\u202e\\x80"
 
 
 def test_every_byte_string_survives() -> None:

@@ -30,7 +30,8 @@ def scan(
 ) -> tuple[dict[str, Record], Progress]:
     """Path to record, and the final progress."""
     model = open_model(str(model_file))
-    journal = Journal(root.with_suffix(".journal"), {}, fresh=True)
+    journal = Journal(root.with_suffix(".journal"), fresh=True)
+    journal.begin({})
     backend = open_backend(model, "cpu", 1)
     pipeline = Pipeline([root], model, backend, journal, Limits(**limits), batch_size, workers)
     pipeline.run(lambda _: None)
@@ -96,6 +97,15 @@ def test_identical_bytes_share_their_score_and_keep_their_rows(
     }
 
 
+def test_what_a_decoder_says_steers_no_terminal(
+    evidence: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = Met("a.zip", 0, Status.UNREADABLE, "damaged: \x1b[2J\n\x9b1m C:\\a")
+    monkeypatch.setattr("scanner.pipeline.walk", lambda *_: iter([met]))
+    records, _ = scan(evidence, brightness_model)
+    assert records["a.zip"].error == r"damaged: \x1b[2J\x0a\u009b1m C:\a"
+
+
 def with_a_pipe(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     """Put a pipe nobody writes to among the files; reading it never ends."""
     os.mkfifo(place)
@@ -131,7 +141,8 @@ def test_a_crash_costs_its_own_file(
         (evidence / f"{n}.png").write_bytes(image_bytes("PNG", n))
     with_a_pipe(monkeypatch, evidence.parent / "pipe")
     model = open_model(str(brightness_model))
-    journal = Journal(evidence.parent / "x.journal", {})
+    journal = Journal(evidence.parent / "x.journal")
+    journal.begin({})
     backend = open_backend(model, "cpu", 1)
     workers: list[Workers] = []
 

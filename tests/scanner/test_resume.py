@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -110,6 +111,34 @@ def test_a_killed_scan_then_the_same_command(
     assert done.returncode == 0, done.stderr
     assert "carrying on" in done.stderr
     assert report.read_bytes() == uninterrupted
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_scan_that_is_killed_twice_ends_as_if_it_never_was(
+    seed: int, evidence: Path, uninterrupted: bytes, tmp_path: Path
+) -> None:
+    """The second kill comes while the files that were in flight at the first are tried again."""
+    moments = random.Random(seed)
+    report = tmp_path / "out.csv"
+    for most in (400_000, 200_000):
+        kill(evidence, report, after=moments.uniform(0, most))
+    done = imgscan(evidence, *options(report))
+    assert done.returncode == 0, done.stderr
+    assert report.read_bytes() == uninterrupted
+
+
+def kill(evidence: Path, report: Path, after: float) -> None:
+    """Kill a scan once it has added `after` bytes to its journal's log."""
+    log = report.with_name(f"{report.name}.journal-wal")
+    before = log.stat().st_size if log.exists() else 0
+    process = subprocess.Popen(command(evidence, *options(report), "--quiet"), env=environment())
+    end = time.monotonic() + HANG_GUARD
+    while process.poll() is None and time.monotonic() < end:
+        if log.exists() and log.stat().st_size > before + after:
+            break
+        time.sleep(0.001)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "the scan was killed in its middle"
 
 
 def test_a_killed_scan_then_another_command(

@@ -125,10 +125,31 @@ def test_the_manifest_itself_may_be_named(scanned: Path) -> None:
     assert {finding.weight for finding in findings} == {Weight.NOTE}
 
 
-@pytest.mark.parametrize("values", [{"reports": 1}, {"limits": None}, {"evidence": 3}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"reports": 1},
+        {"reports": [3]},
+        {"reports": [{"name": "a\0b", "sha256": ""}]},
+        {"reports": [{"name": "\ud800", "sha256": ""}]},
+        {"reports": [{"name": "/dev/zero", "sha256": ""}]},
+        {"limits": None},
+        {"limits": {"depth": "x"}},
+        {"limits": {"depth": 1.5}},
+        {"limits": {"seconds": float("inf")}},
+        {"limits": {"members": -1}},
+        {"evidence": 3},
+    ],
+)
 def test_a_mangled_manifest_is_told(scanned: Path, values: dict[str, Any]) -> None:
     _rewrite(scanned / "out.csv.manifest.json", **values)
     assert _verify(scanned, evidence="evidence")[0] == DIFFERS
+
+
+def test_a_manifest_nested_without_end_is_refused(scanned: Path) -> None:
+    (scanned / "out.csv.manifest.json").write_text("[" * 100_000)
+    with pytest.raises(ManifestError, match="is damaged"):
+        _verify(scanned)
 
 
 def test_changed_evidence_is_told_file_by_file(scanned: Path) -> None:
@@ -145,6 +166,28 @@ def test_changed_evidence_is_told_file_by_file(scanned: Path) -> None:
     assert lines[0] == "=note.txt: in the report but no longer in the evidence"
     assert lines[1].startswith("a.jpg: its bytes changed, sha256 ")
     assert lines[2] == "planted.jpg: in the evidence but not in the report"
+
+
+def test_files_without_a_hash_are_never_intact(scanned: Path) -> None:
+    """One too large for the scan; its size is all that is known of it."""
+    scan = ["evidence", "--report", "few.csv", "--max-file-size", "1000", "--workers", "1"]
+    assert imgscan(*scan, cwd=scanned).returncode == 1
+    rows = (scanned / "few.csv").read_text()
+    assert "larger than the limit" in rows
+
+    def told() -> dict[str, Weight]:
+        findings = verify(scanned / "few.csv", None, [scanned / "evidence"])
+        return {finding.text: finding.weight for finding in findings}
+
+    count = sum(",over_limit," in line for line in rows.splitlines())
+    unchecked = f"{count} files have no hash and could not be checked"
+    assert told()[unchecked] is Weight.UNCHECKED
+    assert exit_code(told().values()) == UNCHECKED
+    with (scanned / "evidence" / "a.jpg").open("ab") as stream:
+        stream.write(b"12345")
+    size = (scanned / "evidence" / "a.jpg").stat().st_size
+    changed = f"a.jpg: its size changed, {size - 5:,} → {size:,} bytes"
+    assert told()[changed] is Weight.DIFFERS
 
 
 def test_a_changed_member_is_told_by_its_path(scanned: Path) -> None:

@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 
 from scanner.examine import Examined
+from scanner.hashing import Hashing
+from scanner.known import HashList, KnownHashes
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
@@ -156,6 +158,14 @@ def test_processes_that_never_come_up_end_the_scan(monkeypatch: pytest.MonkeyPat
     """As when memory is out or the installation broken: no file may be blamed for it."""
     monkeypatch.setattr("scanner.workers._serve", exit_at_once)
     with Workers(1, Preprocessing(32), Limits()) as workers:
+        workers.submit(Found("innocent.png", 0, b"content"))
+        with pytest.raises(WorkerError, match="die as soon as they start"):
+            answered_until_it_ends(workers)
+
+
+def test_no_file_is_blamed_for_a_hash_list_that_is_gone(tmp_path: Path) -> None:
+    known = KnownHashes(tmp_path / "gone", (HashList("list", "ab" * 32, 0, 1),))
+    with Workers(1, Preprocessing(32), Limits(), Hashing(known=known)) as workers:
         workers.submit(Found("innocent.png", 0, b"content"))
         with pytest.raises(WorkerError, match="die as soon as they start"):
             answered_until_it_ends(workers)

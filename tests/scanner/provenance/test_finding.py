@@ -35,3 +35,9 @@ def test_any_text_can_be_written() -> None:
     assert json.loads(text.encode().decode())[0]["value"] == 'half ?, "quoted", \0 and\nnew line'
     assert "\n" not in text
     assert "\0" not in text
+
+
+def test_no_text_steers_a_terminal() -> None:
+    text = to_json([finding("\x1b[2J \x9b1m \u202e é\\")]) or ""
+    assert not {"\x1b", "\x9b", "\u202e"} & set(text)
+    assert json.loads(text)[0]["value"] == "\x1b[2J \x9b1m \u202e é\\"

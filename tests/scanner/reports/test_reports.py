@@ -161,7 +161,8 @@ def test_a_score_that_is_no_number_is_inconclusive(logit: float, tmp_path: Path)
     scored = Examined(
         Status.SCORED, sha256="ab" * 32, bytes=9, format="PNG", width=32, height=32, frames=1
     )
-    journal = Journal(tmp_path / "journal", {})
+    journal = Journal(tmp_path / "journal")
+    journal.begin({})
     journal.add("a.png", 0, scored, logit, Verdict.INCONCLUSIVE)
     report = tmp_path / "report.json"
     write_report(report, journal.records(open_model(DEFAULT_MODEL)), {})

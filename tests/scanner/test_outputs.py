@@ -1,0 +1,96 @@
+"""Protects: no file that a scan writes replaces evidence, an input or another of its own files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from scanner.outputs import PlaceError, check_outputs
+from tests.conftest import image_bytes, imgscan
+
+WRITTEN_BESIDE = (
+    "", ".journal", ".journal-wal", ".journal-shm", ".journal-journal", ".journal-known",
+    ".manifest.json", ".manifest.json.sig",
+)  # fmt: skip
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """Name to hash of everything in a folder."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("suffix", WRITTEN_BESIDE)
+def test_evidence_of_the_name_of_a_file_that_is_written_stays(
+    suffix: str, fresh: bool, tmp_path: Path
+) -> None:
+    evidence = tmp_path / f"z.csv{suffix}"
+    database = sqlite3.connect(evidence)  # what a journal is, too
+    database.execute("CREATE TABLE message (body TEXT)")
+    database.close()
+    before = snapshot(tmp_path)
+    options = ["--fresh"] if fresh else []
+    ended = imgscan(evidence, "--report", tmp_path / "z.csv", *options)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"Error: {evidence} lies inside the evidence")
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", [".z.csv.partial", ".z.csv.manifest.json.partial"])
+def test_evidence_of_the_name_of_a_half_written_file_stays(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(image_bytes())
+    before = snapshot(tmp_path)
+    assert imgscan(tmp_path / name, "--report", tmp_path / "z.csv").returncode == 2
+    assert snapshot(tmp_path) == before
+
+
+def test_a_report_that_leads_out_of_the_evidence_is_written_inside_it(tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    (evidence / "out.csv").symlink_to(tmp_path / "elsewhere.csv")
+    ended = imgscan(evidence, "--report", evidence / "out.csv")
+    assert ended.returncode == 2
+    assert "lies inside the evidence" in ended.stderr
+    assert [path.name for path in evidence.iterdir()] == ["out.csv"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--known", "list.csv", "--report", "list.csv"],
+        ["--known", "list.csv.manifest.json", "--report", "list.csv"],
+        ["--known", "list.csv", "--log", "list.csv"],
+        ["--known", "list.csv", "--report", "linked.csv"],
+        ["--sign", "list.csv", "--report", "list.csv"],
+        ["--model", "list.csv", "--report", "list.csv"],
+        ["--report", "list.csv", "--log", "list.csv"],
+        ["--report", "list.csv", "--log", "list.csv.journal"],
+        ["--report", "list.csv", "--report", "list.csv.manifest.json"],
+        ["--report", "list.csv", "--report", "new.csv", "--report", "../case/new.csv"],
+    ],
+)
+def test_no_output_replaces_an_input_or_another_output(options: list[str], tmp_path: Path) -> None:
+    case = tmp_path / "case"
+    case.mkdir()
+    (tmp_path / "photo.jpg").write_bytes(image_bytes())
+    for name in ("list.csv", "list.csv.manifest.json"):
+        (case / name).write_text(hashlib.sha256(b"").hexdigest())
+    os.link(case / "list.csv", case / "linked.csv")
+    before = snapshot(case)
+    ended = imgscan("../photo.jpg", *options, cwd=case)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("Error: ")
+    assert "rename" in ended.stderr
+    assert snapshot(case) == before
+
+
+def test_outputs_beside_the_evidence_are_fine(tmp_path: Path) -> None:
+    (tmp_path / "evidence").mkdir()
+    names = [tmp_path / name for name in ("evidence.csv", "evidence.csv.journal")]
+    check_outputs(names, [tmp_path / "evidence"], [tmp_path / "list.txt"])
+    with pytest.raises(PlaceError, match="inside the evidence"):
+        check_outputs(names, [tmp_path], [])
