@@ -55,7 +55,7 @@ def members(
             unlocked = AESZipFile(stream)
         for info, unlocked_info in zip(infos, unlocked.infolist(), strict=True):
             path = f"{name}!/{path_text(info.filename)}"
-            if info.is_dir():
+            if info.is_dir() and not info.file_size:  # a name alone can hide content
                 continue
             if id(info) in overlapping:
                 yield Member(path, None, Status.OVER_LIMIT, SHARED)
