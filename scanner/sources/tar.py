@@ -58,6 +58,8 @@ class _StrictTarInfo(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
         info = super().frombuf(buf, encoding, errors)
+        if info.size < 0:
+            raise tarfile.InvalidHeaderError("a negative size")  # type: ignore[attr-defined]
         if info.type in CONTENT_HEADERS and info.size > LONGEST_HEADER:
             raise tarfile.InvalidHeaderError(f"a name or header of {info.size:,} bytes")  # type: ignore[attr-defined]
         return info

@@ -27,7 +27,6 @@ from scanner.sources.container import (
 from scanner.sources.zip_bounded import METHODS, open_bounded
 
 NOUN = "archive"
-PROGRAM = b"MZ"
 ENCRYPTED_FLAG = 0x1
 AES = 99  # stands in WinZip's AES encryption where else the compression method does
 LOCAL_HEADER_BYTES = 30
@@ -36,8 +35,6 @@ SHARED = "its stored bytes reach into another member's, as in a zip bomb; it was
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
-    if head.startswith(PROGRAM):  # self-extracting, told by the directory at its end
-        return zipfile.is_zipfile(stream)
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
