@@ -47,9 +47,10 @@ UNREAD_IMAGES = (
     (0, b"Paint Shop Pro Image File\n\x1a", "a Paint Shop Pro image"),
     (128, b"DICM", "a DICOM image"),
 )
+# Its groups are atomic: many comments would else be taken apart in exponentially many ways.
 SVG = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?"
-    rb"(?:<!--.*?-->\s*|<!DOCTYPE\s+svg[^>\[]*(?:\[[^\]]*\])?\s*>\s*)*<(?:svg:)?svg[\s>]",
+    rb"(?:\xef\xbb\xbf)?\s*+(?><\?xml[^>]*>\s*+)?"
+    rb"(?><!--.*?-->\s*+|<!DOCTYPE\s+svg[^>\[]*(?:\[[^\]]*\])?\s*>\s*+)*+<(?:svg:)?svg[\s>]",
     re.DOTALL,
 )
 SVG_WITHIN = 8192

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NOUN = "PDF document"
 MAGIC = re.compile(rb"%PDF-\d\.\d")
 MAGIC_WITHIN = 1024  # as readers allow
-OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
+OBJECT = re.compile(rb"\d{1,10}\s{1,9}\d{1,5}\s{1,9}obj\b")
 OBJECT_WITHIN = 8192
 # Filters whose output is a file that image decoders read.
 WHOLE_FILES = {"/DCTDecode": "jpg", "/DCT": "jpg", "/JPXDecode": "jp2"}

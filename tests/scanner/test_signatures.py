@@ -127,6 +127,7 @@ def test_a_broken_codestream_and_a_broken_bitmap() -> None:
     [
         b"<html><body><svg></svg></body></html>",
         b"<?xml version='1.0'?><note><svg/></note>",
+        b"<!-- one of many -->" * 400 + b"<note/>",
         b"\x1f\x9dA text",
         b"]\0\0 is no archive",
         b"\0\0\0\x20ftypisom" + bytes(100),
