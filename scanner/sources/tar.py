@@ -17,6 +17,7 @@ from scanner.sources.container import CHUNK_BYTES, HEAD_BYTES, Member, MemberErr
 
 NOUN = "archive"
 MAGIC, MAGIC_OFFSET = b"ustar", 257
+CHECKSUM = slice(148, 156)
 BLOCK_BYTES = tarfile.BLOCKSIZE
 # Headers whose content, a long name for example, tarfile reads into memory whole.
 CONTENT_HEADERS = (
@@ -42,6 +43,8 @@ def _is_tar(head: bytes) -> bool:
     """By the magic number, or by the checksum alone, which is all that tars before 1988 have."""
     if head[MAGIC_OFFSET : MAGIC_OFFSET + len(MAGIC)] == MAGIC:
         return True
+    if not head[CHECKSUM].strip(b" \0").isdigit():  # which is the cheaper question
+        return False
     try:
         tarfile.TarInfo.frombuf(head[:BLOCK_BYTES], "utf-8", "surrogateescape")
     except (tarfile.TarError, ValueError):

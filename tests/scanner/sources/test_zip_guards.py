@@ -108,6 +108,14 @@ def test_an_archive_behind_other_content_and_that_content(before: bytes, tmp_pat
         }
 
 
+def test_an_end_record_alone_is_no_archive(tmp_path: Path) -> None:
+    """Programs that read zips hold one, as do compiled Python modules."""
+    for name, data in (("a", zipped([])), ("b", zipped([])[:12]), ("c", b"PK\5\6" + b"\xff" * 40)):
+        (tmp_path / name).write_bytes(b"program" + data + bytes(30))
+    assert contents(opened(tmp_path)).keys() == {"a", "b", "c"}
+    assert rows(opened(tmp_path)) == {}
+
+
 def test_a_damaged_archive_behind_an_image_has_a_row_of_its_own(tmp_path: Path) -> None:
     archive = bytearray(zipped([("x", b"1"), ("y", b"2")]))
     archive[archive.rindex(b"PK\x01\x02")] ^= 1
