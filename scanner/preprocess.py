@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from scanner import raw
+from scanner import raw, signatures
 from scanner.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -29,22 +29,6 @@ RESAMPLING_FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 FITS = ("crop", "stretch")
-# First bytes that only images have: Pillow takes a broken header for no image at all.
-UNMISTAKABLE = (
-    (0, b"\xff\xd8\xff"),
-    (0, b"\x89PNG\r\n\x1a\n"),
-    (0, b"GIF87a"),
-    (0, b"GIF89a"),
-    (0, b"II*\0"),
-    (0, b"MM\0*"),
-    (0, b"8BPS"),
-    (8, b"WEBP"),
-    (4, b"ftypheic"),
-    (4, b"ftypheix"),
-    (4, b"ftypmif1"),
-    (4, b"ftypavif"),
-    (4, b"jP  \r\n\x87\n"),
-)
 
 
 class NotAnImage(Exception):
@@ -56,7 +40,7 @@ class TooManyPixels(Exception):
 
 
 class UnsupportedImage(Exception):
-    """A valid image that is not decoded, for a stated reason."""
+    """An image, or what may hold some, that is not decoded, for a stated reason."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +128,10 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data))
     except UnidentifiedImageError as error:
-        if any(data.startswith(magic, offset) for offset, magic in UNMISTAKABLE):
+        if signatures.is_image(data):  # Pillow takes a broken header for no image at all
             raise ValueError("it begins like an image, but no decoder can read it") from error
+        if unread := signatures.unread_image(data) or signatures.unread_archive(data):
+            raise UnsupportedImage(f"{unread}, which imgscan does not open") from error
         raise NotAnImage("no image decoder recognises the content") from error
 
 

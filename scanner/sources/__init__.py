@@ -21,7 +21,8 @@ from typing import BinaryIO
 
 from scanner.limits import Limits
 from scanner.record import Status, path_text
-from scanner.sources import compressed, mail, pdf, rar, sevenzip, tar, zip
+from scanner.signatures import is_image
+from scanner.sources import appended_zip, compressed, mail, pdf, rar, sevenzip, tar, zip
 from scanner.sources.budget import Budget, Metered
 from scanner.sources.container import (
     HEAD_BYTES,
@@ -39,7 +40,8 @@ from scanner.sources.isolated import Readers
 from scanner.sources.readonly import list_folder, open_readonly
 
 ISOLATED = (sevenzip, rar, pdf, mail)
-CONTAINERS = (zip, tar, compressed, *ISOLATED)
+CONTAINERS = (zip, tar, compressed, *ISOLATED, appended_zip)
+INSIDE = "!/archive"  # names the container in a file that is something else as well
 SPECIAL_FILE = "a device, pipe or socket, not a regular file"
 
 
@@ -100,23 +102,28 @@ def _open_file(path: Path, name: str, readers: Readers, total: Budget) -> Iterat
     text = path_text(name)
     try:
         with open_readonly(path) as stream:
-            kind = _container(stream)
+            kind, is_more = _container(stream)
             facts = os.fstat(stream.fileno())
             stamp = Stamp(facts.st_size, facts.st_mtime_ns)
-            if kind is None:
+            if kind is None or is_more:
                 yield Found(text, 0, path, stamp)
+            if kind is None:
                 return
+            name, position = (f"{text}{INSIDE}", 1) if is_more else (text, 0)
             # Members of one name may each be an archive: only counting through them all tells
             # what is in the one from what is in the other.
-            entries = _expand(kind, stream, stamp.bytes, text, 0, 1, readers, total)
+            entries = _expand(kind, stream, stamp.bytes, name, position, 1, readers, total)
             for order, entry in enumerate(entries, 1):
                 yield replace(entry, position=order if entry.position else 0, stamp=stamp)
     except OSError as error:
         yield Met(text, 0, Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
 
 
-def _container(stream: BinaryIO) -> ModuleType | None:
-    """The module for the container in `stream`, None for any other file; rewinds."""
+def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
+    """The module for the container in `stream`, None for any other file; rewinds.
+
+    The flag says that the file is more than the container, such as an image with a zip behind it.
+    """
     head = stream.read(HEAD_BYTES)
     found = None
     for kind in CONTAINERS:
@@ -124,7 +131,8 @@ def _container(stream: BinaryIO) -> ModuleType | None:
             if found is None and kind.recognises(head, stream):
                 found = kind
         stream.seek(0)
-    return found
+    is_behind_content = found is appended_zip and not head.startswith(appended_zip.PROGRAMS)
+    return found, found is not None and (is_behind_content or is_image(head))
 
 
 def _expand(
@@ -160,13 +168,13 @@ def _expand(
                 yield read
                 continue
             inner = io.BytesIO(read)
-            nested = _container(inner)
-            if nested is None:
+            nested, is_more = _container(inner)
+            if nested is None or is_more:
                 yield Found(member.path, number, read)
-            else:
-                yield from _expand(
-                    nested, inner, len(read), member.path, number, depth + 1, readers, budget
-                )
+            if nested is not None:
+                path = f"{member.path}{INSIDE}" if is_more else member.path
+                size = len(read)
+                yield from _expand(nested, inner, size, path, number, depth + 1, readers, budget)
     except Exception as error:  # parsers raise nearly anything on hostile bytes
         yield Met(name, position, *failure(error, kind.NOUN))
     else:

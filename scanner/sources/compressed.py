@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -22,6 +23,11 @@ WINDOW_LOG = 28
 WINDOW_BYTES = 1 << WINDOW_LOG
 TOO_MUCH_MEMORY = ("Memory usage limit", "too much memory")
 BUFFER_BYTES = 1 << 17
+# What one stream is fed at a time, growing: what it leaves unused is copied, and a file may be
+# millions of tiny streams.
+SMALLEST_PIECE, LARGEST_PIECE = 1 << 12, 1 << 17
+MOST_EMPTY_STREAMS = 10_000  # in a row, which take time and never spend expanded bytes
+NOT_ZERO = re.compile(rb"[^\0]")
 
 
 class _Decompressor(Protocol):
@@ -95,7 +101,10 @@ class Expanded(io.RawIOBase):
         self._magic = magic
         self._stream = stream
         self._expander: _Decompressor = STARTS[magic]()
-        self._pending = b""
+        self._buffer = b""  # what was read of the stream, of which the first _used bytes are fed
+        self._used = 0
+        self._piece = SMALLEST_PIECE
+        self._empty_streams = 0
         self._ended = False
 
     def readable(self) -> bool:
@@ -114,29 +123,46 @@ class Expanded(io.RawIOBase):
                 asks = f"a stream that asks for more than {WINDOW_BYTES:,} bytes to expand it"
                 raise OverLimit(asks) from error
             raise
+        if data:
+            self._empty_streams = 0
         buffer[: len(data)] = data
         return len(data)
 
     def _input(self) -> bytes:
         if not self._expander.needs_input:
             return b""
-        fresh = self._pending or self._stream.read(CHUNK_BYTES)
-        self._pending = b""
+        if self._used == len(self._buffer):
+            self._buffer, self._used = self._stream.read(CHUNK_BYTES), 0
+        fresh = self._buffer[self._used : self._used + self._piece]
         if not fresh:
             raise EOFError("the compressed data breaks off")
+        self._used += len(fresh)
+        self._piece = min(2 * self._piece, LARGEST_PIECE)
         return fresh
 
     def _start_next(self) -> None:
-        left = self._expander.unused_data.lstrip(b"\0")
-        while len(left) < len(self._magic) and (more := self._stream.read(CHUNK_BYTES)):
-            left = (left + more).lstrip(b"\0")
-        if left.startswith(self._magic):
+        self._used -= len(self._expander.unused_data)
+        self._skip_zeros()
+        while len(self._buffer) - self._used < len(self._magic):
+            more = self._stream.read(CHUNK_BYTES)
+            if not more:
+                break
+            self._buffer, self._used = self._buffer[self._used :] + more, 0
+            self._skip_zeros()
+        if self._buffer.startswith(self._magic, self._used):
+            self._empty_streams += 1
+            if self._empty_streams > MOST_EMPTY_STREAMS:
+                raise OverLimit(f"more than {MOST_EMPTY_STREAMS:,} empty streams in a row")
             self._expander = STARTS[self._magic]()
-            self._pending = left
+            self._piece = SMALLEST_PIECE
         else:
             self._ended = True
-            if left:
-                self.rest_at = self._stream.tell() - len(left)
+            if left := len(self._buffer) - self._used:
+                self.rest_at = self._stream.tell() - left
+
+    def _skip_zeros(self) -> None:
+        found = NOT_ZERO.search(self._buffer, self._used)
+        self._used = found.start() if found else len(self._buffer)
 
 
 def decompress(stream: BinaryIO, head: bytes) -> BinaryIO:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from scanner.limits import Limits
 from scanner.record import Status, path_text
-from scanner.sources.container import CHUNK_BYTES, Member, read_limited
+from scanner.sources.container import CHUNK_BYTES, HEAD_BYTES, Member, read_limited
 
 NOUN = "e-mail"
 FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
@@ -23,32 +23,54 @@ TELLING_FIELDS = frozenset(
     b"arc-seal dkim-signature delivered-to message-id mime-version received return-path".split()
 )
 USUAL_FIELDS = frozenset(b"bcc cc content-type date from reply-to sender subject to".split())
+TOGETHER_TELLING = frozenset(b"content-type from".split())
 FIELDS_BYTES = 8192
+MULTIPART = re.compile(rb"content-type[ \t]*:[ \t]*multipart/", re.IGNORECASE)
+BLANK = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)*")
 MBOX_LINE = re.compile(rb"From [^\r\n]*\d\d:\d\d[^\r\n]*\d{4}[^\r\n]*\r?\n")
+# What no text says by chance: From somebody@example.org Thu Jan  1 00:00:00 1970
+FULL_MBOX_LINE = re.compile(
+    rb"From +(?:\S+ +)?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|"
+    rb"Oct|Nov|Dec) +\d{1,2} +\d{1,2}:\d\d(?::\d\d)?(?: +[-+A-Z0-9]+)?(?: +[-+A-Z0-9]+)? *\r?\n"
+)
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
     """Told by its fields: e-mail has no magic number."""
-    start = MBOX_LINE.match(head)
-    if start is None and not FIELD.match(head):
+    start = _first_text(head)
+    line = MBOX_LINE.match(head, start)
+    if line is None and not FIELD.match(head, start):
         return False
-    stream.seek(start.end() if start else 0)
+    stream.seek(line.end() if line else start)
     names = set()
-    for line in stream.read(FIELDS_BYTES).split(b"\n"):
-        if field := FIELD.match(line):
+    for text in stream.read(FIELDS_BYTES).split(b"\n"):
+        if field := FIELD.match(text):
             names.add(field[1].lower())
-        elif not line.startswith((b" ", b"\t")):
+            if MULTIPART.match(text):
+                names.add(b"mime-version")  # as good as: nothing else is written so
+        elif not text.startswith((b" ", b"\t")):
             break
+    if FULL_MBOX_LINE.match(head, start):
+        return bool(names)
+    if names >= TOGETHER_TELLING and len(names & USUAL_FIELDS) > len(TOGETHER_TELLING):
+        return True
     return bool(names & TELLING_FIELDS) and bool(names & USUAL_FIELDS)
+
+
+def _first_text(head: bytes) -> int:
+    """Where the blank lines end, behind which the parser would see no fields."""
+    blank = BLANK.match(head)
+    return blank.end() if blank else 0
 
 
 def members(
     stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
 ) -> Iterator[Member]:
     """The parts of each message, in order; a mailbox is read one message at a time."""
-    start = stream.readline(CHUNK_BYTES)
-    if not MBOX_LINE.match(start):
-        stream.seek(0)
+    start = _first_text(stream.read(HEAD_BYTES))
+    stream.seek(start)
+    if not MBOX_LINE.match(stream.readline(CHUNK_BYTES)):
+        stream.seek(start)
         yield from _parts(read_limited(stream, limits.file_bytes), name)
         return
     number = 0
@@ -67,7 +89,9 @@ def _messages(stream: BinaryIO, limit: int) -> Iterator[bytes | None]:
     size = 0
     after_blank = False
     while line := stream.readline(CHUNK_BYTES):
-        if after_blank and MBOX_LINE.match(line):
+        # Not every program leaves a line blank before it, nor quotes such a line in a text.
+        start = (MBOX_LINE if after_blank else FULL_MBOX_LINE).match(line)
+        if start and _field_follows(stream):
             yield text.getvalue() if size <= limit else None
             text, size = io.BytesIO(), 0
             continue
@@ -76,6 +100,13 @@ def _messages(stream: BinaryIO, limit: int) -> Iterator[bytes | None]:
         if size <= limit:
             text.write(line)
     yield text.getvalue() if size <= limit else None
+
+
+def _field_follows(stream: BinaryIO) -> bool:
+    place = stream.tell()
+    line = stream.readline(CHUNK_BYTES)
+    stream.seek(place)
+    return bool(FIELD.match(line)) or line.startswith(b">From ")
 
 
 def _parts(text: bytes, name: str) -> Iterator[Member]:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from pypdf import PdfReader
 
 NOUN = "PDF document"
-MAGIC = b"%PDF-"
+MAGIC = re.compile(rb"%PDF-\d\.\d")
+MAGIC_WITHIN = 1024  # as readers allow
+OBJECT = re.compile(rb"\d{1,10}\s{1,9}\d{1,5}\s{1,9}obj\b")
+OBJECT_WITHIN = 8192
 # Filters whose output is a file that image decoders read.
 WHOLE_FILES = {"/DCTDecode": "jpg", "/DCT": "jpg", "/JPXDecode": "jp2"}
 INLINE_IMAGE = re.compile(rb"\bBI\b.*?\bID\b", re.DOTALL)
@@ -30,14 +33,24 @@ PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(MAGIC)
+    """By the magic number; where other bytes precede it, by an object that follows, too."""
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"%PDF-"):
+        return True
+    stream.seek(0)
+    start = stream.read(MAGIC_WITHIN + OBJECT_WITHIN)
+    magic = MAGIC.search(start, 0, MAGIC_WITHIN)
+    return magic is not None and OBJECT.search(start, magic.end()) is not None
 
 
 def members(
     stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
 ) -> Iterator[Member]:
-    """Objects by number, on pages or not, then the images inside the pages' own content."""
-    from pypdf import PdfReader
+    """Objects by number, on pages or not, then the images inside the pages' own content.
+
+    Images inside forms and patterns, the drawings that pages share, come with these.
+    """
+    from pypdf import PageObject, PdfReader
+    from pypdf.generic import DictionaryObject, NameObject
 
     reader = PdfReader(stream)
     if reader.is_encrypted and not any(reader.decrypt(password) for password in ("", *passwords)):
@@ -47,7 +60,7 @@ def members(
         path = f"{name}!/object-{number}"
         if isinstance(item, Exception):
             yield Member(path, None, *failure(item, "object"))
-        elif number in masks:
+        elif number in masks and _is_only_mask(item):
             yield Member(path, None, Status.NOT_IMAGE, "the transparency of another image")
         elif item.get("/Subtype") == "/Image":
             whole = WHOLE_FILES.get(_last_filter(item))
@@ -56,6 +69,11 @@ def members(
         elif number in titles or item.get("/Type") == "/EmbeddedFile":
             title = titles.get(number, f"object-{number}")
             yield Member(f"{name}!/{path_text(title)}", _opener(item.get_data))
+        elif item.get("/Subtype") == "/Form" or "/PatternType" in item:
+            drawing = PageObject(reader)  # which finds inline images in pages only
+            drawing[NameObject("/Contents")] = item
+            drawing[NameObject("/Resources")] = item.get("/Resources", DictionaryObject())
+            yield from _inline_images(drawing, f"{name}!/drawing-{number}")
     for number, page in enumerate(reader.pages, 1):
         yield from _inline_images(page, f"{name}!/page-{number}")
 
@@ -77,7 +95,7 @@ def _objects(reader: PdfReader) -> Iterator[tuple[int, Any]]:
 
 
 def _references(reader: PdfReader) -> tuple[dict[int, str], set[int]]:
-    """Attached files' names by object number; the numbers of images that only mask another."""
+    """Attached files' names by object number; the numbers of images that mask another."""
     from pypdf.generic import DictionaryObject, IndirectObject
 
     titles: dict[int, str] = {}
@@ -97,13 +115,22 @@ def _references(reader: PdfReader) -> tuple[dict[int, str], set[int]]:
     return titles, masks
 
 
+def _is_only_mask(image: Any) -> bool:
+    """Whether it has bare grey samples, as masks have. A photograph may be named as one, too."""
+    from pypdf.generic import BooleanObject
+
+    stencil = image.get("/ImageMask") == BooleanObject(True)
+    grey = stencil or image.get("/ColorSpace") == "/DeviceGray"
+    return grey and _last_filter(image) not in WHOLE_FILES
+
+
 def _last_filter(item: Any) -> str:
     filters = item.get("/Filter")
     return str(filters[-1] if isinstance(filters, list) and filters else filters)
 
 
 def _inline_images(page: Any, path: str) -> Iterator[Member]:
-    """Images written into the page's own drawing commands, not as objects."""
+    """Images written into the drawing commands of a page, not as objects."""
     try:
         drawing = page.get_contents()
         if drawing is None or not INLINE_IMAGE.search(drawing.get_data()):

@@ -29,7 +29,7 @@ def members(
     block = None
     room = limits.archive_bytes
     for file in archive.files:
-        if file.is_directory:
+        if file.is_directory and file.emptystream:  # the attribute alone can hide content
             continue
         path = f"{name}!/{path_text(file.filename)}"
         content: bytes | MemberError = b""

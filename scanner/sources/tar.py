@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import sys
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, BinaryIO
 
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 from scanner.sources import compressed
 from scanner.sources.budget import Budget, Metered
-from scanner.sources.container import HEAD_BYTES, Member, MemberError
+from scanner.sources.container import CHUNK_BYTES, HEAD_BYTES, Member, MemberError, Readable
 
 NOUN = "archive"
 MAGIC, MAGIC_OFFSET = b"ustar", 257
+CHECKSUM = slice(148, 156)
+BLOCK_BYTES = tarfile.BLOCKSIZE
 # Headers whose content, a long name for example, tarfile reads into memory whole.
 CONTENT_HEADERS = (
     tarfile.GNUTYPE_LONGNAME,
@@ -37,7 +40,16 @@ def recognises(head: bytes, stream: BinaryIO) -> bool:
 
 
 def _is_tar(head: bytes) -> bool:
-    return head[MAGIC_OFFSET : MAGIC_OFFSET + len(MAGIC)] == MAGIC
+    """By the magic number, or by the checksum alone, which is all that tars before 1988 have."""
+    if head[MAGIC_OFFSET : MAGIC_OFFSET + len(MAGIC)] == MAGIC:
+        return True
+    if not head[CHECKSUM].strip(b" \0").isdigit():  # which is the cheaper question
+        return False
+    try:
+        tarfile.TarInfo.frombuf(head[:BLOCK_BYTES], "utf-8", "surrogateescape")
+    except (tarfile.TarError, ValueError):
+        return False
+    return head[0] != 0
 
 
 class _StrictTarInfo(tarfile.TarInfo):
@@ -49,6 +61,8 @@ class _StrictTarInfo(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
         info = super().frombuf(buf, encoding, errors)
+        if info.size < 0:
+            raise tarfile.InvalidHeaderError("a negative size")  # type: ignore[attr-defined]
         if info.type in CONTENT_HEADERS and info.size > LONGEST_HEADER:
             raise tarfile.InvalidHeaderError(f"a name or header of {info.size:,} bytes")  # type: ignore[attr-defined]
         return info
@@ -59,30 +73,93 @@ class _StrictTarInfo(tarfile.TarInfo):
             return super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise
+        except tarfile.EmptyHeaderError as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError("it has no end mark, as if it were cut short") from error
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(
                 f"a broken header at byte {archive.offset:,}: {error}"
             ) from error
 
 
+class _Forward:
+    """A stream as tarfile wants it, forward only, that is left right behind the end mark."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+        self._ahead = b""
+        self._position = 0
+
+    def read(self, size: int) -> bytes:
+        """`size` bytes, fewer only at the end."""
+        chunks = [self._ahead[:size]]
+        self._ahead = self._ahead[size:]
+        missing = size - len(chunks[0])
+        while missing and (chunk := self._stream.read(min(missing, CHUNK_BYTES))):
+            chunks.append(chunk)
+            missing -= len(chunk)
+        self._position += size - missing
+        return b"".join(chunks)
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, position: int) -> None:
+        while (left := position - self._position) > 0 and self.read(min(left, CHUNK_BYTES)):
+            pass
+
+    def next_block(self) -> bytes:
+        """The first block that is not all zeros, which is still to be read; empty at the end."""
+        while block := self.read(BLOCK_BYTES):
+            if block.strip(b"\0"):
+                self._ahead = block + self._ahead
+                self._position -= len(block)
+                break
+        return block
+
+
 def members(
     stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
 ) -> Iterator[Member]:
-    """Members in archive order; each must be read before the next is asked for."""
+    """Members in archive order; each must be read before the next is asked for.
+
+    Archives appended to each other are read as one, as `tar --ignore-zeros` does; other data behind
+    an end mark, or behind the compressed data, are the member `trailing-data`.
+    """
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    plain: Any = stream
-    if not _is_tar(head):
-        # What tarfile passes over is expanded too.
-        budget = Budget(limits.archive_bytes, "more than its limits of size and ratio allow")
-        plain = Metered(compressed.decompress(stream, head), budget)
-    with tarfile.open(fileobj=plain, mode="r|", tarinfo=_StrictTarInfo) as archive:
-        for info in archive:
-            path = f"{name}!/{path_text(info.name)}"
-            if info.isfile():
-                yield Member(path, _opener(archive, info))
-            elif not info.isdir():
-                yield Member(path, None, Status.UNSUPPORTED, "a link or device inside an archive")
+    if _is_tar(head):
+        yield from _concatenated(_Forward(stream), name)
+        return
+    expanded = compressed.Expanded(stream, head)
+    # What tarfile passes over is expanded too.
+    budget = Budget(limits.archive_bytes, "more than its limits of size and ratio allow")
+    buffered = io.BufferedReader(expanded, compressed.BUFFER_BYTES)
+    yield from _concatenated(_Forward(Metered(buffered, budget)), name)
+    if expanded.rest_at is not None:
+        stream.seek(expanded.rest_at)
+        yield Member(f"{name}!/trailing-data", lambda: nullcontext(stream))
+
+
+def _concatenated(source: _Forward, name: str) -> Iterator[Member]:
+    yield from _members(source, name)
+    while block := source.next_block():
+        if not _is_tar(block):
+            yield Member(f"{name}!/trailing-data", lambda: nullcontext(source))
+            source.seek(sys.maxsize)  # what was too large to be read is not met again
+        else:
+            yield from _members(source, name)
+
+
+def _members(source: Any, name: str) -> Iterator[Member]:
+    """Up to the end mark."""
+    archive: Any = tarfile.TarFile(fileobj=source, tarinfo=_StrictTarInfo)
+    while info := archive.next():
+        archive.members.clear()  # tarfile would remember every one
+        path = f"{name}!/{path_text(info.name)}"
+        if info.isfile():
+            yield Member(path, _opener(archive, info))
+        elif not info.isdir():
+            yield Member(path, None, Status.UNSUPPORTED, "a link or device inside an archive")
 
 
 def _opener(

@@ -27,7 +27,6 @@ from scanner.sources.container import (
 from scanner.sources.zip_bounded import METHODS, open_bounded
 
 NOUN = "archive"
-PROGRAM = b"MZ"
 ENCRYPTED_FLAG = 0x1
 AES = 99  # stands in WinZip's AES encryption where else the compression method does
 LOCAL_HEADER_BYTES = 30
@@ -36,8 +35,6 @@ SHARED = "its stored bytes reach into another member's, as in a zip bomb; it was
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
-    if head.startswith(PROGRAM):  # self-extracting, told by the directory at its end
-        return zipfile.is_zipfile(stream)
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -45,17 +42,17 @@ def members(
     stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
 ) -> Iterator[Member]:
     """Members in the order of the central directory; `stream` must be seekable."""
-    with zipfile.ZipFile(stream) as archive:
+    with _listed(zipfile.ZipFile, stream, limits.members) as archive:
         infos = archive.infolist()
         overlapping = _overlapping(infos)
         unlocked: Any = archive
         if any(info.compress_type == AES for info in infos):
             from pyzipper import AESZipFile
 
-            unlocked = AESZipFile(stream)
+            unlocked = _listed(AESZipFile, stream, limits.members)
         for info, unlocked_info in zip(infos, unlocked.infolist(), strict=True):
             path = f"{name}!/{path_text(info.filename)}"
-            if info.is_dir():
+            if info.is_dir() and not info.file_size:  # a name alone can hide content
                 continue
             if id(info) in overlapping:
                 yield Member(path, None, Status.OVER_LIMIT, SHARED)
@@ -64,6 +61,38 @@ def members(
                 yield Member(path, _opener(partial(_decrypt, *locked)))
             else:
                 yield Member(path, _opener(partial(_open, archive, info)))
+
+
+class _Head(list[Any]):
+    """Keeps its first `most` items and drops the rest."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def append(self, item: Any) -> None:
+        if len(self) < self._most:
+            super().append(item)
+
+
+class _Nothing(dict[str, Any]):
+    """Keeps nothing."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        pass
+
+
+def _listed(kind: Any, stream: BinaryIO, most: int) -> Any:
+    """A ZipFile of `kind` that holds one member more than the limit, however many there are.
+
+    Or the list of an archive's members would fill the memory before the first is asked for.
+    """
+
+    class Listed(kind):
+        def __setattr__(self, name: str, value: Any) -> None:
+            kept = {"filelist": _Head(most + 1), "NameToInfo": _Nothing()}
+            super().__setattr__(name, kept.get(name, value))
+
+    return Listed(stream)
 
 
 def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> set[int]:

@@ -142,6 +142,17 @@ def test_members(tmp_path: Path) -> None:
     assert met[0].error == "the archive holds more than 10 members; the rest was not read"
 
 
+def test_a_list_of_members_beyond_the_limit_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "many.zip").write_bytes(overlapping_zip(60_000, 1))
+    tracemalloc.start()
+    entries = list(walk([tmp_path], Limits(members=10)))
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(entries) == 11
+    assert entries[-1].path == "many.zip"
+    assert held < 20 * MIB  # the list is 3 MB of the file
+
+
 def test_all_archives_together(tmp_path: Path) -> None:
     for n in range(6):
         (tmp_path / f"{n}.zip").write_bytes(zipped({"a": bytes(MIB), "b": bytes(MIB)}))

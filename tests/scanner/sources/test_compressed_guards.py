@@ -40,6 +40,18 @@ def test_padding_is_not_content(compression: str, zeros: int, tmp_path: Path) ->
 
 
 @every_compression
+def test_endless_empty_streams_end(compression: str, tmp_path: Path) -> None:
+    """They expand to nothing, so no limit of bytes would ever end them."""
+    empty, full = COMPRESSIONS[compression](b""), COMPRESSIONS[compression](b"1")
+    (tmp_path / "a").write_bytes(empty * 10_001 + full)
+    (tmp_path / "b").write_bytes((empty * 9_000 + full) * 2)
+    entries = opened(tmp_path)
+    sentence = "the archive holds more than 10,000 empty streams in a row; the rest was not read"
+    assert rows(entries) == {"a": (Status.OVER_LIMIT, sentence)}
+    assert contents(entries) == {"b!/b": b"11"}
+
+
+@every_compression
 def test_a_bomb_ends_at_the_ratio(compression: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(COMPRESSIONS[compression](bytes(30_000_000)))
     entries = opened(tmp_path, limits=Limits(ratio=20, seconds=LIMITS.seconds))

@@ -9,6 +9,7 @@ from pathlib import Path
 import py7zr
 import pypdf
 import pytest
+import pyzipper
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from tests.conftest import image_bytes
 from tests.scanner.sources.conftest import COMPRESSIONS, tarred, zipped
 
 MEMBERS = [("a.jpg", image_bytes()), ("b/c.png", image_bytes("PNG", 1)), ("d.txt", b"text")]
+PASSWORD = "geheim"
 # Small, so that a size that a broken header announces is refused and not waited for.
 LIMITS = Limits(file_bytes=1 << 22, archive_bytes=1 << 23, members=1000, seconds=20)
 
@@ -48,8 +50,20 @@ def _mail() -> bytes:
     return message.as_bytes()
 
 
+def _encrypted_zip() -> bytes:
+    stream = io.BytesIO()
+    with pyzipper.AESZipFile(stream, "w", encryption=pyzipper.WZ_AES) as archive:
+        archive.setpassword(PASSWORD.encode())
+        for name, content in MEMBERS:
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+MBOX_LINE = b"From somebody@example.org Thu Jan  1 00:00:00 2026\n"
 CONTAINERS = {
     "zip": zipped(MEMBERS),
+    "encrypted.zip": _encrypted_zip(),
+    "jpg.zip": MEMBERS[0][1] + zipped(MEMBERS),
     "tar": tarred(MEMBERS),
     "tar.gz": COMPRESSIONS["gz"](tarred(MEMBERS)),
     "tar.xz": COMPRESSIONS["xz"](tarred(MEMBERS)),
@@ -58,6 +72,7 @@ CONTAINERS = {
     "7z": _sevenzip(),
     "pdf": _pdf(),
     "eml": _mail(),
+    "mbox": (MBOX_LINE + _mail() + b"\n") * 2,
 }
 DAMAGE = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)))
 
@@ -80,7 +95,7 @@ def test_damage_ends_in_rows(
     del content[int(kept * len(content)) :]
     evidence = tmp_path / f"evidence.{kind}"
     evidence.write_bytes(content)
-    entries = list(walk([evidence], LIMITS))
+    entries = list(walk([evidence], LIMITS, [PASSWORD]))
     assert entries, "a file that was met has a row"
     assert all(entry.path.startswith(evidence.name) for entry in entries)
     assert all(isinstance(entry, Found) or entry.error for entry in entries)

@@ -80,6 +80,60 @@ def test_a_mailbox(tmp_path: Path) -> None:
     assert len(found) == 6
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"From sender@example.org Thu Jan  1 00:00:00 1970\n",
+        b"From - Thu Jan 01 00:00:00 2026\r\n",
+        b"From sender@example.org  Thu Jan  1 00:00 UTC 1970\n",
+        b"From sender@example.org Thu Jan  1 00:00:00 1970 +0100\n",
+    ],
+)
+def test_a_mailbox_without_blank_lines(line: bytes, tmp_path: Path) -> None:
+    first, second = message(), message()
+    first.set_content("I heard it\nFrom here on 12:00 2024 it is text.\n")
+    second.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="x.jpg")
+    (tmp_path / "box").write_bytes(line + bytes(first).rstrip(b"\n") + b"\n" + line + bytes(second))
+    found = contents(opened(tmp_path))
+    assert found["box!/message-2!/x.jpg"] == JPEG
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("start", [b"\n", b"\r\n \r\n", b"\xef\xbb\xbf"])
+def test_a_message_behind_blank_lines(start: bytes, tmp_path: Path) -> None:
+    mail = message()
+    mail.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="x.jpg")
+    (tmp_path / "a").write_bytes(start + bytes(mail))
+    line = b"From sender@example.org Thu Jan  1 00:00:00 1970\n"
+    (tmp_path / "box").write_bytes(start + line + bytes(mail))
+    found = contents(opened(tmp_path))
+    assert found["a!/x.jpg"] == JPEG
+    assert found["box!/message-1!/x.jpg"] == JPEG
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [("Message-ID", "MIME-Version"), ("Message-ID", "MIME-Version", "From", "To")],
+)
+def test_a_message_without_the_telling_fields(missing: tuple[str, ...], tmp_path: Path) -> None:
+    mail = message()
+    mail["Date"] = "Thu, 1 Jan 2026 00:00:00 +0000"
+    mail.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="x.jpg")
+    for name in missing:
+        del mail[name]
+    (tmp_path / "a").write_bytes(bytes(mail))
+    assert contents(opened(tmp_path))["a!/x.jpg"] == JPEG
+
+
+def test_a_message_that_is_one_picture(tmp_path: Path) -> None:
+    mail = message()
+    mail.set_content(JPEG, maintype="image", subtype="jpeg")
+    for name in ("Message-ID", "MIME-Version"):
+        del mail[name]
+    (tmp_path / "a").write_bytes(bytes(mail))
+    assert contents(opened(tmp_path)) == {"a!/part-1": JPEG}
+
+
 def test_a_message_too_large_costs_only_itself(tmp_path: Path) -> None:
     box = mailbox.mbox(tmp_path / "box")
     for content in (b"1" * 9000, b"2"):
@@ -99,6 +153,9 @@ def test_a_message_too_large_costs_only_itself(tmp_path: Path) -> None:
         b"title: x\ndate: 2024-01-01\n",
         b"From here on 12:00 2024\nit is a story\n",
         b"from: import os\n",
+        b"\n\nSubject: a note\nTo: myself\n\nnot an e-mail",
+        b"From: me\nTo: you\nSubject: no types\nDate: today\n\nnot an e-mail",
+        b"Date: today\nServer: x\nContent-Type: text/html\nContent-Length: 3\n\nabc",
     ],
 )
 def test_other_text_is_no_mail(text: bytes, tmp_path: Path) -> None:

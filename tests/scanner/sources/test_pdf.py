@@ -25,6 +25,7 @@ from tests.scanner.sources.opening import LIMITS, opened
 
 JPEG = image_bytes("JPEG")
 PICTURE = Image.open(io.BytesIO(image_bytes("PNG"))).convert("RGB")
+INLINE = b"q 32 0 0 32 0 0 cm BI /W 32 /H 32 /CS /RGB /BPC 8 /F /AHx ID %s> EI Q"
 
 
 def image_object(
@@ -103,11 +104,26 @@ def test_what_other_programs_write(tmp_path: Path) -> None:
 
 
 def test_an_inline_image(tmp_path: Path) -> None:
-    head = b"q 32 0 0 32 0 0 cm BI /W 32 /H 32 /CS /RGB /BPC 8 /F /AHx ID "
-    page = head + PICTURE.tobytes().hex().encode() + b"> EI Q"
+    page = INLINE % PICTURE.tobytes().hex().encode()
     (tmp_path / "a").write_bytes(document(page=page))
     found = contents(opened(tmp_path))
     assert found.keys() == {"a!/page-1-inline-1.png"}
+    assert Image.open(io.BytesIO(only(found))).tobytes() == PICTURE.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("/Subtype", NameObject("/Form")), ("/PatternType", NumberObject(1))]
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_inline_image_in_a_drawing_that_pages_share(
+    packed: bool, key: str, kind: NameObject | NumberObject, tmp_path: Path
+) -> None:
+    drawing = DecodedStreamObject()
+    drawing.set_data(INLINE % PICTURE.tobytes().hex().encode())
+    drawing[NameObject(key)] = kind
+    (tmp_path / "a").write_bytes(document(drawing.flate_encode() if packed else drawing))
+    found = contents(opened(tmp_path))
+    assert [path.partition("-")[0] for path in found] == ["a!/drawing"]
     assert Image.open(io.BytesIO(only(found))).tobytes() == PICTURE.tobytes()
 
 
@@ -120,11 +136,54 @@ def test_attached_files_and_what_is_in_them(tmp_path: Path) -> None:
     assert contents(opened(tmp_path)) == {"a!/ü.zip!/x.jpg": JPEG}
 
 
+def masked(mask: DecodedStreamObject) -> bytes:
+    """A document with one picture, whose transparency `mask` says it is."""
+    picture = image_object(JPEG, "/DCTDecode")
+    writer = PdfWriter(io.BytesIO(document(picture)))
+    (image,) = (
+        item
+        for item in writer._objects
+        if isinstance(item, StreamObject) and item.get("/Subtype") == "/Image"
+    )
+    image[NameObject("/SMask")] = writer._add_object(mask)
+    stream = io.BytesIO()
+    writer.write(stream)
+    return stream.getvalue()
+
+
 def test_a_mask_is_named_for_what_it_is(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(encoded(PICTURE.convert("LA"), "PDF"))
+    mask = image_object(bytes(32 * 32))
+    mask[NameObject("/ColorSpace")] = NameObject("/DeviceGray")
+    (tmp_path / "a").write_bytes(masked(mask))
     entries = opened(tmp_path)
-    assert entries
-    assert all(status is Status.NOT_IMAGE for status, _ in rows(entries).values())
+    assert only(contents(entries)) == JPEG
+    row = (Status.NOT_IMAGE, "the transparency of another image")
+    assert list(rows(entries).values()) == [row]
+
+
+@pytest.mark.parametrize("colours", ["/DeviceRGB", "/DeviceGray"])
+def test_a_picture_said_to_be_a_mask_is_read(colours: str, tmp_path: Path) -> None:
+    hidden = image_bytes("JPEG", seed=1)
+    mask = image_object(hidden, "/DCTDecode")
+    mask[NameObject("/ColorSpace")] = NameObject(colours)
+    (tmp_path / "a").write_bytes(masked(mask))
+    assert set(contents(opened(tmp_path)).values()) == {JPEG, hidden}
+
+
+def test_bare_pixels_said_to_be_a_mask_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(masked(image_object(PICTURE.tobytes())))
+    found = contents(opened(tmp_path)).values()
+    assert PICTURE.tobytes() in [Image.open(io.BytesIO(it)).tobytes() for it in found]
+
+
+@pytest.mark.parametrize("junk", [b"junk\n", b"\0" * 600, b"x" * 1000 + b"\n"])
+def test_a_document_behind_other_bytes(junk: bytes, tmp_path: Path) -> None:
+    data = document(image_object(JPEG, "/DCTDecode"))
+    (tmp_path / "a").write_bytes(junk + data)
+    (tmp_path / "b.py").write_bytes(b'MAGIC = b"%PDF-1.4"\n' + junk)
+    assert sorted(contents(opened(tmp_path)).values()) == sorted(
+        [JPEG, b'MAGIC = b"%PDF-1.4"\n' + junk]
+    )
 
 
 def test_a_document_without_images_has_a_row(tmp_path: Path) -> None:

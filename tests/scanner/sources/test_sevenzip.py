@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,14 @@ def test_a_large_member_does_not_cost_those_behind_it(tmp_path: Path) -> None:
     entries = opened(tmp_path, limits=Limits(file_bytes=4999, seconds=LIMITS.seconds))
     assert contents(entries) == {"a!/small": b"2"}
     assert rows(entries)["a!/large"][0] is Status.OVER_LIMIT
+
+
+def test_a_member_said_to_be_a_folder_is_read(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with py7zr.SevenZipFile(stream, "w") as archive:
+        for name, content in (("x", b"1"), ("y", b"22")):
+            archive.writestr(content, name)
+        first, _ = archive.header.files_info.files
+        first["attributes"] = stat.FILE_ATTRIBUTE_DIRECTORY
+    (tmp_path / "a").write_bytes(stream.getvalue())
+    assert contents(opened(tmp_path)) == {"a!/x": b"1", "a!/y": b"22"}

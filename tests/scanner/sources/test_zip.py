@@ -154,3 +154,9 @@ def test_a_name_that_is_not_the_utf8_it_claims_costs_no_other(tmp_path: Path) ->
     (tmp_path / "a").write_bytes(data)
     entries = walked(tmp_path)
     assert b"2" in contents(entries).values() or "a" in rows(entries)
+
+
+def test_a_member_named_like_a_folder_is_read(tmp_path: Path) -> None:
+    data = zipped([("x.jpg_", b"1"), ("empty_", b"")]).replace(b"x.jpg_", b"x.jpg/")
+    (tmp_path / "a").write_bytes(data.replace(b"empty_", b"empty/"))
+    assert contents(walked(tmp_path)) == {"a!/x.jpg/": b"1"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from backports.zstd import zipfile as modern_zipfile
 
 from scanner.record import Status
 from tests.conftest import image_bytes
-from tests.scanner.sources.conftest import contents, rows, zipped
+from tests.scanner.sources.conftest import contents, rows, tarred, walked, zipped
 from tests.scanner.sources.opening import opened
 
 # By Info-ZIP, as Python reads this encryption but does not write it; the password is "geheim".
@@ -85,10 +86,55 @@ def test_members_that_share_their_bytes_are_not_expanded(tmp_path: Path) -> None
     assert all("zip bomb" in bomb[f"bomb!/{number}"][1] for number in range(8))
 
 
-def test_a_self_extracting_archive(tmp_path: Path) -> None:
-    (tmp_path / "a.exe").write_bytes(b"MZ" + bytes(5000) + zipped([("x", b"1")]))
-    (tmp_path / "b.exe").write_bytes(b"MZ" + bytes(5000))
-    assert contents(opened(tmp_path)) == {"a.exe!/x": b"1", "b.exe": b"MZ" + bytes(5000)}
+@pytest.mark.parametrize("program", [b"MZ", b"\x7fELF", b"#!/usr/bin/python3\n"])
+def test_a_self_extracting_archive(program: bytes, tmp_path: Path) -> None:
+    program += bytes(5000)
+    (tmp_path / "a.exe").write_bytes(program + zipped([("x", b"1")]))
+    (tmp_path / "b.exe").write_bytes(program)
+    assert contents(opened(tmp_path)) == {"a.exe!/x": b"1", "b.exe": program}
+
+
+@pytest.mark.parametrize("before", [bytes(100), b"any text", image_bytes(), image_bytes("BMP")])
+def test_an_archive_behind_other_content_and_that_content(before: bytes, tmp_path: Path) -> None:
+    data = before + zipped([("x", b"1"), ("x.jpg", image_bytes(seed=1))])
+    (tmp_path / "a").write_bytes(data)
+    (tmp_path / "b.zip").write_bytes(zipped([("c", data), ("d", data)]))
+    for path in ("a", "b.zip!/c", "b.zip!/d"):
+        found = {key: it for key, it in contents(walked(tmp_path)).items() if key.startswith(path)}
+        assert found == {
+            path: data,
+            f"{path}!/archive!/x": b"1",
+            f"{path}!/archive!/x.jpg": image_bytes(seed=1),
+        }
+
+
+def test_an_end_record_alone_is_no_archive(tmp_path: Path) -> None:
+    """Programs that read zips hold one, as do compiled Python modules."""
+    for name, data in (("a", zipped([])), ("b", zipped([])[:12]), ("c", b"PK\5\6" + b"\xff" * 40)):
+        (tmp_path / name).write_bytes(b"program" + data + bytes(30))
+    assert contents(opened(tmp_path)).keys() == {"a", "b", "c"}
+    assert rows(opened(tmp_path)) == {}
+
+
+def test_a_damaged_archive_behind_an_image_has_a_row_of_its_own(tmp_path: Path) -> None:
+    archive = bytearray(zipped([("x", b"1"), ("y", b"2")]))
+    archive[archive.rindex(b"PK\x01\x02")] ^= 1
+    (tmp_path / "a").write_bytes(image_bytes() + archive)
+    entries = walked(tmp_path)
+    assert contents(entries) == {"a": image_bytes() + archive}
+    assert rows(entries)["a!/archive"][0] is Status.UNREADABLE
+
+
+def test_an_archive_in_a_tar_does_not_hide_the_tar(tmp_path: Path) -> None:
+    members = [("x.jpg", image_bytes()), ("y.zip", zipped([("y", b"1")], zipfile.ZIP_STORED))]
+    (tmp_path / "a").write_bytes(tarred(members))
+    assert contents(opened(tmp_path)) == {"a!/x.jpg": image_bytes(), "a!/y.zip!/y": b"1"}
+
+
+def test_an_image_that_is_a_tar_as_well_is_both(tmp_path: Path) -> None:
+    data = tarred([("GIF89a", b"1")], tarfile.USTAR_FORMAT)
+    (tmp_path / "a").write_bytes(data)
+    assert contents(opened(tmp_path)) == {"a": data, "a!/archive!/GIF89a": b"1"}
 
 
 @pytest.mark.parametrize(
