@@ -71,7 +71,7 @@ class SmallCard:
     provider = "test"
     precision = "float32"
     side = 32
-    largest = 512
+    smallest, largest = 1, 512
 
     def open_lane(self, batch: int) -> SmallLane:
         if 2 * batch > MEMORY:
