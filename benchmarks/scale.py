@@ -77,7 +77,7 @@ def main(name: str, quick: bool, output: Path) -> None:
             rows.append(row)
             click.echo(
                 f"round {row['round']}: {row['files']:,} files, {row['seconds']:.1f} s, "
-                f"{row['files_per_second']:,.0f} files/s, {row['peak_bytes'] / 2**20:,.0f} MiB"
+                f"{row['files_per_second']:,.0f} files/s, {row['peak_bytes'] / 1e6:,.0f} MB"
             )
     large_to_small = {
         figure: _large_to_small(rows, figure) for figure in ("files_per_second", "peak_bytes")
@@ -198,7 +198,7 @@ def _table(measured: pd.DataFrame, large_to_small: dict[str, Spread]) -> list[di
 def _plot(measured: pd.DataFrame, path: Path) -> None:
     """Files/s and peak memory of both sizes, each round a point on the median's bar."""
     figure, panels = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    memory = measured["peak_bytes"] / 2**20
+    memory = measured["peak_bytes"] / 1e6
     labelled = measured.assign(
         size=measured["files"].map("{:,} files".format), memory=memory
     )  # in the order of the rows: small, then large
