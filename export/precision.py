@@ -65,8 +65,8 @@ def rounding_every_tensor(half: onnx.ModelProto) -> onnx.ModelProto:
     """A float16 graph that ONNX Runtime also rounds on a CPU, tensor by tensor, as a GPU does.
 
     CPUs compute it in float32, and ONNX Runtime drops the casts between one layer and the next, so
-    that nothing would overflow or lose its last bits. It keeps them where a node stands between;
-    run without optimisations, which would drop that node, too.
+    that nothing would overflow or lose its last bits. It keeps them where two nodes stand between
+    (a lone one it widens, too); run without optimisations, which would drop those nodes.
     """
     held = onnx.ModelProto()
     held.CopyFrom(half)
@@ -79,7 +79,8 @@ def rounding_every_tensor(half: onnx.ModelProto) -> onnx.ModelProto:
         kept.output[:] = [f"{name}.held" if name in narrow else name for name in node.output]
         nodes.append(kept)
         for name in narrow.intersection(node.output):
-            nodes.append(helper.make_node("Identity", [f"{name}.held"], [name]))
+            nodes.append(helper.make_node("Identity", [f"{name}.held"], [f"{name}.rounded"]))
+            nodes.append(helper.make_node("Identity", [f"{name}.rounded"], [name]))
     del held.graph.node[:]
     held.graph.node.extend(nodes)
     return held

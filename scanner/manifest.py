@@ -138,6 +138,7 @@ def _replace(path: Path, content: bytes) -> None:
     """Write a file that appears complete or not at all."""
     partial = partial_path(path)
     try:
+        partial.unlink(missing_ok=True)  # it may be another name of somebody's file
         with partial.open("wb") as stream:
             stream.write(content)
             stream.flush()

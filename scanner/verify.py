@@ -30,6 +30,7 @@ from scanner.record import path_text
 from scanner.reports.read import READERS, ReadError, read_records
 from scanner.signing import fingerprint, is_signed_by, load_public_key
 from scanner.sources import walk
+from scanner.sources.budget import Budget
 from scanner.sources.container import CHUNK_BYTES, Found, Met
 from scanner.sources.readonly import open_readonly
 
@@ -166,19 +167,19 @@ def _check_evidence(
         except (ReadError, sqlite3.IntegrityError) as error:
             yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {error}")
             return
+        total = Budget.of_scan(limits)  # all roots share one, as in the scan
         for root, original in zip(evidence, scanned, strict=True):
-            entries = walk([root], limits, passwords)
+            entries = walk([root], limits, passwords, total)
             for entry in tqdm(entries, unit="file", disable=None, leave=False):
                 name = _scanned_name(entry.path, root, original, alone=len(scanned) == 1)
                 yield from _check_entry(entry, name, database)
         missing = database.execute("SELECT path FROM file WHERE NOT met ORDER BY path, position")
         for (name,) in missing:
             yield Finding(Weight.DIFFERS, f"{name}: in the report but no longer in the evidence")
-        query = "SELECT count(*), count(sha256) FROM file"
-        files, hashed = database.execute(query).fetchone()
-        text = f"{hashed:,} hashes of the report were compared with the evidence"
-        yield Finding(Weight.NOTE, text)
-        if unhashed := files - hashed:
+        query = "SELECT count(*) - count(sha256), count(CASE WHEN met THEN sha256 END) FROM file"
+        unhashed, met = database.execute(query).fetchone()
+        yield Finding(Weight.NOTE, f"{met:,} hashes of the report were compared with the evidence")
+        if unhashed:
             text = f"{unhashed:,} files have no hash and could not be checked"
             yield Finding(Weight.UNCHECKED, text)
 

@@ -99,7 +99,7 @@ class GpuBackend:
         try:
             for lane in self._open(self._half(failed, error), 1):
                 self._idle.put(lane)
-        except BackendError as reason:
+        except Exception as reason:  # else a thread would wait for a lane that never comes
             with self._counting:
                 self._lanes -= 1
                 if self._lanes == 0:
@@ -123,12 +123,12 @@ class GpuBackend:
         return lanes
 
     def _half(self, batch: int, error: OutOfMemory) -> int:
-        if batch // 2 < self._maker.smallest:
+        if batch <= self._maker.smallest:
             raise BackendError(
                 f"the GPU's memory is too small even for a batch of {batch}; end other programs "
                 "that use the GPU, or use --device cpu."
             ) from error
-        return batch // 2
+        return max(batch // 2, self._maker.smallest)
 
 
 class _Dead:
@@ -136,7 +136,7 @@ class _Dead:
 
     batch = 1
 
-    def __init__(self, reason: BackendError) -> None:
+    def __init__(self, reason: Exception) -> None:
         self._reason = reason
 
     def run(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:

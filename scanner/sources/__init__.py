@@ -46,14 +46,18 @@ SPECIAL_FILE = "a device, pipe or socket, not a regular file"
 
 
 def walk(
-    roots: Sequence[Path], limits: Limits, passwords: Sequence[str] = ()
+    roots: Sequence[Path],
+    limits: Limits,
+    passwords: Sequence[str] = (),
+    total: Budget | None = None,
 ) -> Iterator[Found | Met]:
     """Everything under `roots`, lazily: a Found for bytes to examine, a Met for a finished row.
 
     Paths are relative to a single root folder, else they start with the root as it was given.
-    passwords: tried in turn on whatever is encrypted.
+    passwords: tried in turn on whatever is encrypted. total: what may be expanded in all, where
+    several walks share it.
     """
-    total = Budget.of_scan(limits)
+    total = total or Budget.of_scan(limits)
     with Readers(limits, passwords) as readers:
         for root in roots:
             single_folder = len(roots) == 1 and root.is_dir()

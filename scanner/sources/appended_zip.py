@@ -11,12 +11,11 @@ from typing import BinaryIO
 
 from backports.zstd import zipfile
 
-from scanner.sources.zip import NOUN, members
+from scanner.sources.zip import END_RECORD, END_RECORD_BYTES, LONGEST_COMMENT, NOUN
+from scanner.sources.zip import archived as members
 
 __all__ = ["NOUN", "PROGRAMS", "members", "recognises"]
 
-END_RECORD, END_RECORD_BYTES = b"PK\5\6", 22
-LONGEST_COMMENT = 65_535
 PROGRAMS = (b"MZ", b"\x7fELF", b"#!")  # that unpack what is appended to them
 
 

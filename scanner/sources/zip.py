@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import lzma
+import os
+import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -30,6 +32,8 @@ NOUN = "archive"
 ENCRYPTED_FLAG = 0x1
 AES = 99  # stands in WinZip's AES encryption where else the compression method does
 LOCAL_HEADER_BYTES = 30
+END_RECORD, END_RECORD_BYTES = b"PK\5\6", 22
+LONGEST_COMMENT = 65_535
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError, OSError)
 SHARED = "its stored bytes reach into another member's, as in a zip bomb; it was not expanded"
 
@@ -41,7 +45,55 @@ def recognises(head: bytes, stream: BinaryIO) -> bool:
 def members(
     stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
 ) -> Iterator[Member]:
-    """Members in the order of the central directory; `stream` must be seekable."""
+    """Members in the order of the central directory; `stream` must be seekable.
+
+    Bytes before the first and behind the end record, such as another archive's, are members, too.
+    """
+    yield from archived(stream, name, limits, passwords)
+    first, end = _extent(stream, limits)
+    if first > 0:
+        yield Member(f"{name}!/leading-data", partial(_section, stream, 0, first))
+    if end < (size := stream.seek(0, os.SEEK_END)):
+        yield Member(f"{name}!/trailing-data", partial(_section, stream, end, size))
+
+
+def _extent(stream: BinaryIO, limits: Limits) -> tuple[int, int]:
+    """Where the first member begins and the end record ends."""
+    size = stream.seek(0, os.SEEK_END)
+    start = max(0, size - END_RECORD_BYTES - LONGEST_COMMENT)
+    stream.seek(start)
+    tail = stream.read()
+    place = tail.rfind(END_RECORD)
+    (comment_bytes,) = struct.unpack_from("<H", tail, place + END_RECORD_BYTES - 2)
+    offsets = [
+        info.header_offset for info in _listed(zipfile.ZipFile, stream, limits.members).infolist()
+    ]
+    return min(offsets, default=start + place), start + place + END_RECORD_BYTES + comment_bytes
+
+
+class _Section:
+    """Reads `left` bytes of a stream and no more."""
+
+    def __init__(self, stream: BinaryIO, left: int) -> None:
+        self._stream = stream
+        self._left = left
+
+    def read(self, size: int, /) -> bytes:
+        chunk = self._stream.read(min(size, self._left))
+        self._left -= len(chunk)
+        return chunk
+
+
+@contextmanager
+def _section(stream: BinaryIO, start: int, stop: int) -> Iterator[Readable]:
+    stream.seek(start)
+    yield _Section(stream, stop - start)
+
+
+def archived(
+    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+) -> Iterator[Member]:
+    """Members in the order of the central directory, whatever lies around the archive."""
     with _listed(zipfile.ZipFile, stream, limits.members) as archive:
         infos = archive.infolist()
         overlapping = _overlapping(infos)

@@ -207,6 +207,26 @@ def test_activations_beyond_float16_fail_the_gate(
     assert not output.exists()
 
 
+def test_every_tensor_is_rounded_between_convolutions_too() -> None:
+    """No activation stands between them, whose own float16 kernel would round."""
+    values = {"pixels": 300.0, "strong": 1000.0, "weak": 0.001}
+    weights = [
+        numpy_helper.from_array(np.full((1, 1, 1, 1), value, np.float16), name)
+        for name, value in values.items()
+    ]
+    nodes = [
+        helper.make_node("Conv", ["pixels", "strong"], ["between"]),
+        helper.make_node("Conv", ["between", "weak"], ["half"]),
+        helper.make_node("Cast", ["half"], ["logit"], to=TensorProto.FLOAT),
+    ]
+    ignored = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N"])
+    logit = helper.make_tensor_value_info("logit", TensorProto.FLOAT, [1, 1, 1, 1])
+    graph = helper.make_graph(nodes, "strong", [ignored], [logit], weights)
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
+    found = score_onnx(model.SerializeToString(), np.zeros(1, np.uint8), "float16")
+    assert np.isinf(found).all(), "300,000 is more than float16 holds"
+
+
 def test_a_graph_without_convolutions_is_refused(brightness_model: Path) -> None:
     model = onnx.load(brightness_model)
     with pytest.raises(PrecisionError, match="no convolution"):

@@ -224,6 +224,21 @@ def test_several_paths_are_matched_in_the_scans_order(scanned: Path) -> None:
     assert "the scan was of 4 paths" in few[-1].text
 
 
+def test_several_paths_share_their_limits_as_they_did_in_the_scan(tmp_path: Path) -> None:
+    """What is expanded of one path is missing for the next."""
+    roots = [tmp_path / "a", tmp_path / "b"]
+    for root in roots:
+        root.mkdir()
+        with zipfile.ZipFile(root / "z.zip", "w") as archive:
+            for number in range(3):
+                archive.writestr(f"{number}", bytes([number]) * 500_000)
+    report = tmp_path / "out.csv"
+    done = imgscan(*roots, "--report", report, "--max-total-size", "2M")
+    assert "1 over_limit" in done.stderr
+    findings = list(verify(report, None, roots))
+    assert Weight.DIFFERS not in {finding.weight for finding in findings}, findings
+
+
 def test_a_single_file_may_have_been_renamed(scanned: Path) -> None:
     imgscan("evidence/c.zip", "--report", "one.csv", "--workers", "1", cwd=scanned)
     copy = scanned / "copy.bin"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scanner.backends import BackendError, lanes
+from scanner.backends import BackendError
 from scanner.backends.gpu import OutOfMemory, speaks_of_memory
 from scanner.backends.lanes import LANES, GpuBackend, fastest_batch
 
@@ -84,7 +84,7 @@ def expected(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
 @pytest.fixture
 def card_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the probe read the cards' clock."""
-    monkeypatch.setattr(lanes.time, "perf_counter", lambda: Card.clock)
+    monkeypatch.setattr(time, "perf_counter", lambda: Card.clock)
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
@@ -133,8 +133,9 @@ def test_no_memory_for_one_image_is_a_sentence_and_never_a_hang() -> None:
 
 
 def test_a_batch_never_shrinks_below_the_profile() -> None:
-    with pytest.raises(BackendError, match="too small even for a batch of 8"):
+    with pytest.raises(BackendError, match="too small even for a batch of 6"):
         GpuBackend(Card(memory=5, smallest=6), 16, print)
+    assert GpuBackend(Card(memory=13, smallest=6), 11, print).batch_size == 6
 
 
 def test_a_backend_that_is_done_gives_its_memory_back() -> None:

@@ -160,3 +160,16 @@ def test_a_member_named_like_a_folder_is_read(tmp_path: Path) -> None:
     data = zipped([("x.jpg_", b"1"), ("empty_", b"")]).replace(b"x.jpg_", b"x.jpg/")
     (tmp_path / "a").write_bytes(data.replace(b"empty_", b"empty/"))
     assert contents(walked(tmp_path)) == {"a!/x.jpg/": b"1"}
+
+
+def test_what_lies_around_an_archive_is_read(tmp_path: Path) -> None:
+    """A zip is read from its end, so another one may stand before it, and an image behind it."""
+    first, second = zipped([("x", b"one")]), zipped([("y", b"two")])
+    (tmp_path / "two").write_bytes(first + second)
+    (tmp_path / "more").write_bytes(second + b"behind")
+    assert contents(walked(tmp_path)) == {
+        "two!/y": b"two",
+        "two!/leading-data!/x": b"one",
+        "more!/y": b"two",
+        "more!/trailing-data": b"behind",
+    }
