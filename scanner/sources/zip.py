@@ -49,15 +49,24 @@ def members(
 
     Bytes before the first and behind the end record, such as another archive's, are members, too.
     """
-    yield from archived(stream, name, limits, passwords)
-    first, end = _extent(stream, limits)
+    with _listed(zipfile.ZipFile, stream, limits.members) as archive:
+        yield from _archived(archive, stream, name, limits, passwords)
+        first, end = _extent(archive.infolist(), stream)
     if first > 0:
         yield Member(f"{name}!/leading-data", partial(_section, stream, 0, first))
     if end < (size := stream.seek(0, os.SEEK_END)):
         yield Member(f"{name}!/trailing-data", partial(_section, stream, end, size))
 
 
-def _extent(stream: BinaryIO, limits: Limits) -> tuple[int, int]:
+def archived(
+    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+) -> Iterator[Member]:
+    """Members in the order of the central directory, whatever lies around the archive."""
+    with _listed(zipfile.ZipFile, stream, limits.members) as archive:
+        yield from _archived(archive, stream, name, limits, passwords)
+
+
+def _extent(infos: Sequence[zipfile.ZipInfo], stream: BinaryIO) -> tuple[int, int]:
     """Where the first member begins and the end record ends."""
     size = stream.seek(0, os.SEEK_END)
     start = max(0, size - END_RECORD_BYTES - LONGEST_COMMENT)
@@ -65,10 +74,8 @@ def _extent(stream: BinaryIO, limits: Limits) -> tuple[int, int]:
     tail = stream.read()
     place = tail.rfind(END_RECORD)
     (comment_bytes,) = struct.unpack_from("<H", tail, place + END_RECORD_BYTES - 2)
-    offsets = [
-        info.header_offset for info in _listed(zipfile.ZipFile, stream, limits.members).infolist()
-    ]
-    return min(offsets, default=start + place), start + place + END_RECORD_BYTES + comment_bytes
+    first = min((info.header_offset for info in infos), default=start + place)
+    return first, start + place + END_RECORD_BYTES + comment_bytes
 
 
 class _Section:
@@ -90,29 +97,27 @@ def _section(stream: BinaryIO, start: int, stop: int) -> Iterator[Readable]:
     yield _Section(stream, stop - start)
 
 
-def archived(
-    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+def _archived(
+    archive: Any, stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
 ) -> Iterator[Member]:
-    """Members in the order of the central directory, whatever lies around the archive."""
-    with _listed(zipfile.ZipFile, stream, limits.members) as archive:
-        infos = archive.infolist()
-        overlapping = _overlapping(infos)
-        unlocked: Any = archive
-        if any(info.compress_type == AES for info in infos):
-            from pyzipper import AESZipFile
+    infos = archive.infolist()
+    overlapping = _overlapping(infos)
+    unlocked: Any = archive
+    if any(info.compress_type == AES for info in infos):
+        from pyzipper import AESZipFile
 
-            unlocked = _listed(AESZipFile, stream, limits.members)
-        for info, unlocked_info in zip(infos, unlocked.infolist(), strict=True):
-            path = f"{name}!/{path_text(info.filename)}"
-            if info.is_dir() and not info.file_size:  # a name alone can hide content
-                continue
-            if id(info) in overlapping:
-                yield Member(path, None, Status.OVER_LIMIT, SHARED)
-            elif info.flag_bits & ENCRYPTED_FLAG:
-                locked = (unlocked, unlocked_info, limits.file_bytes, passwords)
-                yield Member(path, _opener(partial(_decrypt, *locked)))
-            else:
-                yield Member(path, _opener(partial(_open, archive, info)))
+        unlocked = _listed(AESZipFile, stream, limits.members)
+    for info, unlocked_info in zip(infos, unlocked.infolist(), strict=True):
+        path = f"{name}!/{path_text(info.filename)}"
+        if info.is_dir() and not info.file_size:  # a name alone can hide content
+            continue
+        if id(info) in overlapping:
+            yield Member(path, None, Status.OVER_LIMIT, SHARED)
+        elif info.flag_bits & ENCRYPTED_FLAG:
+            locked = (unlocked, unlocked_info, limits.file_bytes, passwords)
+            yield Member(path, _opener(partial(_decrypt, *locked)))
+        else:
+            yield Member(path, _opener(partial(_open, archive, info)))
 
 
 class _Head(list[Any]):
