@@ -141,6 +141,7 @@ def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list
                     format=image.format,
                     width=image.width,
                     height=image.height,
+                    page=image.page,
                     frames=image.frames,
                     evidence=evidence,
                     view=pixels,
@@ -184,7 +185,7 @@ def _write(
             assert facts.height
             assert facts.sha256
             journal.answered(entry)
-            journal.logit(facts.sha256)
+            journal.logit(facts.sha256, facts.page)
             verdict = judge(logit, (facts.width, facts.height), model.card).verdict
             journal.add(entry.path, 0, facts, logit, verdict, entry.stamp)
         journal.commit()

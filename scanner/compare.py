@@ -99,7 +99,7 @@ def _pairs(a: Path, b: Path) -> Iterator[tuple[Record | None, Record | None]]:
 
 
 def _ordered(report: Path) -> Iterator[Record]:
-    last: tuple[str, int] | None = None
+    last: tuple[str, int, int] | None = None
     for record in read_records(report):
         if last is not None and _key(record) <= last:
             raise ReadError(
@@ -110,12 +110,15 @@ def _ordered(report: Path) -> Iterator[Record]:
         yield record
 
 
-def _key(record: Record) -> tuple[str, int]:
-    return record.path, record.position
+def _key(record: Record) -> tuple[str, int, int]:
+    # Of an image that could not be opened, the one row is held against that of its first page.
+    return record.path, record.position, record.page or 1
 
 
 def _name(record: Record) -> str:
-    return f"{record.path} (member {record.position})" if record.position else record.path
+    member = f" (member {record.position})" if record.position else ""
+    page = f" (page {record.page})" if (record.page or 1) > 1 else ""
+    return f"{record.path}{member}{page}"
 
 
 def _difference(before: Record, after: Record) -> str | None:
@@ -123,7 +126,7 @@ def _difference(before: Record, after: Record) -> str | None:
     changes = [
         _change(column.name, getattr(before, column.name), getattr(after, column.name))
         for column in fields(Record)
-        if column.name not in ("path", "position", "model")
+        if column.name not in ("path", "position", "page", "model")
     ]
     told = "; ".join(filter(None, changes))
     if not told:

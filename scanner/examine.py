@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.Image import DecompressionBombError
 
 from scanner.hashing import Hashes, Hashing, hash_bytes
 from scanner.limits import Limits
 from scanner.preprocess import (
     NotAnImage,
+    Pages,
     Preprocessing,
     TooManyPixels,
     UnsupportedImage,
-    decode,
+    opened,
     view,
 )
 from scanner.provenance import gather
@@ -24,12 +26,16 @@ from scanner.record import Status
 from scanner.sources.container import TooLarge, read_limited
 from scanner.sources.readonly import open_readonly
 
+ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # their frames follow each other in time
+SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
+
 
 @dataclass(frozen=True)
 class Examined:
     """Facts of one file's bytes. `view` (uint8, V×V×3) exists exactly when `status` is scored.
 
-    evidence: provenance findings as JSON, also of images that could not be decoded.
+    page: which of the file's `frames` this is, from 1. evidence: provenance findings as JSON, also
+    of images that could not be decoded. further: the other pages that were looked at.
     """
 
     status: Status
@@ -41,9 +47,11 @@ class Examined:
     format: str | None = None
     width: int | None = None
     height: int | None = None
+    page: int | None = None
     frames: int | None = None
     evidence: str | None = None
     view: NDArray[np.uint8] | None = None
+    further: Sequence[Examined] = ()
 
 
 def examine(
@@ -62,13 +70,19 @@ def examine(
         return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
     hashes = hash_bytes([data], hashing.takes_md5)
     known = _known(hashes, hashing)
+    evidence = None
     if known and hashing.skip_known:
         reason = f"not examined, as --skip-known asks: its bytes are listed in {known}"
-        examined = Examined(Status.KNOWN, reason)
+        examined = [Examined(Status.KNOWN, reason)]
     else:
         examined = _decode(data, preprocessing, limits)
-        examined = replace(examined, evidence=gather(data))
-    return replace(examined, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=len(data))
+        evidence = gather(data)
+    facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
+    facts |= {"bytes": len(data), "evidence": evidence}
+    pages = [replace(page, **facts) for page in examined]
+    # A page that awaits its score stands for the file, so that no record of it comes too early.
+    chief = next((page for page in pages if page.view is not None), pages[0])
+    return replace(chief, further=[page for page in pages if page is not chief])
 
 
 def _known(hashes: Hashes, hashing: Hashing) -> str | None:
@@ -77,32 +91,73 @@ def _known(hashes: Hashes, hashing: Hashing) -> str | None:
     return hashing.known.match(*filter(None, (hashes.sha256, hashes.md5)))
 
 
-def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> Examined:
+def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> list[Examined]:
+    """The pages that are looked at; a single outcome where the file cannot even be opened."""
     if not data:
-        return Examined(Status.NOT_IMAGE, "the file is empty")
+        return [Examined(Status.NOT_IMAGE, "the file is empty")]
     try:
-        decoded = decode(data, limits.pixels)
-        pixels = view(decoded.rgb, preprocessing)
-    except NotAnImage as error:
-        return Examined(Status.NOT_IMAGE, str(error))
-    except (TooManyPixels, DecompressionBombError) as error:
-        return Examined(Status.OVER_LIMIT, str(error))
-    except UnsupportedImage as error:
-        return Examined(Status.UNSUPPORTED, str(error))
-    except MemoryError:
-        reason = f"decoding needs more memory than the limit of {limits.memory_bytes:,} bytes"
-        return Examined(Status.OVER_LIMIT, reason)
+        with opened(data, limits.pixels) as pages:
+            if pages.frames == 1:
+                return [_page(pages, 1, preprocessing)]
+            return _pages(pages, preprocessing, limits)
     except Exception as error:  # decoders raise nearly anything on broken files
-        reason = f"the image is damaged or of an unknown kind: {error or type(error).__name__}"
-        return Examined(Status.UNREADABLE, reason)
+        return [_failure(error, limits)]
+
+
+def _pages(pages: Pages, preprocessing: Preprocessing, limits: Limits) -> list[Examined]:
+    looked_at = []
+    for number in sample(pages.format, pages.frames, limits.pages):
+        try:
+            looked_at.append(_page(pages, number, preprocessing))
+        except Exception as error:  # the other pages may be sound
+            failed = replace(_failure(error, limits), page=number, frames=pages.frames)
+            looked_at.append(failed)
+    if pages.format not in ANIMATIONS and pages.frames > limits.pages:
+        reason = f"pages from this one to {pages.frames:,} exceed the limit of {limits.pages:,}"
+        over = Examined(Status.OVER_LIMIT, reason, page=limits.pages + 1, frames=pages.frames)
+        looked_at.append(over)
+    return looked_at
+
+
+def sample(image_format: str, frames: int, limit: int) -> list[int]:
+    """Which of an image's frames or pages are looked at, counted from 1, at most `limit`.
+
+    All pages; of an animation, whose frames resemble each other, four of its first hundred frames,
+    evenly spaced, with the first and the last of them.
+    """
+    if image_format not in ANIMATIONS:
+        return list(range(1, min(frames, limit) + 1))
+    spaced = np.linspace(1, min(frames, SAMPLED_FROM), min(SAMPLED_FRAMES, frames, limit))
+    return [round(number) for number in spaced]
+
+
+def _page(pages: Pages, number: int, preprocessing: Preprocessing) -> Examined:
+    decoded = pages.decode(number)
     return Examined(
         Status.SCORED,
         format=decoded.format,
         width=decoded.width,
         height=decoded.height,
+        page=decoded.page,
         frames=decoded.frames,
-        view=pixels,
+        view=view(decoded.rgb, preprocessing),
     )
+
+
+def _failure(error: Exception, limits: Limits) -> Examined:
+    """The outcome for what a decoder raised."""
+    match error:
+        case NotAnImage():
+            return Examined(Status.NOT_IMAGE, str(error))
+        case TooManyPixels():
+            return Examined(Status.OVER_LIMIT, str(error))
+        case UnsupportedImage():
+            return Examined(Status.UNSUPPORTED, str(error))
+        case MemoryError():
+            reason = f"decoding needs more memory than the limit of {limits.memory_bytes:,} bytes"
+            return Examined(Status.OVER_LIMIT, reason)
+    reason = f"the image is damaged or of an unknown kind: {error or type(error).__name__}"
+    return Examined(Status.UNREADABLE, reason)
 
 
 def _read(path: Path, limits: Limits) -> bytes:

@@ -1,7 +1,8 @@
 """The journal of a scan: a SQLite file beside the report, the only place records are kept.
 
 Records are committed as they come; a scan that was interrupted carries on from it. What is known
-of bytes is stored once by their SHA-256, and every path with these bytes points to it. Files are
+of bytes is stored once by their SHA-256, a row for each page of an image that was looked at, and
+every path with these bytes points to it. Files are
 entered in `in_flight` before a worker gets them and leave it with its answer, so that what remains
 there after a sudden death is what the scan may have died of.
 """
@@ -30,9 +31,10 @@ from scanner.verdict import NO_JUDGEMENT, judge
 SCHEMA = """
 CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE content (
-    sha256 TEXT PRIMARY KEY, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
+    sha256 TEXT, page INTEGER, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
     width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, logit REAL,
-    verdict TEXT, evidence TEXT
+    verdict TEXT, evidence TEXT,
+    PRIMARY KEY (sha256, page)
 ) WITHOUT ROWID;
 CREATE TABLE file (
     path TEXT, position INTEGER, sha256 TEXT, bytes INTEGER, status TEXT, error TEXT,
@@ -44,6 +46,7 @@ CREATE TABLE in_flight (
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
 """
+NO_PAGE = 0  # where a content's outcome is not of one of its pages
 SUFFIX = ".journal"
 SALT_BYTES = 16
 # Marks a database as ours. SQLite keeps it, big-endian, in these bytes of the file's header, where
@@ -100,7 +103,7 @@ class Journal:
                 self._create(identity)
             self._refuse_other(identity)
             self.suspects = self._recall_in_flight()
-            (self._unmet,) = self._database.execute("SELECT count(*) FROM file").fetchone()
+            self._unmet = self.files()
 
     def _salt(self) -> bytes:
         query = "SELECT value FROM scan WHERE key = 'passwords'"
@@ -194,10 +197,10 @@ class Journal:
         """Make safe what was written since the last call."""
         self._database.commit()
 
-    def logit(self, sha256: str) -> float | None:
-        """The raw logit of these bytes, if they were scored before."""
-        query = "SELECT logit FROM content WHERE sha256 = ?"
-        row = self._database.execute(query, (sha256,)).fetchone()
+    def logit(self, sha256: str, page: int | None) -> float | None:
+        """The raw logit of a page of these bytes, if it was scored before."""
+        query = "SELECT logit FROM content WHERE sha256 = ? AND page = ?"
+        row = self._database.execute(query, (sha256, page or NO_PAGE)).fetchone()
         return row[0] if row else None
 
     def add(
@@ -209,33 +212,46 @@ class Journal:
         verdict: Verdict | None = None,
         stamp: Stamp | None = None,
     ) -> None:
-        """Record one file; with a SHA-256, what is known of its bytes goes to `content`."""
+        """Record one file; with a SHA-256, what is known of its bytes goes to `content`.
+
+        Its further pages come first, by `add_page`: with this, the file is done.
+        """
         row: tuple[object, ...] = (None, examined.bytes, str(examined.status), examined.error)
         if examined.sha256 is not None:
             row = (examined.sha256, None, None, None)
-            self._database.execute(
-                "INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    examined.sha256,
-                    examined.md5,
-                    examined.known,
-                    examined.bytes,
-                    examined.format,
-                    examined.width,
-                    examined.height,
-                    examined.frames,
-                    str(examined.status),
-                    examined.error,
-                    logit,
-                    verdict,
-                    examined.evidence,
-                ),
-            )
+            self.add_page(examined, logit, verdict)
         insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         self._database.execute(insert, (path, position, *row, *(stamp or (None, None))))
 
+    def add_page(self, examined: Examined, logit: float | None, verdict: Verdict | None) -> None:
+        """Record what is known of one page of bytes with a SHA-256."""
+        self._database.execute(
+            "INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                examined.sha256,
+                examined.page or NO_PAGE,
+                examined.md5,
+                examined.known,
+                examined.bytes,
+                examined.format,
+                examined.width,
+                examined.height,
+                examined.frames,
+                str(examined.status),
+                examined.error,
+                logit,
+                verdict,
+                examined.evidence,
+            ),
+        )
+
+    def files(self) -> int:
+        """How many files have a record."""
+        count: int = self._database.execute("SELECT count(*) FROM file").fetchone()[0]
+        return count
+
     def counts(self) -> tuple[Counter[Status], Counter[Verdict]]:
-        """How many files have each status, and how many scored files each verdict."""
+        """How many records have each status, and how many scored ones each verdict."""
         joined = "FROM file LEFT JOIN content USING (sha256) GROUP BY 1"
         statuses = self._database.execute(
             f"SELECT coalesce(content.status, file.status), count(*) {joined}"
@@ -247,17 +263,18 @@ class Journal:
         )
 
     def records(self, model: ModelFile) -> Iterator[Record]:
-        """All records, ordered by path, one at a time."""
+        """All records, ordered by path and page, one at a time."""
         name = f"{model.name}@{model.sha256[:12]}"
-        query = """
+        query = f"""
             SELECT path, position, sha256, md5, known, coalesce(content.bytes, file.bytes),
-                   format, width, height, frames, coalesce(content.status, file.status),
+                   format, width, height, nullif(page, {NO_PAGE}), frames,
+                   coalesce(content.status, file.status),
                    coalesce(content.error, file.error), logit, evidence
-            FROM file LEFT JOIN content USING (sha256) ORDER BY path, position
+            FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page
         """
         for row in self._database.execute(query):
             path, position, sha256, md5, known, size, kind, width, height, *rest = row
-            frames, status, error, logit, evidence = rest
+            page, frames, status, error, logit, evidence = rest
             judgement = NO_JUDGEMENT
             if status == Status.SCORED:
                 # SQLite keeps no NaN: a score that was one comes back as None.
@@ -273,6 +290,7 @@ class Journal:
                 name_mismatch=mismatch(path, kind, Status(status)),
                 width=width,
                 height=height,
+                page=page,
                 frames=frames,
                 status=Status(status),
                 verdict=judgement.verdict,

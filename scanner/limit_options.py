@@ -51,6 +51,7 @@ OPTIONS: dict[str, tuple[str, Any, str]] = {
     "total_bytes": ("--max-total-size", size, "All archives together, expanded."),
     "ratio": ("--max-ratio", click.IntRange(1), "Expanded over stored size of one archive."),
     "pixels": ("--max-pixels", click.IntRange(1), "Pixels of one image."),
+    "pages": ("--max-pages", click.IntRange(1), "Pages of one image that are scored."),
     "seconds": ("--timeout", click.FloatRange(0.1), "Seconds of reading and decoding one file."),
     "memory_bytes": (
         "--worker-memory",

@@ -12,8 +12,12 @@ from scanner.record import UNEXAMINED, Status, Verdict
 
 @dataclass(frozen=True)
 class Outcome:
-    """Counts are over all runs of the scan; `seconds` and `rate` (files/s) are of the last one."""
+    """Counts are over all runs of the scan; `seconds` and `rate` (files/s) are of the last one.
 
+    statuses and verdicts: of the rows, of which images of several pages have several.
+    """
+
+    files: int
     statuses: Counter[Status]
     verdicts: Counter[Verdict]
     seconds: float
@@ -30,8 +34,10 @@ class Outcome:
     def summary(self) -> str:
         """The closing lines for a person."""
         verdicts = ", ".join(f"{self.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
+        rows = self.statuses.total()
+        pages = f" with {rows:,} pages and frames" if rows > self.files else ""
         lines = [
-            f"{self.statuses.total():,} files in {self.seconds:.1f} s ({self.rate:,.0f} files/s), "
+            f"{self.files:,} files{pages} in {self.seconds:.1f} s ({self.rate:,.0f} files/s), "
             f"{self.model.name} on {self.provider}, {self.precision}",
             f"  scored        {self.statuses[Status.SCORED]:,}: {verdicts}",
             f"  not an image  {self.statuses[Status.NOT_IMAGE]:,}",

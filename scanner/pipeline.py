@@ -42,7 +42,13 @@ class Progress:
     unexamined: int = 0
 
 
-Pending = list[tuple[Found, Examined]]
+@dataclass(frozen=True)
+class Page:
+    """What was seen of one page of `found`; with its last page a file is done."""
+
+    found: Found
+    examined: Examined
+    is_last: bool
 
 
 class Pipeline:
@@ -73,10 +79,10 @@ class Pipeline:
         self._worker_count = workers
         self._hashing = hashing
         self._passwords = passwords
-        self._batch: Pending = []
-        self._in_flight: deque[tuple[Pending, Future[NDArray[np.float32]]]] = deque()
-        # Contents queued for scoring, by SHA-256, with the other files that hold the same bytes.
-        self._twins: dict[str, list[Found]] = {}
+        self._batch: list[Page] = []
+        self._in_flight: deque[tuple[list[Page], Future[NDArray[np.float32]]]] = deque()
+        # Pages queued for scoring, by SHA-256 and number, with those of other files that are equal.
+        self._twins: dict[tuple[str | None, int | None], list[Page]] = {}
         self._ticked = time.monotonic()
         self.progress = Progress()
 
@@ -167,17 +173,25 @@ class Pipeline:
         return True
 
     def _take(self, found: Found, examined: Examined, inference: ThreadPoolExecutor) -> None:
-        """Record what needs no score; queue the rest, each distinct content once."""
+        """Record what needs no score; queue the rest, each page of distinct content once."""
         self._journal.answered(found)
+        for further in examined.further:
+            self._take_page(Page(found, further, is_last=False), inference)
+        # Batches are recorded in order: once a file has its record, its other pages have theirs.
+        self._take_page(Page(found, examined, is_last=True), inference)
+
+    def _take_page(self, page: Page, inference: ThreadPoolExecutor) -> None:
+        examined = page.examined
+        key = (examined.sha256, examined.page)
         if examined.view is None or examined.sha256 is None:
-            self._record(found, examined)
-        elif (logit := self._journal.logit(examined.sha256)) is not None:
-            self._record(found, examined, logit)
-        elif examined.sha256 in self._twins:
-            self._twins[examined.sha256].append(found)
+            self._record_page(page)
+        elif (logit := self._journal.logit(examined.sha256, examined.page)) is not None:
+            self._record_page(page, logit)
+        elif key in self._twins:
+            self._twins[key].append(page)
         else:
-            self._twins[examined.sha256] = []
-            self._batch.append((found, examined))
+            self._twins[key] = []
+            self._batch.append(page)
             if len(self._batch) == self._batch_size:
                 self._submit_batch(inference)
 
@@ -185,7 +199,7 @@ class Pipeline:
         if not self._batch:
             return
         views = np.stack(
-            [examined.view for _, examined in self._batch if examined.view is not None]
+            [page.examined.view for page in self._batch if page.examined.view is not None]
         )
         self._in_flight.append((self._batch, inference.submit(self._backend.score, views)))
         self._batch = []
@@ -195,27 +209,46 @@ class Pipeline:
 
     def _finish_batch(self) -> None:
         batch, scores = self._in_flight.popleft()
-        for (found, examined), score in zip(batch, scores.result(), strict=True):
-            assert examined.sha256 is not None
-            for twin in (found, *self._twins.pop(examined.sha256)):
-                self._record(twin, examined, float(score))
+        for page, score in zip(batch, scores.result(), strict=True):
+            key = (page.examined.sha256, page.examined.page)
+            for twin in (page, *self._twins.pop(key)):
+                self._record_page(twin, float(score))
 
-    def _record(self, entry: Found | Met, examined: Examined, logit: float | None = None) -> None:
+    def _record_page(self, page: Page, logit: float | None = None) -> None:
+        self._record(page.found, page.examined, logit, page.is_last)
+
+    def _record(
+        self,
+        entry: Found | Met,
+        examined: Examined,
+        logit: float | None = None,
+        is_last: bool = True,
+    ) -> None:
+        """Record a page of a file, and with its last page the file."""
         if examined.error:  # a decoder may quote any byte of the file
             examined = replace(examined, error=safe_text(examined.error))
         verdict = None
         if logit is not None and examined.width and examined.height:
             size = (examined.width, examined.height)
             verdict = judge(logit, size, self._model.card).verdict
-        self._journal.add(entry.path, entry.position, examined, logit, verdict, entry.stamp)
-        self.progress.files += 1
+        if is_last:
+            self._journal.add(entry.path, entry.position, examined, logit, verdict, entry.stamp)
+            self.progress.files += 1
+        else:
+            self._journal.add_page(examined, logit, verdict)
         self.progress.fakes += verdict is Verdict.FAKE
         if examined.status in UNEXAMINED:
             self.progress.unexamined += 1
             self._log(entry, examined)
 
     def _log(self, entry: Found | Met, examined: Examined) -> None:
-        facts = {"path": entry.path, "position": entry.position, "status": examined.status}
+        facts = {"path": entry.path, "position": entry.position, "page": examined.page}
+        page = f", page {examined.page:,}" if examined.page else ""
         logger.warning(
-            "%s: %s: %s", entry.path, examined.status, examined.error, extra={FACTS: facts}
+            "%s%s: %s: %s",
+            entry.path,
+            page,
+            examined.status,
+            examined.error,
+            extra={FACTS: facts | {"status": examined.status}},
         )

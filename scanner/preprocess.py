@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -45,16 +47,17 @@ class UnsupportedImage(Exception):
 
 @dataclass(frozen=True)
 class Decoded:
-    """One image, ready for `view`.
+    """One frame or page of an image, ready for `view`.
 
     `rgb` is mode RGB after EXIF orientation; `width` and `height` are the stored pixels before it,
-    as other tools report them; `frames` counts the frames or pages of the file.
+    as other tools report them; `page` counts from 1, and `frames` is how many the file has.
     """
 
     rgb: Image.Image
     format: str
     width: int
     height: int
+    page: int
     frames: int
 
 
@@ -82,8 +85,45 @@ class Preprocessing:
             raise ValueError(f"unknown resampling filter {self.resample!r}; known: {known}")
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
-    """Decode the first frame of an encoded image to 8-bit RGB; of camera RAW, the preview.
+class Pages:
+    """An opened image, whose frames or pages are decoded one by one.
+
+    format: as the decoder calls it; of camera RAW, the kind. first: what a viewer shows first.
+    frames: how many there are. Both count from 1.
+    """
+
+    def __init__(self, image: Image.Image, image_format: str, max_pixels: int) -> None:
+        self.format = image_format
+        self._image = image
+        self._max_pixels = max_pixels
+        self._check_size()  # before the frames are counted, which may decode them
+        if image_format == "PSD":  # its composite is the picture; layers are parts of it
+            self.first = self.frames = 1
+        else:
+            self.first = image.tell() + 1  # HEIF names its primary image
+            self.frames = int(getattr(image, "n_frames", 1))
+
+    def decode(self, page: int) -> Decoded:
+        """Decode one page to 8-bit RGB. Raises as `opened` does."""
+        with _quietly(self._max_pixels):
+            if self.frames > 1 and self._image.tell() != page - 1:
+                self._image.seek(page - 1)
+            width, height = self._check_size()
+            rgb = to_rgb(self._image)
+        return Decoded(rgb, self.format, width, height, page, self.frames)
+
+    def _check_size(self) -> tuple[int, int]:
+        width, height = self._image.size
+        if width * height > self._max_pixels:
+            raise TooManyPixels(
+                f"{width}x{height} pixels are more than the limit of {self._max_pixels:,}"
+            )
+        return width, height
+
+
+@contextmanager
+def opened(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Pages]:
+    """An encoded image; of camera RAW, the preview.
 
     EXIF orientation is applied, ICC profiles are left alone, alpha is composited on white and
     16-bit samples are scaled, not clipped.
@@ -91,35 +131,40 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
     Raises NotAnImage, TooManyPixels, UnsupportedImage; on broken files whatever the decoder
     raises (Pillow raises far more than OSError), so callers catch Exception.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quietly(max_pixels):
         raw_kind = raw.kind(data)
         try:
             image = raw.preview(data, raw_kind) if raw_kind else _open(data)
         except raw.NoPreview as error:
             raise UnsupportedImage(str(error)) from error
-        except Image.DecompressionBombError as error:
-            raise TooManyPixels(
-                f"the image has more pixels than the limit of {max_pixels:,}"
-            ) from error
-        with image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise TooManyPixels(
-                    f"{width}x{height} pixels are more than the limit of {max_pixels:,}"
-                )
+    with image:
+        with _quietly(max_pixels):
             image_format = raw_kind or image.format or "unknown"
             if image_format == "EPS":
                 raise UnsupportedImage(
                     "PostScript is a program; imgscan runs no code from evidence"
                 )
-            # Not always frame 0: HEIF names its primary image, PSD begins with the composite.
-            first = image.tell()
-            frames = max(1, int(getattr(image, "n_frames", 1)))  # 0 in a PSD without layers
-            if image.tell() != first:
-                image.seek(first)
-            rgb = to_rgb(image)
-    return Decoded(rgb, image_format, width, height, frames)
+            pages = Pages(image, image_format, max_pixels)
+        yield pages
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """The page of an encoded image that a viewer shows first. Raises as `opened` does."""
+    with opened(data, max_pixels) as pages:
+        return pages.decode(pages.first)
+
+
+@contextmanager
+def _quietly(max_pixels: int) -> Iterator[None]:
+    """Without Pillow's warnings, and with its refusal of a bomb in the words of our limit."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            raise TooManyPixels(
+                f"the image has more pixels than the limit of {max_pixels:,}"
+            ) from error
 
 
 def _open(data: bytes) -> Image.Image:

@@ -78,7 +78,12 @@ class Record:
     ]
     width: Annotated[int | None, "Stored pixels across."]
     height: Annotated[int | None, "Stored pixels down."]
-    frames: Annotated[int | None, "Frames or pages, of which the first was scored."]
+    page: Annotated[
+        int | None,
+        "Which frame or page of the image the row is about, from 1. Every page of a document has "
+        "its row (as many as `--max-pages`), of an animation four of its first 100 frames.",
+    ]
+    frames: Annotated[int | None, "How many frames or pages the image has."]
     status: Annotated[
         Status,
         "What became of the file: `scored`, `not_image`, `known` (left out by `--skip-known`), or "

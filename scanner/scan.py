@@ -136,6 +136,7 @@ def _scan(
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
     seconds, rate = _examine(request, model, backend, journal, hashing, identity)
+    files = journal.files()
     statuses, verdicts = journal.counts()
     facts = _facts(model, backend, statuses, verdicts)
     _write_reports(request.reports, journal, model, facts)
@@ -151,8 +152,9 @@ def _scan(
         }
         write_manifest(facts | surroundings() | custody, request.reports, key)
     counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
-    logger.info("finished: %d files", statuses.total(), extra=counts)
+    logger.info("finished: %d files", files, extra=counts)
     return Outcome(
+        files=files,
         statuses=statuses,
         verdicts=verdicts,
         seconds=seconds,

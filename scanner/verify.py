@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -157,13 +158,7 @@ def _check_evidence(
         database.execute(SCHEMA)
         try:
             insert = "INSERT INTO file (path, position, sha256, md5, bytes) VALUES (?, ?, ?, ?, ?)"
-            database.executemany(
-                insert,
-                (
-                    (row.path, row.position, row.sha256, row.md5, row.bytes)
-                    for row in read_records(readable[0])
-                ),
-            )
+            database.executemany(insert, _recorded_files(readable[0]))
         except (ReadError, sqlite3.IntegrityError) as error:
             yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {error}")
             return
@@ -182,6 +177,12 @@ def _check_evidence(
         if unhashed:
             text = f"{unhashed:,} files have no hash and could not be checked"
             yield Finding(Weight.UNCHECKED, text)
+
+
+def _recorded_files(report: Path) -> Iterator[tuple[object, ...]]:
+    """Path, position, hashes and size of each file; the pages of one follow each other."""
+    rows = ((r.path, r.position, r.sha256, r.md5, r.bytes) for r in read_records(report))
+    return (file for file, _ in groupby(rows))
 
 
 def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) -> Iterator[Finding]:

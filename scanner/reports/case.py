@@ -1,7 +1,8 @@
 """CASE/UCO 1.x JSON-LD, for tools that exchange digital evidence (caseontology.org).
 
-Three nodes a record: the File with what was observed of it, the InvestigativeAction that examined
-it, and the AnalyticResult of that, which also has every column of the record as `imgscan:NAME`.
+Three nodes a record: the File with what was observed of it (one for all its pages), the
+InvestigativeAction that examined it, and the AnalyticResult of that, which also has every column of
+the record as `imgscan:NAME`.
 What would be an endless list in one node (the parts of the whole scan, the contents of its
 ProvenanceRecord) is stated by each part through `@reverse`, so that memory stays flat.
 
@@ -71,11 +72,15 @@ def _graph(records: Iterable[Record], scan: dict[str, Any]) -> Iterator[Node]:
     )
     yield from (tool, provenance, whole)
     contained = {"uco-core:object": _reference(provenance)}
+    last: Node = {}
     for record in records:
-        own = uuid5(key, f"{record.position} {record.sha256} {record.path}")
-        file, action = _file(own, record), _action(own, record, tool)
+        whose = uuid5(key, f"{record.position} {record.sha256} {record.path}")
+        own = uuid5(whose, f"{record.page}")
+        file, action = _file(whose, record), _action(own, record, tool)
         result = _result(own, record, action)
-        yield file | {"@reverse": contained}
+        if file["@id"] != last.get("@id"):  # the pages of a file follow each other
+            yield file | {"@reverse": contained}
+        last = file
         yield result | {"@reverse": contained}
         yield action | {
             "uco-action:object": _reference(file),

@@ -105,13 +105,13 @@ def test_something_unexamined_is_exit_code_1(mixed_evidence: Path, tmp_path: Pat
         "locked.zip!/secret.jpg": "encrypted",
         "locked.zip!/open.jpg": "scored",
     }
-    assert records["animation.gif"]["frames"] == 2
+    assert records["animation.gif"]["page"] == records["animation.gif"]["frames"] == 2
     for record in records.values():
         assert (record["error"] is None) == (record["status"] == "scored")
         assert (record["verdict"] is None) == (record["status"] != "scored")
     assert "NOT EXAMINED  " in done.stderr
     report = json.loads((tmp_path / "out.json").read_bytes())
-    assert sum(report["scan"]["statuses"].values()) == len(records)
+    assert sum(report["scan"]["statuses"].values()) == len(report["files"]) == len(records) + 1
 
 
 @pytest.mark.parametrize(

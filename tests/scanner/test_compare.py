@@ -19,12 +19,13 @@ from scanner.reports.read import ReadError
 
 SCORED = Record(
     path="b.jpg", position=0, sha256="ab" * 32, md5=None, known=None, bytes=5, format="JPEG",
-    name_mismatch=None, width=32, height=32, frames=1, status=Status.SCORED, verdict=Verdict.FAKE,
+    name_mismatch=None, width=32, height=32, page=1, frames=1, status=Status.SCORED,
+    verdict=Verdict.FAKE,
     p_fake=0.99, confidence=0.99, llr=2.0, logit=4.0, reason=None, evidence=None, error=None,
     model="m@1",
 )  # fmt: skip
 TIMED_OUT = replace(
-    SCORED, sha256=None, bytes=None, format=None, width=None, height=None, frames=None,
+    SCORED, sha256=None, bytes=None, format=None, width=None, height=None, page=None, frames=None,
     status=Status.TIMEOUT, verdict=None, p_fake=None, confidence=None, llr=None, logit=None,
     error="decoding took longer than the limit of 60 seconds",
 )  # fmt: skip

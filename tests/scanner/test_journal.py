@@ -23,7 +23,7 @@ from tests.conftest import environment
 
 IDENTITY: dict[str, object] = {"version": "1", "evidence": ["/evidence"], "model": "abc"}
 IMAGE = Examined(
-    Status.SCORED, sha256="a" * 64, bytes=10, format="PNG", width=32, height=32, frames=1
+    Status.SCORED, sha256="a" * 64, bytes=10, format="PNG", width=32, height=32, page=1, frames=1
 )
 TEXT = Examined(Status.NOT_IMAGE, "no image", "b" * 64, bytes=20)
 LOST = Examined(Status.TIMEOUT, "too slow", bytes=30)
@@ -103,9 +103,9 @@ def test_a_scan_carries_on(place: Path, model: ModelFile) -> None:
     assert journal.has("c.zip!/x", 2)
     assert not journal.has("c.zip!/x", 3)
     assert not journal.has("nowhere", 0)
-    assert journal.logit("a" * 64) == 3.0
-    assert journal.logit("b" * 64) is None
-    assert journal.logit("f" * 64) is None
+    assert journal.logit("a" * 64, 1) == 3.0
+    assert journal.logit("b" * 64, 1) is None
+    assert journal.logit("f" * 64, 1) is None
 
 
 def test_what_is_committed_survives(place: Path) -> None:

@@ -22,6 +22,7 @@ PLAIN = Record(
     name_mismatch="named .jpg, but the content is PNG",
     width=32,
     height=32,
+    page=1,
     frames=1,
     status=Status.SCORED,
     verdict=Verdict.FAKE,
@@ -84,7 +85,7 @@ def records(record: Callable[..., Record]) -> list[Record]:
     """One record a hostile name, status and verdict, in path order."""
     judged = {"p_fake": None, "confidence": None, "llr": None}
     nothing = {"verdict": None, "logit": None, "evidence": None, **judged}
-    unknown = {"format": None, "width": None, "height": None, "frames": None}
+    unknown = {"format": None, "width": None, "height": None, "page": None, "frames": None}
     made = [record(path=path_text(name)) for name in NAMES]
     made += [
         record(path="real.png", verdict=Verdict.REAL, p_fake=1e-06),
