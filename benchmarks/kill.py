@@ -17,11 +17,14 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 from PIL import Image
+from py7zr import SevenZipFile
 
 HANG_GUARD = 600  # seconds; only ends a scan that would never end
 
@@ -81,7 +84,10 @@ def _finish(scan: subprocess.Popen[bytes]) -> None:
 
 
 def make_evidence(folder: Path, images: int) -> None:
-    """Distinct 32-pixel images in folders, archives and archives in archives, and broken files."""
+    """Distinct 32-pixel images in folders, containers and containers in these, and broken files.
+
+    Documents of nine pages are among them.
+    """
     noise = np.random.default_rng(0)
     pool = [_image(noise, ("JPEG", "PNG", "WEBP", "BMP")[n % 4]) for n in range(images)]
     quarter = images // 4
@@ -93,6 +99,12 @@ def make_evidence(folder: Path, images: int) -> None:
     (folder / "nested.zip").write_bytes(
         _zip([_tar(pool[3 * quarter :]), _zip(pool[:9]), gzip.compress(pool[0]), b"text"])
     )
+    pages = [_picture(noise) for _ in range(9)]
+    for kind in ("TIFF", "PDF"):
+        document = _encoded(pages[0], kind, save_all=True, append_images=pages[1:])
+        (folder / f"document.{kind.lower()}").write_bytes(document)
+        (folder / f"{kind.lower()}s.7z").write_bytes(_7z([document, *pool[:5]]))
+        (folder / f"{kind.lower()}.eml").write_bytes(_mail([document, *pool[5:9]]))
     (folder / "cut.gz").write_bytes(gzip.compress(bytes(20_000_000))[:-9000])
     (folder / "cut.zip").write_bytes(_zip(pool[:3])[:-40])
     (folder / "broken.png").write_bytes(pool[1][:200])
@@ -101,8 +113,16 @@ def make_evidence(folder: Path, images: int) -> None:
 
 
 def _image(noise: np.random.Generator, kind: str) -> bytes:
+    return _encoded(_picture(noise), kind)
+
+
+def _picture(noise: np.random.Generator) -> Image.Image:
+    return Image.fromarray(noise.integers(0, 256, (32, 32, 3), dtype=np.uint8))
+
+
+def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(noise.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(stream, kind)
+    image.save(stream, kind, **options)
     return stream.getvalue()
 
 
@@ -122,6 +142,22 @@ def _tar(contents: list[bytes]) -> bytes:
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     return stream.getvalue()
+
+
+def _7z(contents: list[bytes]) -> bytes:
+    stream = io.BytesIO()
+    with SevenZipFile(stream, "w") as archive:
+        for n, data in enumerate(contents):
+            archive.writestr(data, f"{n}")
+    return stream.getvalue()
+
+
+def _mail(contents: list[bytes]) -> bytes:
+    message = EmailMessage()
+    message.set_content("enclosed")
+    for n, data in enumerate(contents):
+        message.add_attachment(data, maintype="image", subtype="any", filename=f"{n}")
+    return message.as_bytes()
 
 
 if __name__ == "__main__":
