@@ -207,7 +207,9 @@ class Pipeline:
         if logit is not None and examined.width and examined.height:
             size = (examined.width, examined.height)
             verdict = judge(logit, size, self._model.card).verdict
-        self._journal.add(entry.path, entry.position, examined, logit, verdict, entry.stamp)
+        fate = entry.fate if isinstance(entry, Found) else None
+        noun = fate.noun if fate else None
+        self._journal.add(entry.path, entry.position, examined, logit, verdict, entry.stamp, noun)
         self.progress.files += 1
         self.progress.fakes += verdict is Verdict.FAKE
         if examined.status in UNEXAMINED:
