@@ -20,5 +20,6 @@ class Limits:
     # Expanded over stored. Deflate cannot exceed 1,032, so honest archives of blank images pass.
     ratio: int = 2_000
     pixels: int = MAX_PIXELS
-    seconds: float = 60.0  # of reading and decoding, a file
+    # Of reading and decoding, a file; hashing what is not held in memory may last while it goes on.
+    seconds: float = 60.0
     memory_bytes: int = 4 * 2**30  # of one worker's data; enforced on Linux
