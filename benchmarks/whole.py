@@ -10,13 +10,15 @@ import click
 
 from benchmarks.process import Ran, imgscan, run_measured
 from scanner.exits import EXIT_UNEXAMINED
+from scanner.record import Status
 
 
 def scan(evidence: Path, files: int, reports: Sequence[Path], model: str, *options: object) -> Ran:
     """Scan `evidence`, start and reports included.
 
-    reports: to write; the first is CSV. Raises click.ClickException when the scan does not finish
-    or its rows are not as many as the `files`.
+    reports: to write; the first is CSV. files: archives, which have rows of their own, are not
+    among them. Raises click.ClickException when the scan does not finish or its rows are not as
+    many as the `files`.
     """
     named = [part for report in reports for part in ("--report", report)]
     command = imgscan(evidence, *named, "--model", model, "--fresh", "--quiet", *options)
@@ -32,6 +34,6 @@ def scan(evidence: Path, files: int, reports: Sequence[Path], model: str, *optio
 
 
 def count_rows(report: Path) -> int:
-    """Rows of a CSV report, without its header."""
+    """Rows of a CSV report but those of archives."""
     with report.open(newline="", encoding="utf-8") as stream:
-        return sum(1 for _ in csv.reader(stream)) - 1
+        return sum(row["status"] != Status.CONTAINER for row in csv.DictReader(stream))

@@ -1,8 +1,13 @@
-"""What a worker does with one file: read once, hash, decode, make the view, gather provenance."""
+"""What a worker does with one file: read once, hash, decode, make the view, gather provenance.
+
+Of containers, and of files too large to be held in memory, it takes the hashes alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.hashing import Hashes, Hashing, hash_bytes
+from scanner.hashing import Hashes, Hashing, hash_bytes, hash_stream
 from scanner.limits import Limits
 from scanner.preprocess import (
     NotAnImage,
@@ -22,8 +27,8 @@ from scanner.preprocess import (
     view,
 )
 from scanner.provenance import gather
-from scanner.record import Status
-from scanner.sources.container import TooLarge, read_limited
+from scanner.record import UNEXAMINED, Status
+from scanner.sources.container import Fate, TooLarge, read_limited
 from scanner.sources.readonly import open_readonly
 
 ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # their frames follow each other in time
@@ -59,36 +64,70 @@ def examine(
     preprocessing: Preprocessing,
     limits: Limits,
     hashing: Hashing = Hashing(),  # noqa: B008  immutable
+    fate: Fate | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> Examined:
-    """Examine a file or a member's bytes. Never raises for what is in the bytes."""
+    """Examine a file or a member's bytes. Never raises for what is in the bytes.
+
+    fate: of a container, of which only the hashes are wanted. alive: called while a long hashing
+    goes on.
+    """
+    if fate is not None:
+        return _hashed(source, Examined(fate.status, fate.error), hashing, alive)
     try:
         data = source if isinstance(source, bytes) else _read(source, limits)
     except TooLarge as error:
         reason = f"larger than the limit of {error.limit:,} bytes"
-        return Examined(Status.OVER_LIMIT, reason, bytes=_size(source))
+        examined = _hashed(source, Examined(Status.OVER_LIMIT, reason), hashing, alive)
+        if listed := _left_out(examined.known, hashing):
+            return replace(examined, status=Status.KNOWN, error=listed)
+        return examined
     except OSError as error:
-        return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
+        return _unreadable(error)
     hashes = hash_bytes([data], hashing.takes_md5)
     known = _known(hashes, hashing)
     evidence = None
-    if known and hashing.skip_known:
-        reason = f"not examined, as --skip-known asks: its bytes are listed in {known}"
-        examined = [Examined(Status.KNOWN, reason)]
+    if listed := _left_out(known, hashing):
+        outcomes = [Examined(Status.KNOWN, listed)]
     else:
-        examined = _decode(data, preprocessing, limits)
+        outcomes = _decode(data, preprocessing, limits)
         evidence = gather(data)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
     facts |= {"bytes": len(data), "evidence": evidence}
-    pages = [replace(page, **facts) for page in examined]
+    pages = [replace(outcome, **facts) for outcome in outcomes]
     # A page that awaits its score stands for the file, so that no record of it comes too early.
     chief = next((page for page in pages if page.view is not None), pages[0])
     return replace(chief, further=[page for page in pages if page is not chief])
+
+
+def _hashed(
+    source: Path | bytes, outcome: Examined, hashing: Hashing, alive: Callable[[], None]
+) -> Examined:
+    """`outcome` with the hashes of `source`, or the reason why there are none."""
+    try:
+        with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
+            hashes, size = hash_stream(stream, hashing.takes_md5, alive)
+    except OSError as error:
+        return outcome if outcome.status in UNEXAMINED else _unreadable(error)
+    known = _known(hashes, hashing)
+    return replace(outcome, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=size)
+
+
+def _unreadable(error: OSError) -> Examined:
+    return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
 
 
 def _known(hashes: Hashes, hashing: Hashing) -> str | None:
     if hashing.known is None:
         return None
     return hashing.known.match(*filter(None, (hashes.sha256, hashes.md5)))
+
+
+def _left_out(known: str | None, hashing: Hashing) -> str | None:
+    """Why --skip-known leaves out what the lists named in `known` hold; None where it does not."""
+    if known is None or not hashing.skip_known:
+        return None
+    return f"not examined, as --skip-known asks: its bytes are listed in {known}"
 
 
 def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> list[Examined]:
@@ -162,8 +201,6 @@ def _failure(error: Exception, limits: Limits) -> Examined:
 
 def _read(path: Path, limits: Limits) -> bytes:
     with open_readonly(path) as stream:
+        if os.fstat(stream.fileno()).st_size > limits.file_bytes:
+            raise TooLarge(limits.file_bytes)
         return read_limited(stream, limits.file_bytes)
-
-
-def _size(source: Path | bytes) -> int:
-    return len(source) if isinstance(source, bytes) else source.stat().st_size

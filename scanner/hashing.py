@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from scanner.known import KnownHashes
+from scanner.sources.container import CHUNK_BYTES, Readable
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,20 @@ def hash_bytes(chunks: Iterable[bytes], md5: bool) -> Hashes:
         if weak:
             weak.update(chunk)
     return Hashes(sha256.hexdigest(), weak.hexdigest() if weak else None)
+
+
+def hash_stream(stream: Readable, md5: bool, alive: Callable[[], None]) -> tuple[Hashes, int]:
+    """The hashes and the number of the bytes that `stream` gives, in memory that stays flat.
+
+    alive: called as it goes on. Raises what reading does.
+    """
+    size = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal size
+        while chunk := stream.read(CHUNK_BYTES):
+            size += len(chunk)
+            alive()
+            yield chunk
+
+    return hash_bytes(chunks(), md5), size

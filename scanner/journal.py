@@ -2,9 +2,10 @@
 
 Records are committed as they come; a scan that was interrupted carries on from it. What is known
 of bytes is stored once by their SHA-256, a row for each page of an image that was looked at, and
-every path with these bytes points to it. Files are
-entered in `in_flight` before a worker gets them and leave it with its answer, so that what remains
-there after a sudden death is what the scan may have died of.
+every path with these bytes points to it; but what became of a container also depends on where it
+lies, and so is stored with its path. Files are entered in `in_flight` before a worker gets them and
+leave it with its answer, so that what remains there after a sudden death is what the scan may have
+died of.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ CREATE TABLE content (
 ) WITHOUT ROWID;
 CREATE TABLE file (
     path TEXT, position INTEGER, sha256 TEXT, bytes INTEGER, status TEXT, error TEXT,
-    stamp_bytes INTEGER, stamp_modified_ns INTEGER,
+    stamp_bytes INTEGER, stamp_modified_ns INTEGER, container TEXT,
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
 CREATE TABLE in_flight (
@@ -211,17 +212,21 @@ class Journal:
         logit: float | None = None,
         verdict: Verdict | None = None,
         stamp: Stamp | None = None,
+        container: str | None = None,
     ) -> None:
         """Record one file; with a SHA-256, what is known of its bytes goes to `content`.
 
-        Its further pages come first, by `add_page`: with this, the file is done.
+        Its further pages come first, by `add_page`: with this, the file is done. container: what
+        kind of one the file is, such as "an archive".
         """
-        row: tuple[object, ...] = (None, examined.bytes, str(examined.status), examined.error)
+        row: tuple[object, ...] = (examined.bytes, str(examined.status), examined.error)
         if examined.sha256 is not None:
-            row = (examined.sha256, None, None, None)
+            if container is None:
+                row = (None, None, None)
             self.add_page(examined, logit, verdict)
-        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        self._database.execute(insert, (path, position, *row, *(stamp or (None, None))))
+        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        place = (*(stamp or (None, None)), container)
+        self._database.execute(insert, (path, position, examined.sha256, *row, *place))
 
     def add_page(self, examined: Examined, logit: float | None, verdict: Verdict | None) -> None:
         """Record what is known of one page of bytes with a SHA-256."""
@@ -254,7 +259,7 @@ class Journal:
         """How many records have each status, and how many scored ones each verdict."""
         joined = "FROM file LEFT JOIN content USING (sha256) GROUP BY 1"
         statuses = self._database.execute(
-            f"SELECT coalesce(content.status, file.status), count(*) {joined}"
+            f"SELECT coalesce(file.status, content.status), count(*) {joined}"
         )
         verdicts = self._database.execute(f"SELECT verdict, count(*) {joined}")
         return (
@@ -268,13 +273,14 @@ class Journal:
         query = f"""
             SELECT path, position, sha256, md5, known, coalesce(content.bytes, file.bytes),
                    format, width, height, nullif(page, {NO_PAGE}), frames,
-                   coalesce(content.status, file.status),
-                   coalesce(content.error, file.error), logit, evidence
+                   coalesce(file.status, content.status),
+                   CASE WHEN file.status IS NULL THEN content.error ELSE file.error END,
+                   logit, evidence, container
             FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page
         """
         for row in self._database.execute(query):
             path, position, sha256, md5, known, size, kind, width, height, *rest = row
-            page, frames, status, error, logit, evidence = rest
+            page, frames, status, error, logit, evidence, container = rest
             judgement = NO_JUDGEMENT
             if status == Status.SCORED:
                 # SQLite keeps no NaN: a score that was one comes back as None.
@@ -287,7 +293,7 @@ class Journal:
                 known=known,
                 bytes=size,
                 format=kind,
-                name_mismatch=mismatch(path, kind, Status(status)),
+                name_mismatch=mismatch(path, kind, Status(status), container),
                 width=width,
                 height=height,
                 page=page,

@@ -50,16 +50,20 @@ OTHER_CONTENT = re.compile(
 )
 
 
-def mismatch(path: str, image_format: str | None, status: Status) -> str | None:
+def mismatch(
+    path: str, image_format: str | None, status: Status, container: str | None = None
+) -> str | None:
     """A sentence when the suffix of `path` promises another content than there is, else None.
 
-    image_format: by content, None where no image was decoded.
+    image_format: by content, None where no image was decoded. container: what kind of one the
+    content is, such as "an archive".
     """
     name = path.rpartition("/")[2]
     suffix = name.rpartition(".")[2].lower() if "." in name else ""
     formats = FORMATS.get(suffix, set())
     if image_format is None:
-        lies = bool(formats) and status is Status.NOT_IMAGE
+        lies = bool(formats) and (container is not None or status is Status.NOT_IMAGE)
     else:
         lies = image_format not in formats if formats else bool(OTHER_CONTENT.fullmatch(suffix))
-    return f"named .{suffix}, but the content is {image_format or 'no image'}" if lies else None
+    content = image_format or container or "no image"
+    return f"named .{suffix}, but the content is {content}" if lies else None

@@ -42,6 +42,8 @@ class Outcome:
             f"  scored        {self.statuses[Status.SCORED]:,}: {verdicts}",
             f"  not an image  {self.statuses[Status.NOT_IMAGE]:,}",
         ]
+        if containers := self.statuses[Status.CONTAINER]:
+            lines.append(f"  containers    {containers:,}: what is in them has rows of its own")
         if known := self.statuses[Status.KNOWN]:
             lines.append(f"  known         {known:,}: skipped, not examined")
         failures = [(status, self.statuses[status]) for status in Status if status in UNEXAMINED]

@@ -232,7 +232,10 @@ class Pipeline:
             size = (examined.width, examined.height)
             verdict = judge(logit, size, self._model.card).verdict
         if is_last:
-            self._journal.add(entry.path, entry.position, examined, logit, verdict, entry.stamp)
+            fate = entry.fate if isinstance(entry, Found) else None
+            noun = fate.noun if fate else None
+            where = (entry.path, entry.position)
+            self._journal.add(*where, examined, logit, verdict, entry.stamp, noun)
             self.progress.files += 1
         else:
             self._journal.add_page(examined, logit, verdict)

@@ -21,7 +21,8 @@ BYTE_SURROGATES = range(0xDC80, 0xDD00)
 class Status(StrEnum):
     """What became of a file. Only `scored` files have a verdict.
 
-    `known` files were found in a hash list and, as the user asked, not looked at.
+    `known` files were found in a hash list and, as the user asked, not looked at. A `container`
+    was opened; what is in it has rows of its own.
     """
 
     SCORED = "scored"
@@ -33,6 +34,7 @@ class Status(StrEnum):
     CRASHED = "crashed"
     UNSUPPORTED = "unsupported"
     KNOWN = "known"
+    CONTAINER = "container"
 
 
 class Verdict(StrEnum):
@@ -42,7 +44,12 @@ class Verdict(StrEnum):
 
 
 # Statuses of files that may hold an image nobody looked at, though somebody wanted to.
-UNEXAMINED = frozenset(Status) - {Status.SCORED, Status.NOT_IMAGE, Status.KNOWN}
+UNEXAMINED = frozenset(Status) - {
+    Status.SCORED,
+    Status.NOT_IMAGE,
+    Status.KNOWN,
+    Status.CONTAINER,
+}
 
 
 @dataclass(frozen=True)
@@ -86,9 +93,9 @@ class Record:
     frames: Annotated[int | None, "How many frames or pages the image has."]
     status: Annotated[
         Status,
-        "What became of the file: `scored`, `not_image`, `known` (left out by `--skip-known`), or "
-        "why it was not examined: `unreadable`, `encrypted`, `over_limit`, `timeout`, `crashed`, "
-        "`unsupported`.",
+        "What became of the file: `scored`, `not_image`, `container` (opened; what is in it has "
+        "rows of its own), `known` (left out by `--skip-known`), or why it was not examined: "
+        "`unreadable`, `encrypted`, `over_limit`, `timeout`, `crashed`, `unsupported`.",
     ]
     verdict: Annotated[
         Verdict | None,

@@ -33,13 +33,14 @@ from scanner.interrupts import deaf_children
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
-from scanner.sources.container import Found
+from scanner.sources.container import Fate, Found
 
 CHUNK_FILES = 16  # sent to a worker at once: hides the pipe's latency
 CHUNK_BYTES = 32 * 2**20  # of archive members in one chunk
 START_SECONDS = 60.0  # a new process may take this long to import its libraries
 STOP_SECONDS = 1.0  # for a killed process to vanish
 LATE_SECONDS = 1.0  # a worker's own alarm comes first, where the system has one
+SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stream
 FAILED_STARTS = 3  # in a row, a worker
 OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of a decoder
 
@@ -157,7 +158,7 @@ class Workers:
         self._queue_bytes -= held
         worker.since = time.monotonic()
         with contextlib.suppress(OSError):  # a dead worker is met in results()
-            worker.pipe.send([found.source for found in worker.waiting])
+            worker.pipe.send([(found.source, found.fate) for found in worker.waiting])
 
     def _receive(self, worker: _Worker) -> Iterator[tuple[Found, Examined]]:
         with contextlib.suppress(EOFError, OSError):
@@ -247,12 +248,13 @@ def _serve(
     Image.MAX_IMAGE_PIXELS = (limits.pixels + 1) // 2
     if hashing.known:
         hashing.known.open()  # what fails here is no file's fault
+    alive = _SignOfLife(pipe, limits.seconds)
     try:
         _send(pipe, None)
         while True:
-            for source in _receive(pipe):
+            for source, fate in _receive(pipe):
                 _set_alarm(limits.seconds)
-                examined = examine(source, preprocessing, limits, hashing)
+                examined = examine(source, preprocessing, limits, hashing, fate, alive)
                 _set_alarm(0)
                 _send(pipe, examined)
     except _ParentGone:
@@ -265,6 +267,23 @@ class _ParentGone(Exception):
     """Nobody is left to work for."""
 
 
+class _SignOfLife:
+    """Starts a file's time afresh: a file that is hashed may be of any size, if only it goes on."""
+
+    def __init__(self, pipe: Connection, seconds: float) -> None:
+        self._pipe = pipe
+        self._seconds = seconds
+        self._given = 0.0
+
+    def __call__(self) -> None:
+        _set_alarm(0)  # a parent that is busy elsewhere may keep the sign waiting
+        now = time.monotonic()
+        if now - self._given > SIGN_SECONDS:
+            _send(self._pipe, None)
+            self._given = now
+        _set_alarm(self._seconds)
+
+
 def _send(pipe: Connection, answer: Examined | None) -> None:
     try:
         pipe.send(answer)
@@ -272,12 +291,12 @@ def _send(pipe: Connection, answer: Examined | None) -> None:
         raise _ParentGone from error
 
 
-def _receive(pipe: Connection) -> list[Path | bytes]:
+def _receive(pipe: Connection) -> list[tuple[Path | bytes, Fate | None]]:
     try:
-        sources: list[Path | bytes] = pipe.recv()
+        files: list[tuple[Path | bytes, Fate | None]] = pipe.recv()
     except (EOFError, OSError) as error:
         raise _ParentGone from error
-    return sources
+    return files
 
 
 def _set_alarm(seconds: float) -> None:

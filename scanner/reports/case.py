@@ -210,6 +210,8 @@ def _statement(record: Record) -> str:
         return f"Not examined ({record.status}): {record.error}"
     if record.status is Status.NOT_IMAGE:
         return f"Not an image: {record.error}"
+    if record.status is Status.CONTAINER:
+        return f"Opened: {record.error}"
     if record.status is Status.KNOWN:
         return f"Left out: {record.error}"
     if record.verdict is Verdict.INCONCLUSIVE:

@@ -11,10 +11,11 @@ import contextlib
 import io
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -26,6 +27,7 @@ from scanner.sources import appended_zip, compressed, mail, pdf, rar, sevenzip, 
 from scanner.sources.budget import Budget, Metered
 from scanner.sources.container import (
     HEAD_BYTES,
+    Fate,
     Found,
     Member,
     MemberError,
@@ -51,7 +53,7 @@ def walk(
     passwords: Sequence[str] = (),
     total: Budget | None = None,
 ) -> Iterator[Found | Met]:
-    """Everything under `roots`, lazily: a Found for bytes to examine, a Met for a finished row.
+    """Everything under `roots`, lazily: a Found for bytes to examine, a Met for what has none.
 
     Paths are relative to a single root folder, else they start with the root as it was given.
     passwords: tried in turn on whatever is encrypted. total: what may be expanded in all, where
@@ -106,19 +108,13 @@ def _open_file(path: Path, name: str, readers: Readers, total: Budget) -> Iterat
     text = path_text(name)
     try:
         with open_readonly(path) as stream:
-            kind, is_more = _container(stream)
             facts = os.fstat(stream.fileno())
             stamp = Stamp(facts.st_size, facts.st_mtime_ns)
-            if kind is None or is_more:
-                yield Found(text, 0, path, stamp)
-            if kind is None:
-                return
-            name, position = (f"{text}{INSIDE}", 1) if is_more else (text, 0)
             # Members of one name may each be an archive: only counting through them all tells
             # what is in the one from what is in the other.
-            entries = _expand(kind, stream, stamp.bytes, name, position, 1, readers, total)
-            for order, entry in enumerate(entries, 1):
-                yield replace(entry, position=order if entry.position else 0, stamp=stamp)
+            order = count(1)
+            for entry in _open(stream, path, stamp.bytes, text, 0, 1, readers, total):
+                yield replace(entry, position=next(order) if entry.position else 0, stamp=stamp)
     except OSError as error:
         yield Met(text, 0, Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
 
@@ -139,25 +135,49 @@ def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
     return found, found is not None and (is_behind_content or is_image(head))
 
 
-def _expand(
-    kind: ModuleType,
+def _open(
     stream: BinaryIO,
+    source: Path | bytes,
     size: int,
-    name: str,
+    path: str,
     position: int,
     depth: int,
     readers: Readers,
     outer: Budget,
 ) -> Iterator[Found | Met]:
-    """The members of the container in `stream`, `size` stored bytes; nested ones recurse.
+    """What `source` is, `size` bytes that `stream` reads: a file, or a container with its members.
 
-    A container that breaks off half-way gets a row of its own beside those of its members.
+    A container's own row comes last, when its fate is known. What is a file as well has the row of
+    that file, and one for the container only where that was not opened.
     """
+    kind, is_more = _container(stream)
+    if kind is None or is_more:
+        yield Found(path, position, source)
+    if kind is None:
+        return
+    name = f"{path}{INSIDE}" if is_more else path
+    fate = yield from _expand(kind, stream, size, name, depth, readers, outer)
+    if not is_more:
+        yield Found(path, position, source, fate=fate)
+    elif fate.status is not Status.CONTAINER:
+        yield Met(name, position or 1, fate.status, fate.error)
+
+
+def _expand(
+    kind: ModuleType,
+    stream: BinaryIO,
+    size: int,
+    name: str,
+    depth: int,
+    readers: Readers,
+    outer: Budget,
+) -> Generator[Found | Met, None, Fate]:
+    """The members of the container in `stream`, `size` stored bytes; nested ones recurse."""
     limits = readers.limits
+    noun = f"{'an' if kind.NOUN[0] in 'aeiou' else 'a'} {kind.NOUN}"
     if depth > limits.depth:
         reason = f"archives nested deeper than the limit of {limits.depth}"
-        yield Met(name, position, Status.OVER_LIMIT, reason)
-        return
+        return Fate(noun, Status.OVER_LIMIT, reason)
     budget = outer.of_archive(size, limits)
     # A module that passes over content it expands is held to the same bytes.
     left = replace(limits, archive_bytes=budget.room())
@@ -171,20 +191,13 @@ def _expand(
             if isinstance(read, Met):
                 yield read
                 continue
-            inner = io.BytesIO(read)
-            nested, is_more = _container(inner)
-            if nested is None or is_more:
-                yield Found(member.path, number, read)
-            if nested is not None:
-                path = f"{member.path}{INSIDE}" if is_more else member.path
-                size = len(read)
-                yield from _expand(nested, inner, size, path, number, depth + 1, readers, budget)
+            inner, size = io.BytesIO(read), len(read)
+            yield from _open(inner, read, size, member.path, number, depth + 1, readers, budget)
     except Exception as error:  # parsers raise nearly anything on hostile bytes
-        yield Met(name, position, *failure(error, kind.NOUN))
-    else:
-        if number == 0:
-            article = "an" if kind.NOUN[0] in "aeiou" else "a"
-            yield Met(name, position, Status.NOT_IMAGE, f"{article} {kind.NOUN} without files")
+        return Fate(noun, *failure(error, kind.NOUN))
+    if number == 0:
+        return Fate(noun, Status.NOT_IMAGE, f"{noun} without files")
+    return Fate(noun, Status.CONTAINER, f"{noun}; what is in it has rows of its own")
 
 
 def _read_member(member: Member, number: int, budget: Budget, limits: Limits) -> bytes | Met:

@@ -73,15 +73,18 @@ def test_everything_examined_is_exit_code_0(scanned: Scanned) -> None:
     assert scanned.returncode == 0, scanned.stderr
     assert scanned.stdout == ""
     records = files(scanned.reports[".json"])
-    assert len(records) == 12 + 2 + 9 + 9
+    assert len(records) == 12 + 2 + 9 + 9 + 2
     assert records["note.txt"]["status"] == Status.NOT_IMAGE
     assert records["large.jpg"]["verdict"] == Verdict.INCONCLUSIVE
     assert "outside the model's domain" in records["large.jpg"]["reason"]
+    for path in ("pack.zip", "pack.zip!/inner.txz"):
+        assert records[path]["status"] == Status.CONTAINER
     for path, record in records.items():
-        if path != "note.txt":
+        if path not in ("note.txt", "pack.zip", "pack.zip!/inner.txz"):
             assert record["status"] == Status.SCORED
             assert record["verdict"] in set(Verdict)
-    assert "32 files in" in scanned.stderr
+    assert "34 files in" in scanned.stderr
+    assert "  containers    2: what is in them has rows of its own\n" in scanned.stderr
     assert "CPUExecutionProvider, float32" in scanned.stderr
     wanted = {"out.csv", "out.csv.manifest.json", "out.json", "out.jsonl"}
     assert scanned.left == wanted, "no journal stays behind"
@@ -102,6 +105,7 @@ def test_something_unexamined_is_exit_code_1(mixed_evidence: Path, tmp_path: Pat
         "cut.zip": "unreadable",
         "cut.tgz": "unreadable",
         "cut.tgz!/x.jpg": "not_image",  # whole: the cut is behind it
+        "locked.zip": "container",
         "locked.zip!/secret.jpg": "encrypted",
         "locked.zip!/open.jpg": "scored",
     }
@@ -305,7 +309,7 @@ def test_a_member_scanned_without_its_copies_has_the_same_score(
     assert done.returncode == 0, done.stderr
     together = files(scanned.reports[".json"])
     assert files(report.read_bytes()) == {
-        path: record for path, record in together.items() if path.startswith("pack.zip!/")
+        path: record for path, record in together.items() if path.startswith("pack.zip")
     }
 
 

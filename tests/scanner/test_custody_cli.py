@@ -29,7 +29,7 @@ def test_verify_says_intact_and_exits_0(scanned: Path) -> None:
     )
     assert result.returncode == 0, result.stdout
     assert result.stdout == ""
-    assert "6 hashes of the report were compared with the evidence" in result.stderr
+    assert "7 hashes of the report were compared with the evidence" in result.stderr
     assert result.stderr.endswith("\nintact\n")
 
 

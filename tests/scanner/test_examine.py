@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from scanner.examine import examine
+from scanner.hashing import Hashing
+from scanner.known import read_lists
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
+from scanner.sources.container import CHUNK_BYTES, Fate
 from tests.conftest import encoded, image_bytes
 
 VIEW = Preprocessing(32)
+OPENED = Fate("an archive", Status.CONTAINER, "an archive; what is in it has rows of its own")
 
 
 @pytest.mark.parametrize(
@@ -58,15 +64,56 @@ def test_a_file_and_a_member_with_its_bytes_are_the_same(tmp_path: Path) -> None
     assert (file.sha256, file.bytes, file.format) == (member.sha256, member.bytes, member.format)
 
 
-def test_a_file_over_the_size_limit_is_not_read(tmp_path: Path) -> None:
+def test_a_file_over_the_size_limit_is_hashed_all_the_same(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(image_bytes())
     size = path.stat().st_size
     assert examine(path, VIEW, Limits(file_bytes=size)).status is Status.SCORED
-    examined = examine(path, VIEW, Limits(file_bytes=size - 1))
+    examined = examine(path, VIEW, Limits(file_bytes=size - 1), Hashing(md5=True))
     assert examined.status is Status.OVER_LIMIT
+    assert examined.error == f"larger than the limit of {size - 1:,} bytes"
     assert examined.bytes == size
-    assert examined.sha256 is None
+    assert examined.sha256 == hashlib.sha256(image_bytes()).hexdigest()
+    assert examined.md5 == hashlib.md5(image_bytes()).hexdigest()
+
+
+def test_a_container_is_hashed_and_keeps_its_fate(tmp_path: Path) -> None:
+    """It is looked up, too, but --skip-known comes too late: it was opened."""
+    data = random.Random(0).randbytes(3 * CHUNK_BYTES + 1)
+    (tmp_path / "a").write_bytes(data)
+    (tmp_path / "list").write_text(hashlib.md5(data).hexdigest())
+    known = read_lists([tmp_path / "list"], tmp_path / "index")
+    hashing = Hashing(known=known, skip_known=True)
+    limits = Limits(file_bytes=5)
+    for source in (tmp_path / "a", data):
+        examined = examine(source, VIEW, limits, hashing, OPENED)
+        assert (examined.status, examined.error) == (OPENED.status, OPENED.error)
+        assert examined.sha256 == hashlib.sha256(data).hexdigest()
+        assert (examined.known, examined.bytes) == ("list", len(data))
+    too_large = examine(tmp_path / "a", VIEW, limits, hashing)
+    assert (too_large.status, too_large.known) == (Status.KNOWN, "list"), "it was not opened"
+
+
+def test_hashing_takes_memory_for_a_chunk_only(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as stream:
+        stream.truncate(100 * CHUNK_BYTES)
+    tracemalloc.start()
+    assert examine(tmp_path / "a", VIEW, Limits(), fate=OPENED).bytes == 100 * CHUNK_BYTES
+    assert examine(tmp_path / "a", VIEW, Limits(file_bytes=9)).bytes == 100 * CHUNK_BYTES
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held < 4 * CHUNK_BYTES
+
+
+def test_a_container_that_is_gone_before_it_is_hashed(tmp_path: Path) -> None:
+    """What is known of it is said; that it could be opened, but not hashed, is a failure."""
+    locked = Fate("an archive", Status.ENCRYPTED, "the archive is encrypted")
+    examined = examine(tmp_path / "gone", VIEW, Limits(), fate=locked)
+    assert (examined.status, examined.error) == (locked.status, locked.error)
+    for fate in (OPENED, Fate("an archive", Status.NOT_IMAGE, "an archive without files")):
+        examined = examine(tmp_path / "gone", VIEW, Limits(), fate=fate)
+        assert examined.status is Status.UNREADABLE
+        assert examined.error == "the file cannot be read: No such file or directory"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX lets a file lose its name")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,33 @@ def test_counts(place: Path) -> None:
     statuses, verdicts = journal.counts()
     assert statuses == {Status.SCORED: 2, Status.NOT_IMAGE: 1, Status.TIMEOUT: 1}
     assert verdicts == {Verdict.FAKE: 2}
+
+
+def test_what_became_of_a_container_is_its_places(place: Path, model: ModelFile) -> None:
+    """Its bytes may also lie where they could not be opened, as deep inside other archives."""
+    journal = opened(place)
+    opened_here = Examined(Status.CONTAINER, "an archive; …", "c" * 64, known="list", bytes=5)
+    outcomes = {
+        "a.jpg": opened_here,
+        "b.zip!/a.zip": replace(opened_here, status=Status.OVER_LIMIT, error="too deep"),
+        "gone.zip": Examined(Status.UNREADABLE, "gone"),
+    }
+    for position, (path, examined) in enumerate(outcomes.items()):
+        journal.add(path, position, examined, container="an archive")
+    journal = reopened(journal)
+    found = records(journal, model)
+    assert {record.path: (record.status, record.error) for record in found} == {
+        path: (examined.status, examined.error) for path, examined in outcomes.items()
+    }
+    assert {(record.sha256, record.bytes, record.known) for record in found[:2]} == {
+        ("c" * 64, 5, "list")
+    }
+    assert [record.name_mismatch for record in found] == [
+        "named .jpg, but the content is an archive", None, None,
+    ]  # fmt: skip
+    assert journal.counts()[0] == dict.fromkeys(
+        (Status.CONTAINER, Status.OVER_LIMIT, Status.UNREADABLE), 1
+    )
 
 
 def test_a_scan_carries_on(place: Path, model: ModelFile) -> None:

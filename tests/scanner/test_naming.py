@@ -42,6 +42,21 @@ def test_something_else_disguised_as_an_image() -> None:
     assert mismatch("a.txt", None, Status.NOT_IMAGE) is None
 
 
+def test_a_container_disguised_as_an_image() -> None:
+    """Also one that nobody could open."""
+    for status in (Status.CONTAINER, Status.ENCRYPTED, Status.UNREADABLE):
+        sentence = "named .jpg, but the content is an archive"
+        assert mismatch("holiday.jpg", None, status, "an archive") == sentence
+    sentence = "named .tif, but the content is an e-mail"
+    assert mismatch("a!/b.TIF", None, Status.CONTAINER, "an e-mail") == sentence
+
+
+def test_containers_go_by_many_honest_names() -> None:
+    for suffix in ("docx", "jar", "cbz", "eml", "zip", "tgz", "pdf", "exe", "bin", "jpg.gz"):
+        assert mismatch(f"a.{suffix}", None, Status.CONTAINER, "an archive") is None
+    assert mismatch("a", None, Status.CONTAINER, "an archive") is None
+
+
 def test_what_could_not_be_read_proves_nothing() -> None:
     for status in (Status.UNREADABLE, Status.ENCRYPTED, Status.CRASHED):
         assert mismatch("a.png", None, status) is None

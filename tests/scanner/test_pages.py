@@ -124,13 +124,14 @@ def test_each_page_has_its_own_verdict_whatever_the_batch(
     (evidence / "c.tif").write_bytes(document(255, 0))
     verdicts = [Verdict.REAL, Verdict.FAKE, Verdict.INCONCLUSIVE]
     expected = [("a.tif", page, verdict) for page, verdict in enumerate(verdicts, 1)]
+    expected += [("b.zip", None, None)]
     expected += [("b.zip!/twin.tif", page, verdict) for page, verdict in enumerate(verdicts, 1)]
     expected += [("c.tif", 1, Verdict.FAKE), ("c.tif", 2, Verdict.REAL)]
     for batch_size in (1, 2, 100):
         records, progress = scanned(evidence, brightness_model, batch_size)
         found = [(record.path, record.page, record.verdict) for record in records]
         assert found == expected
-        assert progress.files == 3
+        assert progress.files == 4
 
 
 class Dying:

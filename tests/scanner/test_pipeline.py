@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import time
@@ -88,13 +89,41 @@ def test_identical_bytes_share_their_score_and_keep_their_rows(
         (evidence / f"{n}.png").write_bytes(image_bytes("PNG", n % 2))
     (evidence / "a.zip").write_bytes(zipped([("twin.png", image_bytes("PNG", 0))]))
     records, progress = scan(evidence, brightness_model)
-    assert len(records) == progress.files == 31
+    assert len(records) == progress.files == 32
     even = {record.logit for path, record in records.items() if path[0] in "02468a"}
     assert even >= {records["a.zip!/twin.png"].logit}
+    assert records.pop("a.zip").status is Status.CONTAINER
     assert {record.logit for record in records.values()} == {
         records["0.png"].logit,
         records["1.png"].logit,
     }
+
+
+def test_one_archive_keeps_the_fate_of_each_of_its_places(
+    evidence: Path, brightness_model: Path
+) -> None:
+    """Too deep in one place, opened in the other, empty never: but all with their hash."""
+    inner = zipped([("x.png", grey(0))])
+    (evidence / "a.zip").write_bytes(inner)
+    (evidence / "b.zip").write_bytes(zipped([("inner.zip", inner), ("empty.zip", zipped([]))]))
+    (evidence / "z.jpg").write_bytes(inner)
+    records, progress = scan(evidence, brightness_model, depth=1)
+    assert {path: record.status for path, record in records.items()} == {
+        "a.zip": Status.CONTAINER,
+        "a.zip!/x.png": Status.SCORED,
+        "b.zip": Status.CONTAINER,
+        "b.zip!/empty.zip": Status.OVER_LIMIT,
+        "b.zip!/inner.zip": Status.OVER_LIMIT,
+        "z.jpg": Status.CONTAINER,
+        "z.jpg!/x.png": Status.SCORED,
+    }
+    too_deep = records["b.zip!/inner.zip"]
+    assert too_deep.error == "archives nested deeper than the limit of 1"
+    for record in (records["a.zip"], records["z.jpg"], too_deep):
+        assert (record.sha256, record.bytes) == (hashlib.sha256(inner).hexdigest(), len(inner))
+    assert records["z.jpg"].name_mismatch == "named .jpg, but the content is an archive"
+    assert records["a.zip"].name_mismatch is None
+    assert progress.unexamined == 2
 
 
 def test_what_a_decoder_says_steers_no_terminal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import zipfile
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from scanner.compare import Comparison
 from scanner.manifest import ManifestError
 from scanner.signing import SigningError, generate_key
 from scanner.verify import Weight, exit_code, verify
 from tests.conftest import imgscan
+from tests.scanner.sources.conftest import zipped
 
 INTACT, DIFFERS, UNCHECKED = 0, 1, 2
 
@@ -168,26 +171,80 @@ def test_changed_evidence_is_told_file_by_file(scanned: Path) -> None:
     assert lines[2] == "planted.jpg: in the evidence but not in the report"
 
 
+def _told(scanned: Path, *options: str) -> tuple[int, list[str]]:
+    """Of a new scan of the evidence; the exit code of its check, and the findings but notes."""
+    if options or not (scanned / "new.csv").exists():
+        scan = ["evidence", "--report", "new.csv", "--workers", "1", *options]
+        assert imgscan(*scan, cwd=scanned).returncode == 1
+    findings = list(verify(scanned / "new.csv", None, [scanned / "evidence"]))
+    told = [finding.text for finding in findings if finding.weight is not Weight.NOTE]
+    return exit_code([finding.weight for finding in findings]), told
+
+
 def test_files_without_a_hash_are_never_intact(scanned: Path) -> None:
-    """One too large for the scan; its size is all that is known of it."""
-    scan = ["evidence", "--report", "few.csv", "--max-file-size", "1000", "--workers", "1"]
-    assert imgscan(*scan, cwd=scanned).returncode == 1
-    rows = (scanned / "few.csv").read_text()
-    assert "larger than the limit" in rows
+    (scanned / "evidence" / "link").symlink_to("a.jpg")
+    unchecked = "1 files have no hash and could not be checked"
+    assert _told(scanned) == (UNCHECKED, [unchecked])
 
-    def told() -> dict[str, Weight]:
-        findings = verify(scanned / "few.csv", None, [scanned / "evidence"])
-        return {finding.text: finding.weight for finding in findings}
 
-    count = sum(",over_limit," in line for line in rows.splitlines())
-    unchecked = f"{count} files have no hash and could not be checked"
-    assert told()[unchecked] is Weight.UNCHECKED
-    assert exit_code(told().values()) == UNCHECKED
-    with (scanned / "evidence" / "a.jpg").open("ab") as stream:
-        stream.write(b"12345")
-    size = (scanned / "evidence" / "a.jpg").stat().st_size
-    changed = f"a.jpg: its size changed, {size - 5:,} → {size:,} bytes"
-    assert told()[changed] is Weight.DIFFERS
+def test_files_too_large_for_the_scan_are_compared_by_their_hash(scanned: Path) -> None:
+    """Members that were too large have none, but their archive has."""
+    assert _told(scanned, "--max-file-size", "1000") == (INTACT, [])
+    rows = (scanned / "new.csv").read_text()
+    assert "c.zip!/in/member.jpg,1,,," in rows
+    photograph = scanned / "evidence" / "a.jpg"
+    photograph.write_bytes(photograph.read_bytes()[:-1] + b"x")
+    code, told = _told(scanned)
+    assert code == DIFFERS
+    assert [line.partition(", sha256")[0] for line in told] == ["a.jpg: its bytes changed"]
+
+
+def test_an_encrypted_member_is_checked_with_its_archive(scanned: Path) -> None:
+    locked = bytearray(zipped([("in/secret.jpg", b"1")]))
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[locked.index(mark) + place] |= 1
+    archive = scanned / "evidence" / "locked.zip"
+    archive.write_bytes(zipped([("deep.zip", bytes(locked))]))
+    assert _told(scanned) == (INTACT, [])
+    assert "locked.zip!/deep.zip!/in/secret.jpg,1,,," in (scanned / "new.csv").read_text()
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.comment = b"changed"
+    code, told = _told(scanned)
+    assert code == DIFFERS
+    assert [line.partition(", sha256")[0] for line in told] == ["locked.zip: its bytes changed"]
+
+
+def _zip_with_a_gap(gap: bytes) -> bytes:
+    """Two members with bytes between them that belong to neither."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("x", b"1")
+        stream.write(gap)
+        archive.start_dir = stream.tell()
+        archive.writestr("y", b"2")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("place", ["comment", "gap"])
+def test_what_is_changed_in_an_archive_beside_its_members_is_told(
+    place: str, scanned: Path
+) -> None:
+    """By verify and by compare."""
+    archive = scanned / "evidence" / "gap.zip"
+    archive.write_bytes(_zip_with_a_gap(b"hidden"))
+    assert _told(scanned) == (INTACT, [])
+    if place == "gap":
+        archive.write_bytes(_zip_with_a_gap(b"HIDDEN"))
+    else:
+        with zipfile.ZipFile(archive, "a") as opened:
+            opened.comment = b"changed"
+    code, told = _told(scanned)
+    assert code == DIFFERS
+    assert [line.partition(", sha256")[0] for line in told] == ["gap.zip: its bytes changed"]
+    imgscan("evidence", "--report", "later.csv", "--workers", "1", cwd=scanned)
+    comparison = Comparison(scanned / "new.csv", scanned / "later.csv")
+    (line,) = comparison.differences()
+    assert line.startswith("gap.zip: file changed: sha256 ")
 
 
 def test_a_changed_member_is_told_by_its_path(scanned: Path) -> None:
@@ -199,8 +256,9 @@ def test_a_changed_member_is_told_by_its_path(scanned: Path) -> None:
             new.writestr(name, content + b"x" if "twin" in name else content)
     code, told = _verify(scanned, evidence="evidence")
     assert code == DIFFERS
-    assert told.startswith("c.zip!/in/twin.jpg: its bytes changed")
-    assert len(told.splitlines()) == 1
+    assert [line.partition(", sha256")[0] for line in told.splitlines()] == [
+        "c.zip!/in/twin.jpg: its bytes changed", "c.zip: its bytes changed",
+    ]  # fmt: skip
 
 
 def test_a_damaged_archive_is_told(scanned: Path) -> None:
@@ -208,6 +266,7 @@ def test_a_damaged_archive_is_told(scanned: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:-30])
     code, told = _verify(scanned, evidence="evidence")
     assert code == DIFFERS
+    assert "c.zip: its bytes changed" in told
     assert "c.zip!/in/member.jpg: in the report but no longer in the evidence" in told
 
 

@@ -6,10 +6,14 @@ worker that is killed while it reads one has died in the middle of a file.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,12 +25,13 @@ from scanner.known import HashList, KnownHashes
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
-from scanner.sources.container import Found
+from scanner.sources.container import CHUNK_BYTES, Fate, Found
 from scanner.workers import WorkerError, Workers
 from tests.conftest import encoded, image_bytes
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals and pipes")
 
+OPENED = Fate("an archive", Status.CONTAINER, "an archive; what is in it has rows of its own")
 HANG_GUARD = 100  # seconds; ends a test that would never end
 QUIET_SECONDS = 3.0  # a worker without an answer for so long is inside its file
 
@@ -102,6 +107,43 @@ def test_a_hang_costs_its_own_file(count: int, pipe: Path) -> None:
     assert culprit.status is Status.TIMEOUT
     assert culprit.error is not None
     assert "limit of 2 seconds" in culprit.error
+    assert {examined.status for examined in answered.values()} == {Status.SCORED}
+
+
+@contextmanager
+def slow_disk(pipe: Path, seconds: float, ends: bool) -> Iterator[None]:
+    """A file of ten chunks, each of which takes `seconds`; or it hangs after the fifth."""
+    done = threading.Event()
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), pipe.open("wb", buffering=0) as stream:
+            for _ in range(10 if ends else 5):
+                stream.write(bytes(CHUNK_BYTES))
+                done.wait(seconds)
+            done.wait(0 if ends else HANG_GUARD)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    yield
+    done.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_hashing_may_last_if_it_goes_on(ends: bool, pipe: Path) -> None:
+    """An archive of many gigabytes takes longer than any one image may; a hang still ends."""
+    archive = Found("archive", 0, pipe, fate=OPENED)
+    with (
+        slow_disk(pipe, 0.5, ends),
+        Workers(1, Preprocessing(32), Limits(seconds=2)) as workers,
+    ):
+        answered = answers(workers, [*images(2), archive, *images(2, "later")])
+    examined = answered.pop("archive")
+    if ends:
+        assert (examined.status, examined.bytes) == (Status.CONTAINER, 10 * CHUNK_BYTES)
+        assert examined.sha256 == hashlib.sha256(bytes(10 * CHUNK_BYTES)).hexdigest()
+    else:
+        assert examined.status is Status.TIMEOUT
     assert {examined.status for examined in answered.values()} == {Status.SCORED}
 
 

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
@@ -15,10 +16,14 @@ from backports import zstd
 
 from scanner.limits import Limits
 from scanner.record import Status
-from scanner.sources import walk
-from scanner.sources.container import Found, Met
+from scanner.sources import INSIDE, walk
+from scanner.sources.container import Fate, Found, Met
 
 Contents = Iterable[tuple[str, bytes]]
+
+# What stands before members and is no file: a place in a mailbox or PDF, or the container in a file
+# that is something else as well, which has that file's row.
+NO_CONTAINER = re.compile(rf"!/(message|page|drawing)-\d+$|{INSIDE}$")
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
@@ -29,24 +34,55 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def walked(*roots: Path, limits: Limits | None = None) -> list[Found | Met]:
-    """Everything under `roots`, by path; each has a row of its own in a report."""
-    entries = list(walk(roots, limits or Limits()))
-    assert len({(entry.path, entry.position) for entry in entries}) == len(entries)
+    """Everything under `roots`, by path."""
+    entries = checked(walk(roots, limits or Limits()))
     return sorted(entries, key=lambda entry: (entry.path, entry.position))
 
 
+def checked(entries: Iterable[Found | Met]) -> list[Found | Met]:
+    """`entries`, in the order of the walk, if each is a row and every container has one of its own.
+
+    The container's comes behind those of its members.
+    """
+    met = list(entries)
+    assert len({(entry.path, entry.position) for entry in met}) == len(met)
+    unfinished = set()
+    for entry in met:
+        container = entry.path.removesuffix(INSIDE).rpartition("!/")[0]
+        if container and not NO_CONTAINER.search(container):
+            unfinished.add(container)
+        if isinstance(entry, Found) and entry.fate:
+            unfinished.discard(entry.path)
+    assert not unfinished
+    return met
+
+
 def contents(entries: Iterable[Found | Met]) -> dict[str, bytes]:
-    """Path to bytes of what was found."""
+    """Path to bytes of what is to be examined."""
     return {
-        entry.path: entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes()
+        entry.path: content(entry)
         for entry in entries
-        if isinstance(entry, Found)
+        if isinstance(entry, Found) and entry.fate is None
     }
+
+
+def content(found: Found) -> bytes:
+    return found.source if isinstance(found.source, bytes) else found.source.read_bytes()
 
 
 def rows(entries: Iterable[Found | Met]) -> dict[str, tuple[Status, str]]:
     """Path to status and sentence of what cannot be examined."""
-    return {entry.path: (entry.status, entry.error) for entry in entries if isinstance(entry, Met)}
+    outcomes = {entry.path: entry for entry in entries if isinstance(entry, Met)} | fates(entries)
+    return {
+        path: (outcome.status, outcome.error)
+        for path, outcome in outcomes.items()
+        if outcome.status is not Status.CONTAINER
+    }
+
+
+def fates(entries: Iterable[Found | Met]) -> dict[str, Fate]:
+    """Path to fate of every container."""
+    return {entry.path: entry.fate for entry in entries if isinstance(entry, Found) and entry.fate}
 
 
 def zipped(members: Contents, compression: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from scanner.limits import Limits
 from scanner.sources import walk
 from scanner.sources.container import Found, Met
+from tests.scanner.sources.conftest import checked
 
 # A hang ends a test soon, a busy machine does not.
 LIMITS = Limits(seconds=120)
@@ -14,4 +15,4 @@ LIMITS = Limits(seconds=120)
 
 def opened(root: Path, *passwords: str, limits: Limits = LIMITS) -> list[Found | Met]:
     """Everything under `root`, in the order of the walk."""
-    return list(walk([root], limits, passwords))
+    return checked(walk([root], limits, passwords))

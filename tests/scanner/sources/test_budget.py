@@ -28,17 +28,21 @@ HELD_AT_MOST = 60 * MIB
 
 
 def walked(folder: Path, limits: Limits = LIMITS) -> tuple[list[Found], list[Met]]:
-    """Everything met, in memory that stays bounded."""
+    """What is to be examined and what cannot be, in memory that stays bounded."""
     tracemalloc.start()
-    entries = []
+    found, met = [], []
     for entry in walk([folder], limits):
-        small = isinstance(entry, Met) or not isinstance(entry.source, bytes)
-        entries.append(entry if small else Found(entry.path, entry.position, b""))
+        if isinstance(entry, Met):
+            met.append(entry)
+        elif entry.fate is None:
+            found.append(Found(entry.path, entry.position, b""))
+        elif entry.fate.status is not Status.CONTAINER:
+            fate = entry.fate
+            met.append(Met(entry.path, entry.position, fate.status, fate.error))
     held = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert held < HELD_AT_MOST
-    found = [entry for entry in entries if isinstance(entry, Found)]
-    return found, [entry for entry in entries if isinstance(entry, Met)]
+    return found, met
 
 
 def zipped(members: dict[str, bytes], kind: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -12,7 +12,8 @@ import pytest
 
 from scanner.limits import Limits
 from scanner.record import Status
-from tests.scanner.sources.conftest import contents, rows, zipped
+from scanner.sources.container import Fate
+from tests.scanner.sources.conftest import contents, fates, rows, zipped
 from tests.scanner.sources.opening import LIMITS, opened
 
 MEMBERS = {"a.jpg": b"1" * 1000, "f/b.jpg": b"22" * 1000, "empty": b"", "c": bytes(range(256)) * 9}
@@ -45,7 +46,9 @@ def test_every_member_in_order(filters: Any, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(sevenzip(MEMBERS, filters=filters))
     entries = opened(tmp_path)
     assert contents(entries) == {f"a!/{name}": content for name, content in MEMBERS.items()}
-    assert [entry.position for entry in entries] == [1, 2, 3, 4]
+    assert [entry.position for entry in entries] == [1, 2, 3, 4, 0]
+    sentence = "an archive; what is in it has rows of its own"
+    assert fates(entries) == {"a": Fate("an archive", Status.CONTAINER, sentence)}
 
 
 def test_two_blocks_appended_to_each_other(tmp_path: Path) -> None:

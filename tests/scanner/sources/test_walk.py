@@ -10,8 +10,10 @@ import pytest
 
 from scanner.limits import Limits
 from scanner.record import Status, path_from_text
+from scanner.sources.container import Found
 from tests.scanner.sources.conftest import (
     COMPRESSIONS,
+    content,
     contents,
     rows,
     tarred,
@@ -107,7 +109,9 @@ def test_a_folder_named_like_an_archives_inside_hides_nothing(tmp_path: Path) ->
     (tmp_path / "a.zip").write_bytes(zipped([("b.zip", inner)]))
     (tmp_path / "a.zip!").mkdir()
     (tmp_path / "a.zip!" / "b.zip").write_bytes(inner)
-    assert len(walked(tmp_path)) == 2
+    assert [entry.path for entry in walked(tmp_path)] == [
+        "a.zip", "a.zip!/b.zip", "a.zip!/b.zip!/x", r"a.zip\x21/b.zip", r"a.zip\x21/b.zip!/x",
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(
@@ -151,7 +155,12 @@ def test_nested_containers_of_one_name_lose_nothing(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         (tmp_path / "a.zip").write_bytes(zipped(inner))
     entries = walked(tmp_path)
-    assert [entry.path for entry in entries] == ["a.zip!/b.zip!/x"] * 2
+    assert [(entry.path, entry.position) for entry in entries] == [
+        ("a.zip", 0), ("a.zip!/b.zip", 2), ("a.zip!/b.zip", 4),
+        ("a.zip!/b.zip!/x", 1), ("a.zip!/b.zip!/x", 3),
+    ]  # fmt: skip
+    hashed = [content(entry) for entry in entries if isinstance(entry, Found) and entry.fate]
+    assert hashed[1:] == [content for _, content in inner], "each container keeps its own bytes"
 
 
 def test_an_archive_without_files_has_a_row(tmp_path: Path) -> None:

@@ -22,8 +22,10 @@ def test_content(kind: int, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", kind) as archive:
         for n, content in enumerate(CONTENTS):
             archive.writestr(f"{n}", content)
-    entries = list(walk([tmp_path], Limits(ratio=1_000_000)))
-    assert [entry.source for entry in entries if isinstance(entry, Found)] == CONTENTS
+    *members, archive_itself = walk([tmp_path], Limits(ratio=1_000_000))
+    assert [entry.source for entry in members if isinstance(entry, Found)] == CONTENTS
+    assert isinstance(archive_itself, Found)
+    assert archive_itself.source == tmp_path / "a.zip"
 
 
 @pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=str)
@@ -36,8 +38,9 @@ def test_damage(kind: int, at: float, tmp_path: Path) -> None:
     data = bytearray(stream.getvalue())
     data[100 + int(at * 1_300_000)] ^= 0xFF
     (tmp_path / "a.zip").write_bytes(data)
-    bad, good = walk([tmp_path], Limits())
+    bad, good, archive_itself = walk([tmp_path], Limits())
     assert isinstance(bad, Met)
     assert bad.status is Status.UNREADABLE
     assert isinstance(good, Found)
     assert good.source == b"intact"
+    assert archive_itself.path == "a.zip"
