@@ -129,14 +129,18 @@ def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
     The flag says that the file is more than the container, such as an image with a zip behind it.
     """
     head = stream.read(HEAD_BYTES)
-    found = None
-    for kind in CONTAINERS:
-        with contextlib.suppress(Exception):  # what a parser chokes on may still be an image
-            if found is None and kind.recognises(head, stream):
-                found = kind
-        stream.seek(0)
+    found = next((kind for kind in CONTAINERS if _recognises(kind, head, stream)), None)
+    stream.seek(0)
     is_behind_content = found is appended_zip and not head.startswith(appended_zip.PROGRAMS)
     return found, found is not None and (is_behind_content or is_image(head))
+
+
+def _recognises(kind: ModuleType, head: bytes, stream: BinaryIO) -> bool:
+    """Whether `stream`, which is left anywhere, is of the kind."""
+    stream.seek(0)
+    with contextlib.suppress(Exception):  # what a parser chokes on may still be an image
+        return bool(kind.recognises(head, stream))
+    return False
 
 
 def _expand(
@@ -151,7 +155,8 @@ def _expand(
 ) -> Iterator[Found | Met]:
     """The members of the container in `stream`, `size` stored bytes; nested ones recurse.
 
-    A container that breaks off half-way gets a row of its own beside those of its members.
+    A container that breaks off half-way gets a row of its own beside those of its members. A zip
+    behind one whose parser would not see it is read as well.
     """
     limits = readers.limits
     if depth > limits.depth:
@@ -177,14 +182,17 @@ def _expand(
                 yield Found(member.path, number, read)
             if nested is not None:
                 path = f"{member.path}{INSIDE}" if is_more else member.path
-                size = len(read)
-                yield from _expand(nested, inner, size, path, number, depth + 1, readers, budget)
+                within = (number, depth + 1, readers, budget)
+                yield from _expand(nested, inner, len(read), path, *within)
     except Exception as error:  # parsers raise nearly anything on hostile bytes
         yield Met(name, position, *failure(error, kind.NOUN))
     else:
         if number == 0:
             article = "an" if kind.NOUN[0] in "aeiou" else "a"
             yield Met(name, position, Status.NOT_IMAGE, f"{article} {kind.NOUN} without files")
+    if kind in ISOLATED and _recognises(appended_zip, b"", stream):
+        within = (position or 1, depth, readers, outer)
+        yield from _expand(appended_zip, stream, size, f"{name}{INSIDE}", *within)
 
 
 def _read_member(member: Member, number: int, budget: Budget, limits: Limits) -> bytes | Met:
