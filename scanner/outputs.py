@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from scanner.roots import holder, identity
 
 
 class PlaceError(Exception):
@@ -22,26 +25,30 @@ def check_outputs(
 
     outputs: every file that the scan writes. inputs: files it reads besides the evidence.
     """
-    roots = {_identity(path): path for path in evidence}
-    others = {_identity(path): path for path in inputs}
+    roots = {identity(path): path for path in evidence}
+    others = {identity(path): path for path in inputs}
     written = set()
     for output in outputs:
-        place = output.resolve()
-        for folder in (place, *place.parents):
-            if root := roots.get(_identity(folder)):
-                raise PlaceError(f"{output} lies inside the evidence {root}; write it elsewhere.")
-        identity = _identity(output)
-        if other := others.get(identity):
+        if root := holder(output.resolve(), roots):
+            raise PlaceError(f"{output} lies inside the evidence {root}; write it elsewhere.")
+        this = identity(output)
+        if other := others.get(this):
             raise PlaceError(f"{output} would replace {other}, which the scan reads; rename it.")
-        if identity in written:
+        if this in written:
             raise PlaceError(f"the scan would write two files as {output}; rename one.")
-        written.add(identity)
+        written.add(this)
 
 
-def _identity(path: Path) -> object:
-    """Equal for two names of one file, be it by a link or in other letters."""
-    try:
-        facts = path.stat()
-    except OSError:  # it does not exist yet
-        return path.resolve()
-    return facts.st_dev, facts.st_ino
+def check_written_in_place(outputs: Sequence[Path]) -> None:
+    """Raise PlaceError for the first of `outputs` that is a hard link, maybe to evidence.
+
+    outputs: those that are written where they lie. Others are written anew and then take their
+    name, so that what it was a link to stays.
+    """
+    for output in outputs:
+        with suppress(OSError):  # it does not exist yet
+            if output.is_file() and output.stat().st_nlink > 1:
+                raise PlaceError(
+                    f"{output} is a hard link, and what the scan writes to it would change the "
+                    "file of another name, too; move it away, or name another."
+                )

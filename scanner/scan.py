@@ -34,12 +34,13 @@ from scanner.manifest import (
 )
 from scanner.model import ModelError, ModelFile, bundled_models, open_model
 from scanner.outcome import Outcome
-from scanner.outputs import PlaceError, check_outputs, partial_path
+from scanner.outputs import PlaceError, check_outputs, check_written_in_place, partial_path
 from scanner.pipeline import Pipeline, Progress
 from scanner.provenance import CAVEAT
 from scanner.record import Status, Verdict
 from scanner.reports import ReportError, check_report, write_report
 from scanner.reports import csv as csv_report
+from scanner.roots import OverlapError, check_roots
 from scanner.signing import SigningError, load_private_key
 from scanner.streams import OutputError, say, standard_output
 from scanner.workers import WorkerError
@@ -56,6 +57,7 @@ SENTENCES = (
     ManifestError,
     ModelError,
     OutputError,
+    OverlapError,
     PlaceError,
     ReportError,
     SigningError,
@@ -102,6 +104,7 @@ def run_scan(request: Request) -> Outcome:
     """Scan what is asked for and write its reports and their manifest. Raises ScanError."""
     tell = _say_nothing if request.quiet else _tell
     try:
+        check_roots(request.paths)
         _check_outputs(request)
         set_up_logging(request.verbose, request.log_file)
         key = load_private_key(request.sign) if request.sign else None
@@ -187,6 +190,7 @@ def _check_outputs(request: Request) -> None:
     outputs = [*journal_files(place), index_path(place)]
     if request.log_file:
         outputs.append(request.log_file)
+    in_place = tuple(outputs)
     for report in request.reports:
         outputs += [report, partial_path(report)]
     for report in request.reports[:1]:
@@ -197,6 +201,7 @@ def _check_outputs(request: Request) -> None:
     if request.model not in bundled_models():
         inputs += [Path(request.model), card_path(Path(request.model))]
     check_outputs(outputs, request.paths, inputs)
+    check_written_in_place(in_place)
     for report in request.reports:
         check_report(report)
 

@@ -88,6 +88,31 @@ def test_no_output_replaces_an_input_or_another_output(options: list[str], tmp_p
     assert snapshot(case) == before
 
 
+@pytest.mark.parametrize("suffix", [".log", *WRITTEN_BESIDE[1:6]])
+@pytest.mark.parametrize("content", [b"", b"imgscan: tables of hash lists\n".ljust(32), b"a\n"])
+def test_evidence_under_a_second_name_is_not_written_through(
+    content: bytes, suffix: str, tmp_path: Path
+) -> None:
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "file").write_bytes(content)
+    os.link(tmp_path / "evidence" / "file", tmp_path / f"z.csv{suffix}")
+    (tmp_path / "list").write_text(hashlib.sha256(b"").hexdigest())
+    options: list[str | Path] = ["--report", tmp_path / "z.csv", "--known", tmp_path / "list"]
+    ended = imgscan(tmp_path / "evidence", *options, "--log", tmp_path / "z.csv.log")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"Error: {tmp_path / 'z.csv'}{suffix} is a hard link")
+    assert (tmp_path / "evidence" / "file").read_bytes() == content
+
+
+@pytest.mark.parametrize("suffix", ["", *WRITTEN_BESIDE[6:]])
+def test_what_is_written_anew_leaves_a_hard_link_as_it_was(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "file").write_bytes(b"content")
+    os.link(tmp_path / "evidence" / "file", tmp_path / f"z.csv{suffix}")
+    imgscan(tmp_path / "evidence", "--report", tmp_path / "z.csv")
+    assert (tmp_path / "evidence" / "file").read_bytes() == b"content"
+
+
 def test_outputs_beside_the_evidence_are_fine(tmp_path: Path) -> None:
     (tmp_path / "evidence").mkdir()
     names = [tmp_path / name for name in ("evidence.csv", "evidence.csv.journal")]
