@@ -28,15 +28,34 @@ CONTENT_HEADERS = (
     tarfile.SOLARIS_XHDTYPE,
 )
 LONGEST_HEADER = 1 << 20
+LONGEST_GAP = 1 << 29  # of zeros ahead of the first member, or a sparse file might take hours
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
+    """By the first block, or the first that is not all zeros, as `tar --ignore-zeros` does.
+
+    Zeros in compressed data are not passed over here: the tar behind them is met as the one file
+    that is compressed.
+    """
     if not compressed.recognises(head, stream):
-        return _is_tar(head)
+        return _is_tar(head) or (not head.strip(b"\0") and _is_tar(_after_zeros(stream)))
     try:
         return _is_tar(compressed.decompress(stream, head).read(HEAD_BYTES))
     except compressed.ERRORS:
         return False
+
+
+def _after_zeros(stream: BinaryIO) -> bytes:
+    """The first block that is not all zeros; empty without one within LONGEST_GAP."""
+    stream.seek(0)
+    for _ in range(LONGEST_GAP // CHUNK_BYTES):
+        chunk = stream.read(CHUNK_BYTES)
+        if content := chunk.lstrip(b"\0"):
+            start = (len(chunk) - len(content)) // BLOCK_BYTES * BLOCK_BYTES
+            return chunk[start : start + BLOCK_BYTES]
+        if not chunk:
+            break
+    return b""
 
 
 def _is_tar(head: bytes) -> bool:
@@ -127,7 +146,7 @@ def members(
     """
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    if _is_tar(head):
+    if not compressed.recognises(head, stream):
         yield from _concatenated(_Forward(stream), name)
         return
     expanded = compressed.Expanded(stream, head)
@@ -141,7 +160,6 @@ def members(
 
 
 def _concatenated(source: _Forward, name: str) -> Iterator[Member]:
-    yield from _members(source, name)
     while block := source.next_block():
         if not _is_tar(block):
             yield Member(f"{name}!/trailing-data", lambda: nullcontext(source))
