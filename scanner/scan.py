@@ -26,6 +26,7 @@ from scanner.limits import Limits
 from scanner.logs import FACTS, LogError, set_up_logging
 from scanner.manifest import (
     ManifestError,
+    check_manifest,
     manifest_path,
     signature_path,
     surroundings,
@@ -34,7 +35,13 @@ from scanner.manifest import (
 )
 from scanner.model import ModelError, ModelFile, bundled_models, open_model
 from scanner.outcome import Outcome
-from scanner.outputs import PlaceError, check_outputs, check_written_in_place, partial_path
+from scanner.outputs import (
+    PlaceError,
+    check_outputs,
+    check_partials,
+    check_written_in_place,
+    partial_path,
+)
 from scanner.pipeline import Pipeline, Progress
 from scanner.provenance import CAVEAT
 from scanner.record import Status, Verdict
@@ -191,17 +198,20 @@ def _check_outputs(request: Request) -> None:
     if request.log_file:
         outputs.append(request.log_file)
     in_place = tuple(outputs)
-    for report in request.reports:
-        outputs += [report, partial_path(report)]
+    anew = list(request.reports)
     for report in request.reports[:1]:
         manifest = manifest_path(report)
-        for path in (manifest, signature_path(manifest)):
-            outputs += [path, partial_path(path)]
+        anew += [manifest, signature_path(manifest)]
+    for path in anew:
+        outputs += [path, partial_path(path)]
     inputs = [*request.known, *((request.sign,) if request.sign else ())]
     if request.model not in bundled_models():
         inputs += [Path(request.model), card_path(Path(request.model))]
     check_outputs(outputs, request.paths, inputs)
     check_written_in_place(in_place)
+    check_partials(anew, place)
+    for report in request.reports[:1]:
+        check_manifest(report)
     for report in request.reports:
         check_report(report)
 
