@@ -16,7 +16,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -157,7 +157,7 @@ class Workers:
         self._queue_bytes -= held
         worker.since = time.monotonic()
         with contextlib.suppress(OSError):  # a dead worker is met in results()
-            worker.pipe.send([found.source for found in worker.waiting])
+            _send_sources(worker.pipe, [found.source for found in worker.waiting])
 
     def _receive(self, worker: _Worker) -> Iterator[tuple[Found, Examined]]:
         with contextlib.suppress(EOFError, OSError):
@@ -272,12 +272,19 @@ def _send(pipe: Connection, answer: Examined | None) -> None:
         raise _ParentGone from error
 
 
+def _send_sources(pipe: Connection, sources: Sequence[Path | bytes]) -> None:
+    """What `_receive` takes. Members go unpickled: that would hold each twice, at both ends."""
+    pipe.send([None if isinstance(source, bytes) else source for source in sources])
+    for source in sources:
+        if isinstance(source, bytes):
+            pipe.send_bytes(source)
+
+
 def _receive(pipe: Connection) -> list[Path | bytes]:
     try:
-        sources: list[Path | bytes] = pipe.recv()
+        return [pipe.recv_bytes() if path is None else path for path in pipe.recv()]
     except (EOFError, OSError) as error:
         raise _ParentGone from error
-    return sources
 
 
 def _set_alarm(seconds: float) -> None:
