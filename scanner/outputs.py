@@ -40,6 +40,16 @@ def check_outputs(
         written.add(this)
 
 
+def check_temporary_folder(folder: Path, evidence: Sequence[Path]) -> None:
+    """Raise PlaceError if it lies in the evidence; a scan without a report works there."""
+    if root := holder(folder.resolve(), {identity(path): path for path in evidence}):
+        raise PlaceError(
+            f"without --report the scan keeps its journal in the temporary folder {folder}, which "
+            f"lies inside the evidence {root}; name a report outside of it with --report, or set "
+            "TMPDIR to a folder outside of it."
+        )
+
+
 def check_written_in_place(outputs: Sequence[Path]) -> None:
     """Raise PlaceError for the first of `outputs` that is a hard link, maybe to evidence.
 

@@ -39,6 +39,7 @@ from scanner.outputs import (
     PlaceError,
     check_outputs,
     check_partials,
+    check_temporary_folder,
     check_written_in_place,
     partial_path,
 )
@@ -194,6 +195,8 @@ def _say_nothing(sentence: str) -> None:
 def _check_outputs(request: Request) -> None:
     """Raise PlaceError or ReportError for an output that cannot be written, or not there."""
     place = _journal_place(request)
+    if not request.reports:
+        check_temporary_folder(place.parent, request.paths)
     outputs = [*journal_files(place), index_path(place)]
     if request.log_file:
         outputs.append(request.log_file)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from scanner.outputs import PlaceError, check_outputs, check_partials
-from tests.conftest import image_bytes, imgscan
+from tests.conftest import command, environment, image_bytes, imgscan
 
 WRITTEN_BESIDE = (
     "", ".journal", ".journal-wal", ".journal-shm", ".journal-journal", ".journal-known",
@@ -59,6 +60,21 @@ def test_a_report_that_leads_out_of_the_evidence_is_written_inside_it(tmp_path: 
     assert ended.returncode == 2
     assert "lies inside the evidence" in ended.stderr
     assert [path.name for path in evidence.iterdir()] == ["out.csv"]
+
+
+def test_a_scan_of_the_temporary_folder_without_a_report_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "photo.jpg").write_bytes(image_bytes())
+    arguments = command(tmp_path, "--device", "cpu")
+    inside = environment(TMPDIR=str(tmp_path / "tmp"))
+    ended = subprocess.run(arguments, env=inside, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(
+        f"Error: without --report the scan keeps its journal in the temporary folder {tmp_path}/tmp"
+    )
+    assert "TMPDIR" in ended.stderr
+    assert "--report" in ended.stderr
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 @pytest.mark.parametrize(
