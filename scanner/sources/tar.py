@@ -13,7 +13,14 @@ from scanner.limits import Limits
 from scanner.record import Status, path_text
 from scanner.sources import compressed
 from scanner.sources.budget import Budget, Metered
-from scanner.sources.container import CHUNK_BYTES, HEAD_BYTES, Member, MemberError, Readable
+from scanner.sources.container import (
+    CHUNK_BYTES,
+    HEAD_BYTES,
+    Member,
+    MemberError,
+    OverLimit,
+    Readable,
+)
 
 NOUN = "archive"
 MAGIC, MAGIC_OFFSET = b"ustar", 257
@@ -28,6 +35,10 @@ CONTENT_HEADERS = (
     tarfile.SOLARIS_XHDTYPE,
 )
 LONGEST_HEADER = 1 << 20
+# What tarfile keeps of them: all those ahead of one member at once, and for the whole archive every
+# field of the global ones, which it copies for each member.
+MOST_HEADERS = 16
+MOST_GLOBAL_FIELDS = 1_000
 LONGEST_GAP = 1 << 29  # of zeros ahead of the first member, or a sparse file might take hours
 
 
@@ -87,8 +98,10 @@ class _StrictTarInfo(tarfile.TarInfo):
         return info
 
     @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
+    def fromtarfile(cls, archive: Any) -> Any:
+        archive.headers += 1
         try:
+            archive.check_headers()
             return super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise
@@ -98,6 +111,24 @@ class _StrictTarInfo(tarfile.TarInfo):
             raise tarfile.ReadError(
                 f"a broken header at byte {archive.offset:,}: {error}"
             ) from error
+        finally:
+            archive.headers -= 1
+
+
+class _BoundedTarFile(tarfile.TarFile):
+    """Bounds what headers hold in memory. headers: those being read, each for the next."""
+
+    headers = 0
+
+    def check_headers(self) -> None:
+        """Raise OverLimit if there are too many, or global ones with too much in them."""
+        if self.headers > MOST_HEADERS:
+            raise OverLimit(f"more than {MOST_HEADERS} headers ahead of one member")
+        fields = self.pax_headers
+        if len(fields) > MOST_GLOBAL_FIELDS:
+            raise OverLimit(f"more than {MOST_GLOBAL_FIELDS:,} fields in its global headers")
+        if sum(len(value) for value in fields.values()) > LONGEST_HEADER:
+            raise OverLimit(f"more than {LONGEST_HEADER:,} characters in its global headers")
 
 
 class _Forward:
@@ -170,7 +201,7 @@ def _concatenated(source: _Forward, name: str) -> Iterator[Member]:
 
 def _members(source: Any, name: str) -> Iterator[Member]:
     """Up to the end mark."""
-    archive: Any = tarfile.TarFile(fileobj=source, tarinfo=_StrictTarInfo)
+    archive: Any = _BoundedTarFile(fileobj=source, tarinfo=_StrictTarInfo)
     while info := archive.next():
         archive.members.clear()  # tarfile would remember every one
         path = f"{name}!/{path_text(info.name)}"
