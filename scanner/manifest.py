@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SUFFIX = ".manifest.json"
+START = b'{\n "manifest": '  # of every manifest
 SIGNATURE_SUFFIX = ".sig"
+SIGNATURE_BYTES = 64
 
 
 class ManifestError(Exception):
@@ -70,6 +72,34 @@ def without_passwords(command: Sequence[str]) -> list[str]:
         "***" if before == "--password" else word
         for before, word in zip(["", *hidden], hidden, strict=False)
     ]
+
+
+def check_manifest(report: Path) -> None:
+    """Raise ManifestError for a file that no scan left where this one's manifest would lie.
+
+    A signature has no mark of its own; it is one by its size and the manifest beside it.
+    """
+    manifest = manifest_path(report)
+    signature = signature_path(manifest)
+    try:
+        is_ours = manifest.is_file() and _start(manifest) == START
+        is_signature = (
+            is_ours and signature.is_file() and signature.stat().st_size == SIGNATURE_BYTES
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        raise ManifestError(f"{error.filename} cannot be read: {reason}.") from error
+    for path, left_by_scan in ((manifest, is_ours), (signature, is_signature)):
+        if os.path.lexists(path) and not left_by_scan:
+            raise ManifestError(
+                f"{path} was left by no scan, whose manifest or its signature would lie there. It "
+                "was left as it is: move it away, or name another report."
+            )
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(len(START))
 
 
 def write_manifest(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from scanner.roots import holder, identity
 
 
 class PlaceError(Exception):
@@ -22,26 +26,54 @@ def check_outputs(
 
     outputs: every file that the scan writes. inputs: files it reads besides the evidence.
     """
-    roots = {_identity(path): path for path in evidence}
-    others = {_identity(path): path for path in inputs}
+    roots = {identity(path): path for path in evidence}
+    others = {identity(path): path for path in inputs}
     written = set()
     for output in outputs:
-        place = output.resolve()
-        for folder in (place, *place.parents):
-            if root := roots.get(_identity(folder)):
-                raise PlaceError(f"{output} lies inside the evidence {root}; write it elsewhere.")
-        identity = _identity(output)
-        if other := others.get(identity):
+        if root := holder(output.resolve(), roots):
+            raise PlaceError(f"{output} lies inside the evidence {root}; write it elsewhere.")
+        this = identity(output)
+        if other := others.get(this):
             raise PlaceError(f"{output} would replace {other}, which the scan reads; rename it.")
-        if identity in written:
+        if this in written:
             raise PlaceError(f"the scan would write two files as {output}; rename one.")
-        written.add(identity)
+        written.add(this)
 
 
-def _identity(path: Path) -> object:
-    """Equal for two names of one file, be it by a link or in other letters."""
-    try:
-        facts = path.stat()
-    except OSError:  # it does not exist yet
-        return path.resolve()
-    return facts.st_dev, facts.st_ino
+def check_temporary_folder(folder: Path, evidence: Sequence[Path]) -> None:
+    """Raise PlaceError if it lies in the evidence; a scan without a report works there."""
+    if root := holder(folder.resolve(), {identity(path): path for path in evidence}):
+        raise PlaceError(
+            f"without --report the scan keeps its journal in the temporary folder {folder}, which "
+            f"lies inside the evidence {root}; name a report outside of it with --report, or set "
+            "TMPDIR to a folder outside of it."
+        )
+
+
+def check_written_in_place(outputs: Sequence[Path]) -> None:
+    """Raise PlaceError for the first of `outputs` that is a hard link, maybe to evidence.
+
+    outputs: those that are written where they lie. Others are written anew and then take their
+    name, so that what it was a link to stays.
+    """
+    for output in outputs:
+        with suppress(OSError):  # it does not exist yet
+            if output.is_file() and output.stat().st_nlink > 1:
+                raise PlaceError(
+                    f"{output} is a hard link, and what the scan writes to it would change the "
+                    "file of another name, too; move it away, or name another."
+                )
+
+
+def check_partials(outputs: Sequence[Path], journal: Path) -> None:
+    """Raise PlaceError for the partial file of one of `outputs` that no scan left.
+
+    A scan that is killed while it writes leaves its journal, too, which goes last. Without one the
+    file is somebody else's; beside one its name has to do, as half a report has no other mark.
+    """
+    for partial in map(partial_path, outputs):
+        if os.path.lexists(partial) and not journal.is_file():
+            raise PlaceError(
+                f"{partial} was left by no scan that could be carried on, and what the scan writes "
+                "would lie there. It was left as it is: move it away, or name another report."
+            )

@@ -26,6 +26,7 @@ from scanner.limits import Limits
 from scanner.logs import FACTS, LogError, set_up_logging
 from scanner.manifest import (
     ManifestError,
+    check_manifest,
     manifest_path,
     signature_path,
     surroundings,
@@ -34,12 +35,20 @@ from scanner.manifest import (
 )
 from scanner.model import ModelError, ModelFile, bundled_models, open_model
 from scanner.outcome import Outcome
-from scanner.outputs import PlaceError, check_outputs, partial_path
+from scanner.outputs import (
+    PlaceError,
+    check_outputs,
+    check_partials,
+    check_temporary_folder,
+    check_written_in_place,
+    partial_path,
+)
 from scanner.pipeline import Pipeline, Progress
 from scanner.provenance import CAVEAT
 from scanner.record import Status, Verdict
 from scanner.reports import ReportError, check_report, write_report
 from scanner.reports import csv as csv_report
+from scanner.roots import OverlapError, check_roots
 from scanner.signing import SigningError, load_private_key
 from scanner.streams import OutputError, say, standard_output
 from scanner.workers import WorkerError
@@ -56,6 +65,7 @@ SENTENCES = (
     ManifestError,
     ModelError,
     OutputError,
+    OverlapError,
     PlaceError,
     ReportError,
     SigningError,
@@ -102,6 +112,7 @@ def run_scan(request: Request) -> Outcome:
     """Scan what is asked for and write its reports and their manifest. Raises ScanError."""
     tell = _say_nothing if request.quiet else _tell
     try:
+        check_roots(request.paths)
         _check_outputs(request)
         set_up_logging(request.verbose, request.log_file)
         key = load_private_key(request.sign) if request.sign else None
@@ -186,19 +197,26 @@ def _say_nothing(sentence: str) -> None:
 def _check_outputs(request: Request) -> None:
     """Raise PlaceError or ReportError for an output that cannot be written, or not there."""
     place = _journal_place(request)
+    if not request.reports:
+        check_temporary_folder(place.parent, request.paths)
     outputs = [*journal_files(place), index_path(place)]
     if request.log_file:
         outputs.append(request.log_file)
-    for report in request.reports:
-        outputs += [report, partial_path(report)]
+    in_place = tuple(outputs)
+    anew = list(request.reports)
     for report in request.reports[:1]:
         manifest = manifest_path(report)
-        for path in (manifest, signature_path(manifest)):
-            outputs += [path, partial_path(path)]
+        anew += [manifest, signature_path(manifest)]
+    for path in anew:
+        outputs += [path, partial_path(path)]
     inputs = [*request.known, *((request.sign,) if request.sign else ())]
     if request.model not in bundled_models():
         inputs += [Path(request.model), card_path(Path(request.model))]
     check_outputs(outputs, request.paths, inputs)
+    check_written_in_place(in_place)
+    check_partials(anew, place)
+    for report in request.reports[:1]:
+        check_manifest(report)
     for report in request.reports:
         check_report(report)
 

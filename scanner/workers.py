@@ -16,7 +16,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -158,7 +158,7 @@ class Workers:
         self._queue_bytes -= held
         worker.since = time.monotonic()
         with contextlib.suppress(OSError):  # a dead worker is met in results()
-            worker.pipe.send([(found.source, found.fate) for found in worker.waiting])
+            _send_files(worker.pipe, worker.waiting)
 
     def _receive(self, worker: _Worker) -> Iterator[tuple[Found, Examined]]:
         with contextlib.suppress(EOFError, OSError):
@@ -291,12 +291,19 @@ def _send(pipe: Connection, answer: Examined | None) -> None:
         raise _ParentGone from error
 
 
+def _send_files(pipe: Connection, files: Collection[Found]) -> None:
+    """What `_receive` takes. Members go unpickled: that would hold each twice, at both ends."""
+    pipe.send([(None if isinstance(f.source, bytes) else f.source, f.fate) for f in files])
+    for found in files:
+        if isinstance(found.source, bytes):
+            pipe.send_bytes(found.source)
+
+
 def _receive(pipe: Connection) -> list[tuple[Path | bytes, Fate | None]]:
     try:
-        files: list[tuple[Path | bytes, Fate | None]] = pipe.recv()
+        return [(pipe.recv_bytes() if path is None else path, fate) for path, fate in pipe.recv()]
     except (EOFError, OSError) as error:
         raise _ParentGone from error
-    return files
 
 
 def _set_alarm(seconds: float) -> None:

@@ -125,14 +125,18 @@ def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
     The flag says that the file is more than the container, such as an image with a zip behind it.
     """
     head = stream.read(HEAD_BYTES)
-    found = None
-    for kind in CONTAINERS:
-        with contextlib.suppress(Exception):  # what a parser chokes on may still be an image
-            if found is None and kind.recognises(head, stream):
-                found = kind
-        stream.seek(0)
+    found = next((kind for kind in CONTAINERS if _recognises(kind, head, stream)), None)
+    stream.seek(0)
     is_behind_content = found is appended_zip and not head.startswith(appended_zip.PROGRAMS)
     return found, found is not None and (is_behind_content or is_image(head))
+
+
+def _recognises(kind: ModuleType, head: bytes, stream: BinaryIO) -> bool:
+    """Whether `stream`, which is left anywhere, is of the kind."""
+    stream.seek(0)
+    with contextlib.suppress(Exception):  # what a parser chokes on may still be an image
+        return bool(kind.recognises(head, stream))
+    return False
 
 
 def _open(
@@ -148,7 +152,8 @@ def _open(
     """What `source` is, `size` bytes that `stream` reads: a file, or a container with its members.
 
     A container's own row comes last, when its fate is known. What is a file as well has the row of
-    that file, and one for the container only where that was not opened.
+    that file, and one for the container only where that was not opened; so has a zip behind a
+    container whose parser would not see it.
     """
     kind, is_more = _container(stream)
     if kind is None or is_more:
@@ -161,6 +166,11 @@ def _open(
         yield Found(path, position, source, fate=fate)
     elif fate.status is not Status.CONTAINER:
         yield Met(name, position or 1, fate.status, fate.error)
+    if kind in ISOLATED and _recognises(appended_zip, b"", stream):
+        name = f"{name}{INSIDE}"
+        fate = yield from _expand(appended_zip, stream, size, name, depth, readers, outer)
+        if fate.status is not Status.CONTAINER:
+            yield Met(name, position or 1, fate.status, fate.error)
 
 
 def _expand(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 from scanner.sources.container import (
+    CHUNK_BYTES,
     Member,
     MemberError,
     OverLimit,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 NOUN = "archive"
 MAGIC = b"Rar!\x1a\x07"
+NO_NEXT_VOLUME = "Cannot open next volume"  # as rarfile says it
 LATER_VOLUME = "a later volume of a split archive; it is read when the first lies beside it"
 NO_PROGRAM = (
     "nothing here unpacks this RAR member; install unrar (or, for archives that are neither solid "
@@ -48,8 +51,11 @@ def members(
 
     rarfile.USE_EXTRACT_HACK = 0  # which would write a file of its own
     _mend_bsdtar()
-    with _place(stream) as place:
+    with _place(stream, limits.file_bytes) as place:
         archive = _open(place, passwords)
+        if isinstance(stream, io.BufferedReader) and _goes_on(archive):
+            place = str(stream.name)
+            archive = _open(place, passwords)
         room = limits.archive_bytes
         expanded = 0
         for info in archive.infolist():
@@ -88,13 +94,18 @@ def _mend_bsdtar() -> None:
 
 
 @contextmanager
-def _place(stream: BinaryIO) -> Iterator[str | BinaryIO]:
-    """Where programs can read `stream`, without writing it to disk; itself if there is no place."""
-    if isinstance(stream, io.BufferedReader):
+def _place(stream: BinaryIO, most: int) -> Iterator[str | BinaryIO]:
+    """Where programs can read `stream`, without writing it to disk; itself if there is no place.
+
+    A file of `most` bytes at most is copied into memory: who opens its path leaves an access time.
+    """
+    has_memory = hasattr(os, "memfd_create")
+    is_file = isinstance(stream, io.BufferedReader)
+    if is_file and (not has_memory or os.fstat(stream.fileno()).st_size > most):
         yield str(stream.name)
-    elif hasattr(os, "memfd_create"):
+    elif has_memory:
         with os.fdopen(os.memfd_create("rar"), "wb") as memory:
-            memory.write(stream.read())
+            shutil.copyfileobj(stream, memory, CHUNK_BYTES)
             memory.flush()
             yield f"/proc/{os.getpid()}/fd/{memory.fileno()}"
     else:
@@ -118,6 +129,11 @@ def _open(place: str | BinaryIO, passwords: Sequence[str]) -> RarFile:
         if archive.infolist():
             return archive
     raise encrypted("archive's list of members", passwords)
+
+
+def _goes_on(archive: RarFile) -> bool:
+    """Whether there are more volumes, which lie beside the first and not in memory."""
+    return (archive.strerror() or "").startswith(NO_NEXT_VOLUME)
 
 
 def _opener(

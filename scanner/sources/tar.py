@@ -13,7 +13,14 @@ from scanner.limits import Limits
 from scanner.record import Status, path_text
 from scanner.sources import compressed
 from scanner.sources.budget import Budget, Metered
-from scanner.sources.container import CHUNK_BYTES, HEAD_BYTES, Member, MemberError, Readable
+from scanner.sources.container import (
+    CHUNK_BYTES,
+    HEAD_BYTES,
+    Member,
+    MemberError,
+    OverLimit,
+    Readable,
+)
 
 NOUN = "archive"
 MAGIC, MAGIC_OFFSET = b"ustar", 257
@@ -28,15 +35,38 @@ CONTENT_HEADERS = (
     tarfile.SOLARIS_XHDTYPE,
 )
 LONGEST_HEADER = 1 << 20
+# What tarfile keeps of them: all those ahead of one member at once, and for the whole archive every
+# field of the global ones, which it copies for each member.
+MOST_HEADERS = 16
+MOST_GLOBAL_FIELDS = 1_000
+LONGEST_GAP = 1 << 29  # of zeros ahead of the first member, or a sparse file might take hours
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
+    """By the first block, or the first that is not all zeros, as `tar --ignore-zeros` does.
+
+    Zeros in compressed data are not passed over here: the tar behind them is met as the one file
+    that is compressed.
+    """
     if not compressed.recognises(head, stream):
-        return _is_tar(head)
+        return _is_tar(head) or (not head.strip(b"\0") and _is_tar(_after_zeros(stream)))
     try:
         return _is_tar(compressed.decompress(stream, head).read(HEAD_BYTES))
     except compressed.ERRORS:
         return False
+
+
+def _after_zeros(stream: BinaryIO) -> bytes:
+    """The first block that is not all zeros; empty without one within LONGEST_GAP."""
+    stream.seek(0)
+    for _ in range(LONGEST_GAP // CHUNK_BYTES):
+        chunk = stream.read(CHUNK_BYTES)
+        if content := chunk.lstrip(b"\0"):
+            start = (len(chunk) - len(content)) // BLOCK_BYTES * BLOCK_BYTES
+            return chunk[start : start + BLOCK_BYTES]
+        if not chunk:
+            break
+    return b""
 
 
 def _is_tar(head: bytes) -> bool:
@@ -68,8 +98,10 @@ class _StrictTarInfo(tarfile.TarInfo):
         return info
 
     @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
+    def fromtarfile(cls, archive: Any) -> Any:
+        archive.headers += 1
         try:
+            archive.check_headers()
             return super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise
@@ -79,6 +111,24 @@ class _StrictTarInfo(tarfile.TarInfo):
             raise tarfile.ReadError(
                 f"a broken header at byte {archive.offset:,}: {error}"
             ) from error
+        finally:
+            archive.headers -= 1
+
+
+class _BoundedTarFile(tarfile.TarFile):
+    """Bounds what headers hold in memory. headers: those being read, each for the next."""
+
+    headers = 0
+
+    def check_headers(self) -> None:
+        """Raise OverLimit if there are too many, or global ones with too much in them."""
+        if self.headers > MOST_HEADERS:
+            raise OverLimit(f"more than {MOST_HEADERS} headers ahead of one member")
+        fields = self.pax_headers
+        if len(fields) > MOST_GLOBAL_FIELDS:
+            raise OverLimit(f"more than {MOST_GLOBAL_FIELDS:,} fields in its global headers")
+        if sum(len(value) for value in fields.values()) > LONGEST_HEADER:
+            raise OverLimit(f"more than {LONGEST_HEADER:,} characters in its global headers")
 
 
 class _Forward:
@@ -127,7 +177,7 @@ def members(
     """
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    if _is_tar(head):
+    if not compressed.recognises(head, stream):
         yield from _concatenated(_Forward(stream), name)
         return
     expanded = compressed.Expanded(stream, head)
@@ -141,7 +191,6 @@ def members(
 
 
 def _concatenated(source: _Forward, name: str) -> Iterator[Member]:
-    yield from _members(source, name)
     while block := source.next_block():
         if not _is_tar(block):
             yield Member(f"{name}!/trailing-data", lambda: nullcontext(source))
@@ -152,7 +201,7 @@ def _concatenated(source: _Forward, name: str) -> Iterator[Member]:
 
 def _members(source: Any, name: str) -> Iterator[Member]:
     """Up to the end mark."""
-    archive: Any = tarfile.TarFile(fileobj=source, tarinfo=_StrictTarInfo)
+    archive: Any = _BoundedTarFile(fileobj=source, tarinfo=_StrictTarInfo)
     while info := archive.next():
         archive.members.clear()  # tarfile would remember every one
         path = f"{name}!/{path_text(info.name)}"

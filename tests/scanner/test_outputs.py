@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from scanner.outputs import PlaceError, check_outputs
-from tests.conftest import image_bytes, imgscan
+from scanner.outputs import PlaceError, check_outputs, check_partials
+from tests.conftest import command, environment, image_bytes, imgscan
 
 WRITTEN_BESIDE = (
     "", ".journal", ".journal-wal", ".journal-shm", ".journal-journal", ".journal-known",
     ".manifest.json", ".manifest.json.sig",
 )  # fmt: skip
+
+MANIFEST = b'{\n "manifest": 1,\n "reports": []}\n'
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -58,6 +62,21 @@ def test_a_report_that_leads_out_of_the_evidence_is_written_inside_it(tmp_path: 
     assert [path.name for path in evidence.iterdir()] == ["out.csv"]
 
 
+def test_a_scan_of_the_temporary_folder_without_a_report_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "photo.jpg").write_bytes(image_bytes())
+    arguments = command(tmp_path, "--device", "cpu")
+    inside = environment(TMPDIR=str(tmp_path / "tmp"))
+    ended = subprocess.run(arguments, env=inside, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(
+        f"Error: without --report the scan keeps its journal in the temporary folder {tmp_path}/tmp"
+    )
+    assert "TMPDIR" in ended.stderr
+    assert "--report" in ended.stderr
+    assert not list((tmp_path / "tmp").iterdir())
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -86,6 +105,85 @@ def test_no_output_replaces_an_input_or_another_output(options: list[str], tmp_p
     assert ended.stderr.startswith("Error: ")
     assert "rename" in ended.stderr
     assert snapshot(case) == before
+
+
+@pytest.mark.parametrize("suffix", [".log", *WRITTEN_BESIDE[1:6]])
+@pytest.mark.parametrize("content", [b"", b"imgscan: tables of hash lists\n".ljust(32), b"a\n"])
+def test_evidence_under_a_second_name_is_not_written_through(
+    content: bytes, suffix: str, tmp_path: Path
+) -> None:
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "file").write_bytes(content)
+    os.link(tmp_path / "evidence" / "file", tmp_path / f"z.csv{suffix}")
+    (tmp_path / "list").write_text(hashlib.sha256(b"").hexdigest())
+    options: list[str | Path] = ["--report", tmp_path / "z.csv", "--known", tmp_path / "list"]
+    ended = imgscan(tmp_path / "evidence", *options, "--log", tmp_path / "z.csv.log")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"Error: {tmp_path / 'z.csv'}{suffix} is a hard link")
+    assert (tmp_path / "evidence" / "file").read_bytes() == content
+
+
+@pytest.mark.parametrize("suffix", ["", ".manifest.json"])
+def test_what_is_written_anew_leaves_a_hard_link_as_it_was(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "file").write_bytes(MANIFEST)
+    os.link(tmp_path / "evidence" / "file", tmp_path / f"z.csv{suffix}")
+    imgscan(tmp_path / "evidence", "--report", tmp_path / "z.csv")
+    assert (tmp_path / "evidence" / "file").read_bytes() == MANIFEST
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("z.csv.manifest.json", b'{"name": "a web app"}'),
+        ("z.csv.manifest.json", b""),
+        ("z.csv.manifest.json.sig", b"a signature of something else"),
+        ("z.csv.manifest.json.sig", bytes(64)),
+        (".z.csv.partial", b"a download"),
+        (".z.csv.manifest.json.partial", b"a download"),
+    ],
+)
+def test_a_file_that_no_scan_left_stays(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(image_bytes())
+    (tmp_path / name).write_bytes(content)
+    before = snapshot(tmp_path)
+    ended = imgscan(tmp_path / "photo.jpg", "--report", tmp_path / "z.csv")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"Error: {tmp_path / name} was left by no scan")
+    assert snapshot(tmp_path) == before
+
+
+def test_a_folder_or_link_in_the_manifests_place_stays(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(image_bytes())
+    (tmp_path / "a.csv.manifest.json").mkdir()
+    (tmp_path / "b.csv.manifest.json").symlink_to("nowhere")
+    for name in ("a.csv", "b.csv"):
+        ended = imgscan(tmp_path / "photo.jpg", "--report", tmp_path / name)
+        assert ended.stderr.startswith(f"Error: {tmp_path / name}.manifest.json was left by no")
+    assert (tmp_path / "b.csv.manifest.json").is_symlink()
+
+
+def test_what_a_scan_left_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(image_bytes())
+    imgscan("keygen", "examiner.key", cwd=tmp_path)
+    scan = ("photo.jpg", "--report", "z.csv", "--sign", "examiner.key")
+    assert imgscan(*scan, cwd=tmp_path).returncode == 0
+    first = (tmp_path / "z.csv.manifest.json.sig").read_bytes()
+    time.sleep(1)  # a manifest holds seconds
+    assert imgscan(*scan, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "z.csv.manifest.json.sig").read_bytes() != first
+
+
+def test_half_a_report_beside_a_journal_is_a_killed_scans(tmp_path: Path) -> None:
+    for killed in ("z.csv", "z.csv.manifest.json"):
+        check_partials([tmp_path / killed], tmp_path / "z.csv.journal")
+        (tmp_path / f".{killed}.partial").write_bytes(b"half")
+        with pytest.raises(PlaceError, match="move it away"):
+            check_partials([tmp_path / killed], tmp_path / "z.csv.journal")
+    (tmp_path / "z.csv.journal").touch()
+    check_partials(
+        [tmp_path / "z.csv", tmp_path / "z.csv.manifest.json"], tmp_path / "z.csv.journal"
+    )
 
 
 def test_outputs_beside_the_evidence_are_fine(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_each_page_has_its_own_verdict_whatever_the_batch(
     (evidence / "b.zip").write_bytes(zipped([("twin.tif", document(0, 255, 128))]))
     (evidence / "c.tif").write_bytes(document(255, 0))
     verdicts = [Verdict.REAL, Verdict.FAKE, Verdict.INCONCLUSIVE]
-    expected = [("a.tif", page, verdict) for page, verdict in enumerate(verdicts, 1)]
+    expected: list[Any] = [("a.tif", page, verdict) for page, verdict in enumerate(verdicts, 1)]
     expected += [("b.zip", None, None)]
     expected += [("b.zip!/twin.tif", page, verdict) for page, verdict in enumerate(verdicts, 1)]
     expected += [("c.tif", 1, Verdict.FAKE), ("c.tif", 2, Verdict.REAL)]

@@ -14,12 +14,30 @@ def rar(members: list[tuple[str, bytes]], method: int = STORED) -> bytes:
     blocks = [_block(MAIN, _number(0))]
     for name, content in members:
         data = content if method == STORED else _compressed(content)
-        has_checksum, unix = 4, 1
-        fields = [has_checksum, len(content), 0o644]
-        head = b"".join(map(_number, fields)) + zlib.crc32(content).to_bytes(4, "little")
-        head += _number(method << 7) + _number(unix) + _number(len(name.encode())) + name.encode()
-        blocks.append(_block(FILE, head, data))
+        blocks.append(_block(FILE, _file_fields(name, content, method), data))
     return SIGNATURE + b"".join(blocks) + _block(END, _number(0))
+
+
+def split_rar(name: str, parts: list[bytes]) -> list[bytes]:
+    """The volumes of an archive of one stored member, with a part of it in each."""
+    is_volume, has_number, from_previous, into_next = 1, 2, 8, 16
+    whole, last = b"".join(parts), len(parts) - 1
+    volumes = []
+    for number, part in enumerate(parts):
+        flags = is_volume | (has_number if number else 0)
+        main = _number(flags) + (_number(number) if number else b"")
+        fields = _file_fields(name, whole, STORED)
+        continued = (from_previous if number else 0) | (into_next if number < last else 0)
+        blocks = [_block(MAIN, main), _block(FILE, fields, part, continued)]
+        volumes.append(SIGNATURE + b"".join(blocks) + _block(END, _number(int(number < last))))
+    return volumes
+
+
+def _file_fields(name: str, content: bytes, method: int) -> bytes:
+    has_checksum, unix = 4, 1
+    fields = [has_checksum, len(content), 0o644]
+    head = b"".join(map(_number, fields)) + zlib.crc32(content).to_bytes(4, "little")
+    return head + _number(method << 7) + _number(unix) + _number(len(name.encode())) + name.encode()
 
 
 def _number(value: int) -> bytes:
@@ -28,9 +46,9 @@ def _number(value: int) -> bytes:
     return bytes([low | 0x80]) + _number(rest) if rest else bytes([low])
 
 
-def _block(kind: int, fields: bytes, data: bytes | None = None) -> bytes:
+def _block(kind: int, fields: bytes, data: bytes | None = None, flags: int = 0) -> bytes:
     has_data = 2
-    head = _number(kind) + _number(0 if data is None else has_data)
+    head = _number(kind) + _number(flags | (0 if data is None else has_data))
     head += (b"" if data is None else _number(len(data))) + fields
     sized = _number(len(head)) + head
     return zlib.crc32(sized).to_bytes(4, "little") + sized + (data or b"")

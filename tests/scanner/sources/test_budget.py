@@ -196,6 +196,41 @@ def test_tar_with_an_endless_name(kind: bytes, tmp_path: Path) -> None:
     assert "a name or header of 83,886,080 bytes" in met[0].error
 
 
+def _pax(kind: bytes, fields: dict[str, str]) -> bytes:
+    """A header of fields, for one member (tarfile.XHDTYPE) or for all that follow."""
+    return tarfile.TarInfo._create_pax_generic_header(fields, kind, "utf-8")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("headers", "sentence"),
+    [
+        ([(tarfile.XGLTYPE, {f"a{n}.{i}": "" for i in range(400)}) for n in range(3)], "fields"),
+        ([(tarfile.XGLTYPE, {f"a{n}": "v" * 900_000}) for n in range(99)], "characters"),
+    ],
+)
+def test_global_headers_that_would_add_up(
+    headers: list[tuple[bytes, dict[str, str]]], sentence: str, tmp_path: Path
+) -> None:
+    member = tarfile.TarInfo("x").tobuf(tarfile.USTAR_FORMAT)
+    data = b"".join(_pax(*header) + member for header in headers)
+    (tmp_path / "a").write_bytes(data + bytes(1024))
+    found, met = walked(tmp_path)
+    assert 1 <= len(found) <= 2
+    assert [entry.status for entry in met] == [Status.OVER_LIMIT]
+    assert f"{sentence} in its global headers; the rest was not read" in met[0].error
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_many_headers_ahead_of_one_member(kind: bytes, tmp_path: Path) -> None:
+    member = tarfile.TarInfo("x").tobuf(tarfile.USTAR_FORMAT)
+    header = _pax(kind, {f"a{n}": "" for n in range(900)})
+    (tmp_path / "few").write_bytes(header * 10 + member + bytes(1024))
+    (tmp_path / "many").write_bytes(header * 200 + member + bytes(1024))
+    found, met = walked(tmp_path)
+    assert [entry.path for entry in found] == ["few!/x"]
+    assert [(entry.path, entry.status) for entry in met] == [("many", Status.OVER_LIMIT)]
+
+
 def test_an_honest_archive_meets_no_limit(tmp_path: Path) -> None:
     (tmp_path / "blank.zip").write_bytes(zipped({f"{n}": bytes(4 * MIB) for n in range(8)}))
     found, met = walked(tmp_path, Limits())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,10 +14,10 @@ import rarfile
 
 from scanner.record import Status
 from scanner.sources.container import MemberError
-from scanner.sources.rar import members
+from scanner.sources.rar import LATER_VOLUME, members
 from tests.scanner.sources.conftest import contents, rows, zipped
 from tests.scanner.sources.opening import LIMITS, opened
-from tests.scanner.sources.rar_bytes import FASTEST, rar
+from tests.scanner.sources.rar_bytes import FASTEST, rar, split_rar
 
 MEMBERS = [("a.jpg", b"1" * 300), ("f/[ü] 1.jpg", bytes(range(256)))]
 CONTENTS = {f"a.rar!/{name}": content for name, content in MEMBERS}
@@ -71,6 +72,26 @@ def test_a_rar_that_is_no_file_is_unpacked_without_one(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(rarfile, "mkstemp", refuse)
     assert read(io.BytesIO(rar(MEMBERS, FASTEST))) == CONTENTS
+
+
+def test_volumes_beside_the_first_are_read(tmp_path: Path) -> None:
+    for number, volume in enumerate(split_rar("x.jpg", [b"1" * 300, b"2" * 300, b"3"]), 1):
+        (tmp_path / f"a.part{number}.rar").write_bytes(volume)
+    entries = opened(tmp_path)
+    assert contents(entries) == {"a.part1.rar!/x.jpg": b"1" * 300 + b"2" * 300 + b"3"}
+    later = {f"a.part{number}.rar": (Status.UNSUPPORTED, LATER_VOLUME) for number in (2, 3)}
+    assert rows(entries) == later
+
+
+def test_a_missing_volume_has_a_row(tmp_path: Path) -> None:
+    first, _ = split_rar("x.jpg", [b"1" * 300, b"2" * 300])
+    (tmp_path / "a.part1.rar").write_bytes(first)
+    assert rows(opened(tmp_path))["a.part1.rar"][0] is Status.UNREADABLE
+
+
+def test_a_rar_too_large_for_memory_is_read_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "a.rar").write_bytes(rar(MEMBERS))
+    assert contents(opened(tmp_path, limits=replace(LIMITS, file_bytes=400))) == CONTENTS
 
 
 @needs_program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,6 +12,10 @@ import pytest
 from scanner.limits import Limits
 from scanner.sources import walk
 from scanner.sources.readonly import list_folder, open_readonly
+from tests.conftest import image_bytes, imgscan
+from tests.scanner.sources.conftest import tarred, zipped
+from tests.scanner.sources.rar_bytes import FASTEST, rar
+from tests.scanner.sources.test_rar import PROGRAMS
 
 LONG_AGO = 1_000_000_000
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can keep access times")
@@ -54,6 +59,32 @@ def test_a_walk_leaves_no_access_time_on_folders(tmp_path: Path) -> None:
     assert [entry.path for entry in walk([folder], Limits())] == [str(Path("inner", "file"))]
     for path in (folder, folder / "inner", folder / "inner" / "file"):
         assert path.stat().st_atime == LONG_AGO, path
+
+
+@linux
+def test_a_scan_leaves_no_access_time_on_archives(tmp_path: Path) -> None:
+    if not _notes_access(tmp_path):
+        pytest.skip("this file system notes no access times")
+    try:
+        os.close(os.open(tmp_path / "probe", os.O_RDONLY | os.O_NOATIME))
+    except PermissionError:
+        pytest.skip("this file system refuses to open a file without noting it")
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    members = [("a.jpg", image_bytes()), ("b.jpg", image_bytes(seed=1))]
+    archives = {"zip": zipped(members), "tar": tarred(members), "stored.rar": rar(members)}
+    if any(map(shutil.which, PROGRAMS)):
+        archives["compressed.rar"] = rar(members, FASTEST)
+    for name, content in archives.items():
+        (evidence / name).write_bytes(content)
+        _set_long_ago(evidence / name)
+    _set_long_ago(evidence)
+    report = tmp_path / "out.jsonl"
+    ended = imgscan(evidence, "--report", report, "--device", "cpu")
+    assert ended.returncode == 0, ended.stderr
+    assert report.read_text().count('"scored"') == len(members) * len(archives)
+    for path in (evidence, *(evidence / name for name in archives)):
+        assert path.stat().st_atime_ns == LONG_AGO * 10**9, path
 
 
 @linux

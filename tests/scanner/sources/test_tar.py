@@ -84,6 +84,32 @@ def test_what_lies_behind_the_end_mark_is_looked_at(
     assert found["a!/trailing-data"].strip(b"\0") == image_bytes()
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 5000])
+def test_members_behind_leading_zeros_are_met(blocks: int, tmp_path: Path) -> None:
+    """Most programs take zeros for the end; `tar --ignore-zeros` finds what hides behind them."""
+    (tmp_path / "a").write_bytes(bytes(blocks * RECORD) + tarred(MEMBERS))
+    assert contents(walked(tmp_path)) == EXPECTED
+
+
+def test_members_behind_leading_zeros_in_compressed_data_are_met(tmp_path: Path) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(2 * RECORD) + tarred([("x", b"1")])))
+    assert contents(walked(tmp_path)) == {"a.gz!/a!/x": b"1"}
+
+
+def test_members_behind_a_single_zero_block_are_met(tmp_path: Path) -> None:
+    first = tarred([("x", b"1")], tarfile.USTAR_FORMAT)[: 2 * RECORD]
+    (tmp_path / "a").write_bytes(first + bytes(RECORD) + tarred([("y", b"2")]))
+    assert contents(walked(tmp_path)) == {"a!/x": b"1", "a!/y": b"2"}
+
+
+def test_nothing_but_zeros_is_no_tar(tmp_path: Path) -> None:
+    for size in (1, RECORD, 9 * RECORD + 1):
+        (tmp_path / f"{size}").write_bytes(bytes(size))
+    with (tmp_path / "sparse").open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    assert len([entry for entry in walk([tmp_path], Limits()) if entry.position == 0]) == 4
+
+
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_what_lies_behind_the_compressed_data_is_looked_at(
     compression: str, tmp_path: Path
