@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scanner.limits import Limits
@@ -28,6 +29,7 @@ NOUN = "archive"
 MAGIC = b"Rar!\x1a\x07"
 NO_NEXT_VOLUME = "Cannot open next volume"  # as rarfile says it
 LATER_VOLUME = "a later volume of a split archive; it is read when the first lies beside it"
+MISSING_VOLUME = "the split archive goes on in another volume, which does not lie beside it"
 NO_PROGRAM = (
     "nothing here unpacks this RAR member; install unrar (or, for archives that are neither solid "
     "nor encrypted, unar, 7-Zip or bsdtar) and scan again"
@@ -54,8 +56,9 @@ def members(
     with _place(stream, limits.file_bytes) as place:
         archive = _open(place, passwords)
         if isinstance(stream, io.BufferedReader) and _goes_on(archive):
-            place = str(stream.name)
-            archive = _open(place, passwords)
+            with suppress(MemberError):  # its name leads to no other volume
+                archive = _open(str(stream.name), passwords)
+                place = str(stream.name)
         room = limits.archive_bytes
         expanded = 0
         for info in archive.infolist():
@@ -75,8 +78,11 @@ def members(
                 yield Member(path, _opener(archive, info, limits, passwords))
             else:
                 yield Member(path, None, Status.UNSUPPORTED, NO_FILE)
+        if _goes_on(archive):
+            raise MemberError(Status.UNREADABLE, MISSING_VOLUME)
         if trouble := archive.strerror():
-            raise rarfile.BadRarFile(trouble.replace(str(place), "it"))
+            # Where the archive lies, or a copy of it, must make no difference to a report.
+            raise rarfile.BadRarFile(trouble.replace(f"{Path(str(place)).parent}{os.sep}", ""))
 
 
 def _mend_bsdtar() -> None:
@@ -119,6 +125,8 @@ def _open(place: str | BinaryIO, passwords: Sequence[str]) -> RarFile:
         archive = rarfile.RarFile(place)
     except rarfile.NeedFirstVolume as error:
         raise MemberError(Status.UNSUPPORTED, LATER_VOLUME) from error
+    except rarfile.BadRarName as error:
+        raise MemberError(Status.UNREADABLE, MISSING_VOLUME) from error
     if archive.infolist() or not archive.needs_password():
         return archive
     for password in passwords:
@@ -151,6 +159,8 @@ def _opener(
                 yield content
         except rarfile.RarCannotExec as error:
             raise MemberError(Status.UNSUPPORTED, NO_PROGRAM) from error
+        except FileNotFoundError as error:
+            raise MemberError(Status.UNREADABLE, MISSING_VOLUME) from error
         except rarfile.Error as error:
             if info.compress_type == rarfile.RAR_M0:
                 raise

@@ -18,6 +18,7 @@ from scanner.sources import walk
 from scanner.sources.container import Found, Met
 from tests.conftest import image_bytes
 from tests.scanner.sources.conftest import COMPRESSIONS, tarred, zipped
+from tests.scanner.sources.rar_bytes import rar, split_rar
 
 MEMBERS = [("a.jpg", image_bytes()), ("b/c.png", image_bytes("PNG", 1)), ("d.txt", b"text")]
 PASSWORD = "geheim"
@@ -70,6 +71,9 @@ CONTAINERS = {
     "png.bz2": COMPRESSIONS["bz2"](MEMBERS[1][1]),
     "png.zst": COMPRESSIONS["zst"](MEMBERS[1][1]),
     "7z": _sevenzip(),
+    "rar": rar(MEMBERS),
+    "part1.rar": split_rar("a.jpg", [MEMBERS[0][1][:300], MEMBERS[0][1][300:]])[0],
+    "rar.zip": rar(MEMBERS) + zipped(MEMBERS),
     "pdf": _pdf(),
     "eml": _mail(),
     "mbox": (MBOX_LINE + _mail() + b"\n") * 2,

@@ -14,7 +14,7 @@ import rarfile
 
 from scanner.record import Status
 from scanner.sources.container import MemberError
-from scanner.sources.rar import LATER_VOLUME, members
+from scanner.sources.rar import LATER_VOLUME, MISSING_VOLUME, members
 from tests.scanner.sources.conftest import contents, rows, zipped
 from tests.scanner.sources.opening import LIMITS, opened
 from tests.scanner.sources.rar_bytes import FASTEST, rar, split_rar
@@ -83,10 +83,18 @@ def test_volumes_beside_the_first_are_read(tmp_path: Path) -> None:
     assert rows(entries) == later
 
 
-def test_a_missing_volume_has_a_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.part1.rar", "no number"])
+def test_a_missing_volume_has_a_row(name: str, tmp_path: Path) -> None:
+    """The same one wherever the archive lies, or reports of the same evidence would differ."""
     first, _ = split_rar("x.jpg", [b"1" * 300, b"2" * 300])
-    (tmp_path / "a.part1.rar").write_bytes(first)
-    assert rows(opened(tmp_path))["a.part1.rar"][0] is Status.UNREADABLE
+    (tmp_path / name).write_bytes(first)
+    (tmp_path / "a.zip").write_bytes(zipped([(name, first)]))
+    met = rows(opened(tmp_path))
+    archives = (name, f"a.zip!/{name}")
+    paths = {*archives, *(f"{archive}!/x.jpg" for archive in archives)}
+    assert met == dict.fromkeys(paths, (Status.UNREADABLE, MISSING_VOLUME))
+    large = rows(opened(tmp_path / name, limits=replace(LIMITS, file_bytes=100)))
+    assert large[name] == (Status.UNREADABLE, MISSING_VOLUME)
 
 
 def test_a_rar_too_large_for_memory_is_read_where_it_lies(tmp_path: Path) -> None:
