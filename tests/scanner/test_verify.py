@@ -273,7 +273,9 @@ def test_a_damaged_archive_is_told(scanned: Path) -> None:
 def test_several_paths_are_matched_in_the_scans_order(scanned: Path) -> None:
     (scanned / "more").mkdir()
     shutil.copy(scanned / "evidence" / "a.jpg", scanned / "more" / "x.jpg")
-    roots = ["evidence", "more", "evidence/c.zip", "more/x.jpg"]
+    shutil.copy(scanned / "evidence" / "c.zip", scanned)
+    shutil.copy(scanned / "evidence" / "a.jpg", scanned)
+    roots = ["evidence", "more", "c.zip", "a.jpg"]
     imgscan(*roots, "--report", "many.csv", "--workers", "1", cwd=scanned)
     places = [scanned / root for root in roots]
     findings = list(verify(scanned / "many.csv", None, places))
