@@ -60,9 +60,9 @@ class Comparison:
     def summary(self) -> Iterator[str]:
         """The totals, and what the manifests say of their causes."""
         for (before, after), count in sorted(self.models.items()):
-            yield f"the model changed from {before} to {after} for {count:,} files"
+            yield f"the model changed from {before} to {after} for {count:,} rows"
         yield (
-            f"{self.both:,} files in both, {self.changed:,} of them changed; "
+            f"{self.both:,} rows in both, {self.changed:,} of them changed; "
             f"{self.removed:,} only in {self.a}, {self.added:,} only in {self.b}"
         )
         if self.unexplained:

@@ -5,6 +5,7 @@ Of containers, and of files too large to be held in memory, it takes the hashes 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from scanner.hashing import Hashes, Hashing, hash_bytes, hash_stream
 from scanner.limits import Limits
 from scanner.preprocess import (
+    ANIMATIONS,
     NotAnImage,
     Pages,
     Preprocessing,
@@ -28,10 +30,9 @@ from scanner.preprocess import (
 )
 from scanner.provenance import gather
 from scanner.record import UNEXAMINED, Status
-from scanner.sources.container import Fate, TooLarge, read_limited
+from scanner.sources.container import Fate, Stamp, TooLarge, read_limited
 from scanner.sources.readonly import open_readonly
 
-ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # their frames follow each other in time
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 
 
@@ -64,16 +65,12 @@ def examine(
     preprocessing: Preprocessing,
     limits: Limits,
     hashing: Hashing = Hashing(),  # noqa: B008  immutable
-    fate: Fate | None = None,
     alive: Callable[[], None] = lambda: None,
 ) -> Examined:
     """Examine a file or a member's bytes. Never raises for what is in the bytes.
 
-    fate: of a container, of which only the hashes are wanted. alive: called while a long hashing
-    goes on.
+    alive: called between the pages of an image, and while a file too large for it is hashed.
     """
-    if fate is not None:
-        return _hashed(source, Examined(fate.status, fate.error), hashing, alive)
     try:
         data = source if isinstance(source, bytes) else _read(source, limits)
     except TooLarge as error:
@@ -90,7 +87,7 @@ def examine(
     if listed := _left_out(known, hashing):
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
-        outcomes = _decode(data, preprocessing, limits)
+        outcomes = _decode(data, preprocessing, limits, alive)
         evidence = gather(data)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
     facts |= {"bytes": len(data), "evidence": evidence}
@@ -98,6 +95,28 @@ def examine(
     # A page that awaits its score stands for the file, so that no record of it comes too early.
     chief = next((page for page in pages if page.view is not None), pages[0])
     return replace(chief, further=[page for page in pages if page is not chief])
+
+
+def take_hashes(
+    source: Path | bytes,
+    fate: Fate,
+    stamp: Stamp | None,
+    hashing: Hashing = Hashing(),  # noqa: B008  immutable
+    alive: Callable[[], None] = lambda: None,
+) -> Examined:
+    """The fate of a container with the hashes of its bytes.
+
+    stamp: of the file when it was opened for its members; if it has changed since, its hashes
+    would not be theirs. alive: called while it goes on.
+    """
+    hashed = _hashed(source, Examined(fate.status, fate.error), hashing, alive)
+    if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
+        return hashed
+    with contextlib.suppress(OSError):
+        facts = source.stat()
+        if Stamp(facts.st_size, facts.st_mtime_ns) == stamp:
+            return hashed
+    return Examined(Status.UNREADABLE, f"{fate.noun} that changed while it was scanned")
 
 
 def _hashed(
@@ -130,7 +149,9 @@ def _left_out(known: str | None, hashing: Hashing) -> str | None:
     return f"not examined, as --skip-known asks: its bytes are listed in {known}"
 
 
-def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> list[Examined]:
+def _decode(
+    data: bytes, preprocessing: Preprocessing, limits: Limits, alive: Callable[[], None]
+) -> list[Examined]:
     """The pages that are looked at; a single outcome where the file cannot even be opened."""
     if not data:
         return [Examined(Status.NOT_IMAGE, "the file is empty")]
@@ -138,19 +159,22 @@ def _decode(data: bytes, preprocessing: Preprocessing, limits: Limits) -> list[E
         with opened(data, limits.pixels) as pages:
             if pages.frames == 1:
                 return [_page(pages, 1, preprocessing)]
-            return _pages(pages, preprocessing, limits)
+            return _pages(pages, preprocessing, limits, alive)
     except Exception as error:  # decoders raise nearly anything on broken files
         return [_failure(error, limits)]
 
 
-def _pages(pages: Pages, preprocessing: Preprocessing, limits: Limits) -> list[Examined]:
+def _pages(
+    pages: Pages, preprocessing: Preprocessing, limits: Limits, alive: Callable[[], None]
+) -> list[Examined]:
     looked_at = []
     for number in sample(pages.format, pages.frames, limits.pages):
+        alive()
         try:
             looked_at.append(_page(pages, number, preprocessing))
         except Exception as error:  # the other pages may be sound
             failed = replace(_failure(error, limits), page=number, frames=pages.frames)
-            looked_at.append(failed)
+            looked_at.append(replace(failed, format=pages.format))
     if pages.format not in ANIMATIONS and pages.frames > limits.pages:
         reason = f"pages from this one to {pages.frames:,} exceed the limit of {limits.pages:,}"
         over = Examined(Status.OVER_LIMIT, reason, page=limits.pages + 1, frames=pages.frames)

@@ -70,11 +70,11 @@ def journal_files(path: Path) -> list[Path]:
 class Journal:
     """Records of one scan, for one process at a time.
 
-    It is locked, and emptied if `fresh`, at once, so that what lies beside it is safe from other
-    scans; call `begin` before anything else. resumed: whether an earlier run left it. suspects:
+    It is locked at once, so that what lies beside it is safe from other scans; call `begin`, which
+    empties it if `fresh`, before anything else. resumed: whether an earlier run left it. suspects:
     files, by path and position, that were in flight when the scan died, with the number of its
-    deaths while they were so alone. What is written is safe
-    once `commit` returns, also from a loss of power.
+    deaths while they were so alone. What is written is safe once `commit` returns, also from a
+    loss of power.
     """
 
     def __init__(self, path: Path, fresh: bool = False) -> None:
@@ -84,8 +84,8 @@ class Journal:
         _refuse_foreign(path)
         with trouble_explained(path):
             self._database = _connect(path, fresh)
-            self._empty = not self._has_tables()
-            self.resumed = not self._empty
+            self._empty = not self._tables()
+        self.resumed = not (self._empty or fresh)
 
     def begin(self, identity: dict[str, Any], passwords: Sequence[str] = ()) -> None:
         """Start a scan or carry on with one. Raises JournalError if that was another.
@@ -94,13 +94,13 @@ class Journal:
         journal, which may lie about, holds a salted hash that is slow to guess by.
         """
         with trouble_explained(self.path):
-            salt = os.urandom(SALT_BYTES) if self._empty else self._salt()
+            salt = self._salt() if self.resumed else os.urandom(SALT_BYTES)
             identity = {
                 "journal format": zlib.crc32(SCHEMA.encode()),
                 **identity,
                 "passwords": [salt.hex(), _slow_hash(passwords, salt)],
             }
-            if self._empty:
+            if not self.resumed:
                 self._create(identity)
             self._refuse_other(identity)
             self.suspects = self._recall_in_flight()
@@ -111,12 +111,14 @@ class Journal:
         salt: str = json.loads(self._database.execute(query).fetchone()[0])[0]
         return bytes.fromhex(salt)
 
-    def _has_tables(self) -> bool:
-        tables = self._database.execute("SELECT 1 FROM sqlite_master").fetchone()
-        return tables is not None
+    def _tables(self) -> list[str]:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        return [name for (name,) in self._database.execute(query)]
 
     def _create(self, identity: dict[str, Any]) -> None:
-        self._database.executescript(f"BEGIN; {SCHEMA}")
+        """Begin anew; what an earlier scan left goes in the same step."""
+        drops = "".join(f'DROP TABLE "{name}";' for name in self._tables())
+        self._database.executescript(f"BEGIN; {drops} {SCHEMA}")
         facts = ((key, json.dumps(value)) for key, value in identity.items())
         self._database.executemany("INSERT INTO scan VALUES (?, ?)", facts)
         self._database.commit()
@@ -378,17 +380,20 @@ def _is_ours(path: Path) -> bool:
 
 
 def _connect(path: Path, fresh: bool) -> sqlite3.Connection:
-    """Open the journal, emptied if `fresh`, and lock it until it is closed or its process dies."""
+    """Open the journal and lock it until it is closed or its process dies.
+
+    fresh: whether one that is damaged may be replaced.
+    """
     try:
-        return _lock(path, fresh)
+        return _lock(path)
     except sqlite3.DatabaseError as error:
         if not fresh or isinstance(error, sqlite3.OperationalError):
             raise
         path.unlink()  # ours, but damaged, and so not in use by another process
-        return _lock(path, fresh)
+        return _lock(path)
 
 
-def _lock(path: Path, fresh: bool) -> sqlite3.Connection:
+def _lock(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=0, check_same_thread=False)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -398,10 +403,6 @@ def _lock(path: Path, fresh: bool) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("BEGIN IMMEDIATE")
-        if fresh:
-            tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            for (name,) in tables.fetchall():
-                database.execute(f'DROP TABLE "{name}"')
         database.commit()
     except BaseException:
         database.close()

@@ -52,7 +52,11 @@ OPTIONS: dict[str, tuple[str, Any, str]] = {
     "ratio": ("--max-ratio", click.IntRange(1), "Expanded over stored size of one archive."),
     "pixels": ("--max-pixels", click.IntRange(1), "Pixels of one image."),
     "pages": ("--max-pages", click.IntRange(1), "Pages of one image that are scored."),
-    "seconds": ("--timeout", click.FloatRange(0.1), "Seconds of reading and decoding one file."),
+    "seconds": (
+        "--timeout",
+        click.FloatRange(0.1),
+        "Seconds of reading and decoding one file, or one page.",
+    ),
     "memory_bytes": (
         "--worker-memory",
         worker_size,

@@ -21,6 +21,6 @@ class Limits:
     ratio: int = 2_000
     pixels: int = MAX_PIXELS
     pages: int = 200  # of one image that are scored
-    # Of reading and decoding, a file; hashing what is not held in memory may last while it goes on.
+    # Of reading and decoding, a file or page; to hash a file of any size may last while it goes on.
     seconds: float = 60.0
     memory_bytes: int = 4 * 2**30  # of one worker's data; enforced on Linux

@@ -77,15 +77,13 @@ def without_passwords(command: Sequence[str]) -> list[str]:
 def check_manifest(report: Path) -> None:
     """Raise ManifestError for a file that no scan left where this one's manifest would lie.
 
-    A signature has no mark of its own; it is one by its size and the manifest beside it.
+    A signature has no mark of its own but its size.
     """
     manifest = manifest_path(report)
     signature = signature_path(manifest)
     try:
         is_ours = manifest.is_file() and _start(manifest) == START
-        is_signature = (
-            is_ours and signature.is_file() and signature.stat().st_size == SIGNATURE_BYTES
-        )
+        is_signature = signature.is_file() and signature.stat().st_size == SIGNATURE_BYTES
     except OSError as error:
         reason = error.strerror or error
         raise ManifestError(f"{error.filename} cannot be read: {reason}.") from error

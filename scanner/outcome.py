@@ -35,7 +35,7 @@ class Outcome:
         """The closing lines for a person."""
         verdicts = ", ".join(f"{self.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
         rows = self.statuses.total()
-        pages = f" with {rows:,} pages and frames" if rows > self.files else ""
+        pages = f", {rows:,} rows with all pages," if rows > self.files else ""
         lines = [
             f"{self.files:,} files{pages} in {self.seconds:.1f} s ({self.rate:,.0f} files/s), "
             f"{self.model.name} on {self.provider}, {self.precision}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +14,8 @@ class PlaceError(Exception):
 
 
 def partial_path(path: Path) -> Path:
-    """Where `path` is written before it appears whole under its own name."""
-    return path.with_name(f".{path.name}.partial")
+    """Where `path` is written before it appears whole under its own name; a name only ours."""
+    return path.with_name(f".{path.name}.imgscan-partial")
 
 
 def check_outputs(
@@ -63,17 +62,3 @@ def check_written_in_place(outputs: Sequence[Path]) -> None:
                     f"{output} is a hard link, and what the scan writes to it would change the "
                     "file of another name, too; move it away, or name another."
                 )
-
-
-def check_partials(outputs: Sequence[Path], journal: Path) -> None:
-    """Raise PlaceError for the partial file of one of `outputs` that no scan left.
-
-    A scan that is killed while it writes leaves its journal, too, which goes last. Without one the
-    file is somebody else's; beside one its name has to do, as half a report has no other mark.
-    """
-    for partial in map(partial_path, outputs):
-        if os.path.lexists(partial) and not journal.is_file():
-            raise PlaceError(
-                f"{partial} was left by no scan that could be carried on, and what the scan writes "
-                "would lie there. It was left as it is: move it away, or name another report."
-            )

@@ -118,7 +118,7 @@ class Pipeline:
             deaths = self._journal.suspects.get((entry.path, entry.position))
             if isinstance(entry, Met):
                 self._record(entry, Examined(entry.status, entry.error))
-            elif deaths is None:
+            elif deaths is None or self._is_only_hashed(entry):
                 chunk.append(entry)
                 held += held_bytes(entry)
                 full = len(chunk) == CHUNK_FILES * self._worker_count or held >= CHUNK_BYTES
@@ -134,6 +134,14 @@ class Pipeline:
         self._hand_over(chunk, workers)
         self._drain(workers, inference)
         self._journal.check_all_met()
+
+    def _is_only_hashed(self, found: Found) -> bool:
+        """Whether no decoder sees the file, so that no death of the scan can be its fault."""
+        if found.fate is not None:
+            return True
+        if isinstance(found.source, bytes) or found.stamp is None:
+            return False
+        return found.stamp.bytes > self._limits.file_bytes
 
     def _examine_alone(
         self, suspect: Found, workers: Workers, inference: ThreadPoolExecutor

@@ -1,8 +1,9 @@
 """The pixel contract: from encoded bytes to the uint8 view a model scores.
 
-Training's evaluation, calibration, benchmarks and the scan all call `decode` and `view`, because
-a detector's verdict can flip when a different decoder or resampling filter prepares its input.
-The parameters of `view` come from the model file, never from a flag.
+Training's evaluation, calibration, benchmarks and the scan all call `view` on what `decode` or, of
+all pages, `opened` gives, because a detector's verdict can flip when a different decoder or
+resampling filter prepares its input. The parameters of `view` come from the model file, never from
+a flag.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from scanner import raw, signatures
+from scanner import raw, signatures, tiff
 from scanner.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ RESAMPLING_FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 FITS = ("crop", "stretch")
+ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # formats whose frames follow each other in time
 
 
 class NotAnImage(Exception):
@@ -92,33 +94,65 @@ class Pages:
     frames: how many there are. Both count from 1.
     """
 
-    def __init__(self, image: Image.Image, image_format: str, max_pixels: int) -> None:
-        self.format = image_format
+    def __init__(
+        self, data: bytes, image: Image.Image, raw_kind: str | None, max_pixels: int
+    ) -> None:
+        self.format = raw_kind or image.format or "unknown"
+        self.first = self.frames = 1
+        self._data = data
         self._image = image
         self._max_pixels = max_pixels
-        self._check_size()  # before the frames are counted, which may decode them
-        if image_format == "PSD":  # its composite is the picture; layers are parts of it
-            self.first = self.frames = 1
-        else:
+        self._tiff_offsets: list[int] = []
+        self._check_size(image)  # before the frames are counted, which may decode them
+        if self.format == "TIFF":
+            self._tiff_offsets = tiff.page_offsets(data)
+            self.frames = max(1, len(self._tiff_offsets))
+        # A PSD's layers are parts of its one picture, and a preview has no companions.
+        elif raw_kind is None and self.format != "PSD":
             self.first = image.tell() + 1  # HEIF names its primary image
-            self.frames = int(getattr(image, "n_frames", 1))
+            self.frames = max(1, int(getattr(image, "n_frames", 1)))  # a header may say 0
 
     def decode(self, page: int) -> Decoded:
         """Decode one page to 8-bit RGB. Raises as `opened` does."""
-        with _quietly(self._max_pixels):
-            if self.frames > 1 and self._image.tell() != page - 1:
-                self._image.seek(page - 1)
-            width, height = self._check_size()
-            rgb = to_rgb(self._image)
+        with _quietly(self._max_pixels), self._at(page) as image:
+            width, height = self._check_size(image)
+            rgb = to_rgb(image)
         return Decoded(rgb, self.format, width, height, page, self.frames)
 
-    def _check_size(self) -> tuple[int, int]:
-        width, height = self._image.size
+    @contextmanager
+    def _at(self, page: int) -> Iterator[Image.Image]:
+        """The image at a page; what Pillow keeps of one must not show through a damaged other."""
+        if self.frames == 1:
+            yield self._image
+        elif self._tiff_offsets:
+            with _open_tiff_page(self._data, self._tiff_offsets[page - 1]) as image:
+                yield image
+        elif self.format in ANIMATIONS:  # a frame is drawn over the one before
+            self._image.seek(page - 1)
+            yield self._image
+        else:
+            with _open(self._data) as image:
+                image.seek(page - 1)
+                yield image
+
+    def _check_size(self, image: Image.Image) -> tuple[int, int]:
+        width, height = image.size
         if width * height > self._max_pixels:
             raise TooManyPixels(
                 f"{width}x{height} pixels are more than the limit of {self._max_pixels:,}"
             )
         return width, height
+
+
+def _open_tiff_page(data: bytes, offset: int) -> Image.Image:
+    try:
+        image = Image.open(tiff.page_alone(data, offset), formats=["TIFF"])
+    except UnidentifiedImageError as error:
+        raise ValueError("no page can be read where the page before it says") from error
+    subfile: Any = image.getexif().get(raw.NEW_SUBFILE_TYPE, 0)
+    if isinstance(subfile, int) and subfile & raw.REDUCED:
+        raise UnsupportedImage("a reduced copy of another page, which has a row of its own")
+    return image
 
 
 @contextmanager
@@ -138,13 +172,10 @@ def opened(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Pages]:
         except raw.NoPreview as error:
             raise UnsupportedImage(str(error)) from error
     with image:
+        if image.format == "EPS":
+            raise UnsupportedImage("PostScript is a program; imgscan runs no code from evidence")
         with _quietly(max_pixels):
-            image_format = raw_kind or image.format or "unknown"
-            if image_format == "EPS":
-                raise UnsupportedImage(
-                    "PostScript is a program; imgscan runs no code from evidence"
-                )
-            pages = Pages(image, image_format, max_pixels)
+            pages = Pages(data, image, raw_kind, max_pixels)
         yield pages
 
 

@@ -38,7 +38,6 @@ from scanner.outcome import Outcome
 from scanner.outputs import (
     PlaceError,
     check_outputs,
-    check_partials,
     check_temporary_folder,
     check_written_in_place,
     partial_path,
@@ -214,7 +213,6 @@ def _check_outputs(request: Request) -> None:
         inputs += [Path(request.model), card_path(Path(request.model))]
     check_outputs(outputs, request.paths, inputs)
     check_written_in_place(in_place)
-    check_partials(anew, place)
     for report in request.reports[:1]:
         check_manifest(report)
     for report in request.reports:

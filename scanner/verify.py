@@ -166,8 +166,12 @@ def _check_evidence(
         try:
             insert = "INSERT INTO file (path, position, sha256, md5, bytes) VALUES (?, ?, ?, ?, ?)"
             database.executemany(insert, _recorded_files(readable[0]))
-        except (ReadError, sqlite3.IntegrityError) as error:
+        except ReadError as error:
             yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {error}")
+            return
+        except sqlite3.IntegrityError:
+            text = f"{readable[0].name} is not in the order in which a scan writes it"
+            yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {text}")
             return
         total = Budget.of_scan(limits)  # all roots share one, as in the scan
         for root, original in zip(evidence, scanned, strict=True):

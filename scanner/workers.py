@@ -20,20 +20,19 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from scanner.confine import confine, exit_reason
-from scanner.examine import Examined, examine
+from scanner.examine import Examined, examine, take_hashes
 from scanner.freed_memory import keep_freed_memory
 from scanner.hashing import Hashing
 from scanner.interrupts import deaf_children
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
-from scanner.sources.container import Fate, Found
+from scanner.sources.container import Found
 
 CHUNK_FILES = 16  # sent to a worker at once: hides the pipe's latency
 CHUNK_BYTES = 32 * 2**20  # of archive members in one chunk
@@ -252,9 +251,13 @@ def _serve(
     try:
         _send(pipe, None)
         while True:
-            for source, fate in _receive(pipe):
+            for found in _receive(pipe):
                 _set_alarm(limits.seconds)
-                examined = examine(source, preprocessing, limits, hashing, fate, alive)
+                if found.fate is None:
+                    examined = examine(found.source, preprocessing, limits, hashing, alive)
+                else:
+                    whole = (found.source, found.fate, found.stamp)
+                    examined = take_hashes(*whole, hashing, alive)
                 _set_alarm(0)
                 _send(pipe, examined)
     except _ParentGone:
@@ -268,7 +271,7 @@ class _ParentGone(Exception):
 
 
 class _SignOfLife:
-    """Starts a file's time afresh: a file that is hashed may be of any size, if only it goes on."""
+    """Starts a file's time afresh, at each of its pages and while it is hashed, of any size."""
 
     def __init__(self, pipe: Connection, seconds: float) -> None:
         self._pipe = pipe
@@ -293,15 +296,18 @@ def _send(pipe: Connection, answer: Examined | None) -> None:
 
 def _send_files(pipe: Connection, files: Collection[Found]) -> None:
     """What `_receive` takes. Members go unpickled: that would hold each twice, at both ends."""
-    pipe.send([(None if isinstance(f.source, bytes) else f.source, f.fate) for f in files])
-    for found in files:
-        if isinstance(found.source, bytes):
-            pipe.send_bytes(found.source)
+    members = [found.source for found in files if isinstance(found.source, bytes)]
+    pipe.send([replace(f, source=b"") if isinstance(f.source, bytes) else f for f in files])
+    for member in members:
+        pipe.send_bytes(member)
 
 
-def _receive(pipe: Connection) -> list[tuple[Path | bytes, Fate | None]]:
+def _receive(pipe: Connection) -> list[Found]:
     try:
-        return [(pipe.recv_bytes() if path is None else path, fate) for path, fate in pipe.recv()]
+        return [
+            replace(found, source=pipe.recv_bytes()) if found.source == b"" else found
+            for found in pipe.recv()
+        ]
     except (EOFError, OSError) as error:
         raise _ParentGone from error
 

@@ -28,9 +28,11 @@ def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
         database.execute("BEGIN")
         database.execute("CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
         database.executemany("INSERT INTO scan VALUES (?, ?)", facts)
-        database.execute(f"CREATE TABLE file ({table}, PRIMARY KEY (path, position)) WITHOUT ROWID")
+        database.execute(f"CREATE TABLE file ({table})")
         database.executemany(
             f"INSERT INTO file VALUES ({places})",
             (tuple(vars(record).values()) for record in records),
         )
+        # Not all rows have a page, and so it cannot be part of a primary key.
+        database.execute("CREATE UNIQUE INDEX place ON file (path, position, page)")
         database.execute("COMMIT")

@@ -46,7 +46,7 @@ def test_the_same_records_in_another_format_are_the_same(tmp_path: Path) -> None
     comparison, lines = _compare(tmp_path, rows, rows)
     assert comparison.same
     assert lines == []
-    assert next(comparison.summary()).startswith("3 files in both, 0 of them changed; 0 only")
+    assert next(comparison.summary()).startswith("3 rows in both, 0 of them changed; 0 only")
 
 
 def test_files_of_one_report_alone_are_named_wherever_they_stand(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_changed_model_is_counted_once_and_named_as_the_cause(tmp_path: Path) 
     comparison, lines = _compare(tmp_path, [SCORED, replace(SCORED, path="c.jpg")], others)
     assert lines == ["c.jpg: model changed: logit 4.0 → 4.25 (+0.25)"]
     assert not comparison.same
-    assert "the model changed from m@1 to m@2 for 2 files" in list(comparison.summary())
+    assert "the model changed from m@1 to m@2 for 2 rows" in list(comparison.summary())
     assert comparison.unexplained == 0
 
 

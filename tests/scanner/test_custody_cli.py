@@ -167,11 +167,11 @@ def test_unusable_options_stop_the_scan_before_it_starts(
 def test_a_scan_without_its_manifest_is_unfinished(scanned: Path) -> None:
     scan = ["evidence", "--report", "x.csv", "--device", "cpu"]
     (scanned / "x.csv.journal").touch()  # else the folder is refused at once
-    (scanned / ".x.csv.manifest.json.partial").mkdir()
+    (scanned / ".x.csv.manifest.json.imgscan-partial").mkdir()
     result = imgscan(*scan, cwd=scanned)
     assert result.returncode == 2
     assert "the manifest x.csv.manifest.json cannot be written" in result.stderr
-    (scanned / ".x.csv.manifest.json.partial").rmdir()
+    (scanned / ".x.csv.manifest.json.imgscan-partial").rmdir()
     result = imgscan(*scan, "--md5", cwd=scanned)
     assert result.returncode == 2
     assert "another hash options" in result.stderr

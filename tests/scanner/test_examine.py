@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scanner.examine import examine
+from scanner.examine import examine, take_hashes
 from scanner.hashing import Hashing
 from scanner.known import read_lists
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
-from scanner.sources.container import CHUNK_BYTES, Fate
+from scanner.sources.container import CHUNK_BYTES, Fate, Stamp
 from tests.conftest import encoded, image_bytes
 
 VIEW = Preprocessing(32)
@@ -86,7 +86,7 @@ def test_a_container_is_hashed_and_keeps_its_fate(tmp_path: Path) -> None:
     hashing = Hashing(known=known, skip_known=True)
     limits = Limits(file_bytes=5)
     for source in (tmp_path / "a", data):
-        examined = examine(source, VIEW, limits, hashing, OPENED)
+        examined = take_hashes(source, OPENED, None, hashing)
         assert (examined.status, examined.error) == (OPENED.status, OPENED.error)
         assert examined.sha256 == hashlib.sha256(data).hexdigest()
         assert (examined.known, examined.bytes) == ("list", len(data))
@@ -98,20 +98,33 @@ def test_hashing_takes_memory_for_a_chunk_only(tmp_path: Path) -> None:
     with (tmp_path / "a").open("wb") as stream:
         stream.truncate(100 * CHUNK_BYTES)
     tracemalloc.start()
-    assert examine(tmp_path / "a", VIEW, Limits(), fate=OPENED).bytes == 100 * CHUNK_BYTES
+    assert take_hashes(tmp_path / "a", OPENED, None).bytes == 100 * CHUNK_BYTES
     assert examine(tmp_path / "a", VIEW, Limits(file_bytes=9)).bytes == 100 * CHUNK_BYTES
     held = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert held < 4 * CHUNK_BYTES
 
 
+def test_a_container_that_changed_while_it_was_read_is_not_hashed(tmp_path: Path) -> None:
+    """The hash of the new bytes would stand beside members of the old ones."""
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    facts = path.stat()
+    stamp = Stamp(facts.st_size, facts.st_mtime_ns)
+    assert take_hashes(path, OPENED, stamp).status is OPENED.status
+    path.write_bytes(b"newer")
+    changed = take_hashes(path, OPENED, stamp)
+    assert (changed.status, changed.sha256) == (Status.UNREADABLE, None)
+    assert changed.error == "an archive that changed while it was scanned"
+
+
 def test_a_container_that_is_gone_before_it_is_hashed(tmp_path: Path) -> None:
     """What is known of it is said; that it could be opened, but not hashed, is a failure."""
     locked = Fate("an archive", Status.ENCRYPTED, "the archive is encrypted")
-    examined = examine(tmp_path / "gone", VIEW, Limits(), fate=locked)
+    examined = take_hashes(tmp_path / "gone", locked, None)
     assert (examined.status, examined.error) == (locked.status, locked.error)
     for fate in (OPENED, Fate("an archive", Status.NOT_IMAGE, "an archive without files")):
-        examined = examine(tmp_path / "gone", VIEW, Limits(), fate=fate)
+        examined = take_hashes(tmp_path / "gone", fate, None)
         assert examined.status is Status.UNREADABLE
         assert examined.error == "the file cannot be read: No such file or directory"
 

@@ -44,6 +44,16 @@ def test_files_in_flight_at_a_death_are_suspects(tmp_path: Path) -> None:
         assert journal.suspects == {("a", 0): deaths, ("c", 0): 0}, "c was not tried again"
 
 
+def test_a_fresh_scan_that_cannot_begin_leaves_the_journal(tmp_path: Path) -> None:
+    """Its hash lists, say, are read between the lock and the beginning."""
+    journal = opened(tmp_path)
+    journal.add("a", 0, TEXT)
+    journal.commit()
+    journal.close()
+    Journal(tmp_path / "report.csv.journal", fresh=True).close()
+    assert opened(tmp_path).has("a", 0)
+
+
 def test_a_stop_of_its_own_will_holds_nothing_against_a_file(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     journal.hand_over(FILES[:1])

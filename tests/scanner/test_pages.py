@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
+import struct
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,8 @@ from scanner.model import open_model
 from scanner.pipeline import Pipeline, Progress
 from scanner.preprocess import Preprocessing
 from scanner.record import Record, Status, Verdict
-from scanner.reports import write_report
+from scanner.reports import WRITERS, write_report
+from scanner.tiff import page_alone, page_offsets
 from tests.conftest import encoded, imgscan
 from tests.scanner.sources.conftest import zipped
 
@@ -91,6 +95,92 @@ def test_a_broken_page_costs_itself() -> None:
     chief = examine(bytes(data), VIEW, Limits())
     statuses = {page.page: page.status for page in (chief, *chief.further)}
     assert statuses == {1: Status.SCORED, 2: Status.UNREADABLE, 3: Status.SCORED}
+
+
+def directories(data: bytes) -> list[int]:
+    offsets = page_offsets(data)
+    assert len(offsets) == 3
+    return offsets
+
+
+def test_a_directory_that_cannot_be_loaded_hides_no_page() -> None:
+    """Pillow ends its chain there, without a word."""
+    data = bytearray(document(10, 20, 30, tiffinfo={305: "a name of some length"}))
+    second = directories(bytes(data))[1]
+    (entries,) = struct.unpack_from("<H", data, second)
+    for place in range(second + 2, second + 2 + 12 * entries, 12):
+        if struct.unpack_from("<H", data, place)[0] == 305:
+            struct.pack_into("<I", data, place + 8, len(data) + 1000)
+    chief = examine(bytes(data), VIEW, Limits())
+    pages = [chief, *chief.further]
+    assert sorted((page.page, page.frames) for page in pages) == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_chain_that_leads_nowhere_has_a_row_that_says_so() -> None:
+    data = bytearray(document(10, 20, 30))
+    third = directories(bytes(data))[2]
+    struct.pack_into("<I", data, third + 2 + 12 * data[third], len(data) + 10)
+    chief = examine(bytes(data), VIEW, Limits())
+    (last,) = [page for page in chief.further if page.page == 4]
+    assert last.status is Status.UNREADABLE
+    assert last.error is not None
+    assert "no page can be read where the page before it says" in last.error
+
+
+def test_a_damaged_page_does_not_show_another_one() -> None:
+    """Pillow decodes a page of equal size into what it holds of the one before."""
+    sound = document(*range(0, 240, 20), compression="tiff_lzw")
+    for place in range(8, len(sound), 41):
+        data = bytearray(sound)
+        data[place] ^= 0xFF
+        chief = examine(bytes(data), VIEW, Limits())
+        for page in (chief, *chief.further):
+            if page.view is None or not page.page:
+                continue
+            offset = page_offsets(bytes(data))[page.page - 1]
+            alone = examine(page_alone(bytes(data), offset).getvalue(), VIEW, Limits())
+            assert alone.view is not None
+            assert np.array_equal(page.view, alone.view)
+
+
+def test_a_big_tiff_is_followed_as_well() -> None:
+    data = document(10, 20, 30, big_tiff=True)
+    assert data[2] == 43
+    chief = examine(data, VIEW, Limits())
+    assert [page.status for page in (chief, *chief.further)] == [Status.SCORED] * 3
+
+
+def test_a_chain_in_a_circle_ends() -> None:
+    data = bytearray(document(10, 20, 30))
+    first, _, third = directories(bytes(data))
+    struct.pack_into("<I", data, third + 2 + 12 * data[third], first)
+    chief = examine(bytes(data), VIEW, Limits())
+    assert len(chief.further) == 2
+
+
+def test_a_reduced_copy_is_no_page_of_its_own() -> None:
+    """Else the 32-pixel copy of a large photograph would pass for the model's domain."""
+    data = bytearray(document(10, 20, 30, tiffinfo={254: 0}))
+    for offset in directories(bytes(data))[1:]:
+        data[data.index(struct.pack("<2HI", 254, 4, 1), offset) + 8] = 1
+    chief = examine(bytes(data), VIEW, Limits())
+    statuses = [page.status for page in (chief, *chief.further)]
+    assert statuses == [Status.SCORED, Status.UNSUPPORTED, Status.UNSUPPORTED]
+
+
+@pytest.mark.parametrize("count", [b"0", b"-3"])
+def test_a_header_that_counts_no_frames_means_one(count: bytes) -> None:
+    data = encoded(Image.new("L", (32, 32), 90), "IM")
+    assert b"File size (no of images): 1" in data
+    spoilt = data.replace(b"images): 1", b"images): " + count, 1)
+    assert examine(spoilt, VIEW, Limits()).frames == 1
+
+
+def test_a_sign_of_life_for_every_page() -> None:
+    """The time limit is for a page: documents may have many."""
+    signs: list[None] = []
+    examine(document(1, 2, 3, 4), VIEW, Limits(), alive=lambda: signs.append(None))
+    assert len(signs) == 4
 
 
 def test_a_page_with_too_many_pixels_costs_itself() -> None:
@@ -176,7 +266,7 @@ def test_the_reports_and_what_reads_them(evidence: Path, brightness_model: Path)
     home = evidence.parent
     done = imgscan(*arguments, "--report", "out.csv", cwd=home)
     assert done.returncode == 0, done.stderr
-    assert "2 files with 4 pages and frames in" in done.stderr
+    assert "2 files, 4 rows with all pages, in" in done.stderr
     assert "scored        4: 1 fake, 2 real, 1 inconclusive" in done.stderr
     verified = imgscan("verify", "out.csv", "--evidence", "evidence", cwd=home)
     assert verified.returncode == 0, verified.stdout
@@ -188,6 +278,19 @@ def test_the_reports_and_what_reads_them(evidence: Path, brightness_model: Path)
     names = [line.split(": ")[0] for line in lines[:3]]
     assert names == ["a.tif", "a.tif (page 2)", "a.tif (page 3)"]
     assert "only in out.csv" in lines[2]
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_every_report_holds_every_page(suffix: str, evidence: Path, brightness_model: Path) -> None:
+    (evidence / "a.tif").write_bytes(document(0, 255, 128))
+    (evidence / "note").write_bytes(b"no page")
+    arguments = ("evidence", "--model", brightness_model, "--device", "cpu", "--quiet")
+    done = imgscan(*arguments, "--report", f"out{suffix}", cwd=evidence.parent)
+    assert done.returncode == 0, done.stderr
+    if suffix == ".sqlite":
+        with closing(sqlite3.connect(evidence.parent / "out.sqlite")) as database:
+            pages = database.execute("SELECT path, page FROM file ORDER BY 1, 2").fetchall()
+        assert pages == [("a.tif", 1), ("a.tif", 2), ("a.tif", 3), ("note", None)]
 
 
 def test_case_has_one_file_for_all_its_pages(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_same_records_give_same_bytes(
 ) -> None:
     first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
     write_report(first, records, facts)
-    (tmp_path / f".{second.name}.partial").write_bytes(b"left by a killed scan")
+    (tmp_path / f".{second.name}.imgscan-partial").write_bytes(b"left by a killed scan")
     write_report(second, iter(records), facts)
     assert first.read_bytes() == second.read_bytes()
     assert sorted(tmp_path.iterdir()) == [first, second]
