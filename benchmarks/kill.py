@@ -2,7 +2,7 @@
 
     python -m benchmarks.kill --kills 50
 
-Every finished report must be byte-identical to that of a scan nobody disturbed.
+Every finished report, in each format, must be byte-identical to that of a scan nobody disturbed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import numpy as np
 from PIL import Image
 from py7zr import SevenZipFile
 
+REPORTS = (".csv", ".json", ".sqlite", ".jsonld")
 HANG_GUARD = 600  # seconds; only ends a scan that would never end
 
 
@@ -53,28 +54,36 @@ def kill_scans(
     """For each kill: its moment in seconds, what the journal held, whether the reports agree."""
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        undisturbed = Path(folder) / "undisturbed.csv"
+        undisturbed = _reports(Path(folder) / "undisturbed")
         started = time.monotonic()
         _finish(_start(evidence, undisturbed, workers))
         duration = time.monotonic() - started
-        expected = undisturbed.read_bytes()
+        expected = _contents(undisturbed)
         for number in range(kills):
-            report = Path(folder) / f"{number}.csv"
+            reports = _reports(Path(folder) / str(number))
             moment = moments.uniform(0, duration)
-            scan = _start(evidence, report, workers)
+            scan = _start(evidence, reports, workers)
             time.sleep(moment)
             scan.kill()
             scan.wait()
-            journal = report.with_name(f"{report.name}.journal")
+            journal = reports[0].with_name(f"{reports[0].name}.journal")
             left = "a journal was left" if journal.exists() else "no journal was left"
-            _finish(_start(evidence, report, workers))
-            yield moment, left, report.read_bytes() == expected and not journal.exists()
+            _finish(_start(evidence, reports, workers))
+            yield moment, left, _contents(reports) == expected and not journal.exists()
 
 
-def _start(evidence: Path, report: Path, workers: int) -> subprocess.Popen[bytes]:
+def _reports(stem: Path) -> list[Path]:
+    return [stem.with_name(f"{stem.name}{suffix}") for suffix in REPORTS]
+
+
+def _contents(reports: Sequence[Path]) -> list[bytes]:
+    return [report.read_bytes() for report in reports]
+
+
+def _start(evidence: Path, reports: Sequence[Path], workers: int) -> subprocess.Popen[bytes]:
     options = ["--workers", str(workers), "--device", "cpu", "--quiet"]
-    command = [sys.executable, "-m", "scanner", str(evidence), "--report", str(report), *options]
-    return subprocess.Popen(command)
+    options += [part for report in reports for part in ("--report", str(report))]
+    return subprocess.Popen([sys.executable, "-m", "scanner", str(evidence), *options])
 
 
 def _finish(scan: subprocess.Popen[bytes]) -> None:
