@@ -88,7 +88,8 @@ UNREAD_ARCHIVES = (
 )
 CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}")
 LZH = re.compile(rb"..-l[hz][0-9ds]-", re.DOTALL)
-SEVENZIP = b"7z\xbc\xaf\x27\x1c"
+# What may lie anywhere in a file and still be opened, if by its own program.
+MOVABLE = {b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"Rar!\x1a\x07": "a RAR archive"}
 PROGRAMS = (b"MZ", b"\x7fELF")
 APPLE_TRAILER, APPLE_TRAILER_BYTES = b"koly\0\0\0\x04", 512
 
@@ -117,11 +118,18 @@ def unread_archive(data: bytes) -> str | None:
         return "an lzma file"
     if _is_compress(data):
         return "a compress file (.Z)"
-    if data.startswith(PROGRAMS) and SEVENZIP in data:
-        return "a self-extracting 7z archive"
+    if data.startswith(PROGRAMS) and (inside := archive_inside(data)):
+        return f"a program that holds {inside[0]}"
     if data.startswith(APPLE_TRAILER, max(0, len(data) - APPLE_TRAILER_BYTES)):
         return "an Apple disk image (dmg)"
     return _named(data, UNREAD_ARCHIVES)
+
+
+def archive_inside(data: bytes) -> tuple[str, int] | None:
+    """The first 7z or RAR archive behind other content, and the offset where it begins."""
+    found = [(data.find(magic, 1), kind) for magic, kind in MOVABLE.items()]
+    offset, kind = min((place for place in found if place[0] > 0), default=(0, ""))
+    return (kind, offset) if kind else None
 
 
 def _named(data: bytes, table: tuple[tuple[int, bytes, str], ...]) -> str | None:

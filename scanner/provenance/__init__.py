@@ -6,11 +6,11 @@ entry in SOURCES. Nothing here ever touches the network.
 
 from __future__ import annotations
 
-from scanner.provenance import c2pa, exif, jpeg, png_text, xmp
+from scanner.provenance import c2pa, exif, inside, jpeg, png_text, xmp
 from scanner.provenance.finding import Finding, Tag, to_json
 from scanner.provenance.metadata import read
 
-SOURCES = {"c2pa": c2pa, "xmp": xmp, "exif": exif, "png": png_text, "jpeg": jpeg}
+SOURCES = {"c2pa": c2pa, "xmp": xmp, "exif": exif, "png": png_text, "jpeg": jpeg, "file": inside}
 CAVEAT = (
     "That nothing is found proves nothing: metadata is easily lost or removed, and what is merely "
     "declared is easily forged."

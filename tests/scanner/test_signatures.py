@@ -85,8 +85,9 @@ def test_every_mark(offset: int, magic: bytes, name: str) -> None:
 
 
 @pytest.mark.parametrize("program", signatures.PROGRAMS)
-def test_a_program_with_a_7z_archive(program: bytes) -> None:
-    assert row(program + bytes(9000) + signatures.SEVENZIP)[0] is Status.UNSUPPORTED
+@pytest.mark.parametrize("magic", signatures.MOVABLE)
+def test_a_program_with_an_archive(program: bytes, magic: bytes) -> None:
+    assert row(program + bytes(9000) + magic)[0] is Status.UNSUPPORTED
     assert row(program + bytes(9000))[0] is Status.NOT_IMAGE
 
 
