@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -32,7 +33,7 @@ from scanner.interrupts import deaf_children
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
-from scanner.sources.container import Found
+from scanner.sources.container import Fate, Found, Stamp
 
 CHUNK_FILES = 16  # sent to a worker at once: hides the pipe's latency
 CHUNK_BYTES = 32 * 2**20  # of archive members in one chunk
@@ -251,13 +252,12 @@ def _serve(
     try:
         _send(pipe, None)
         while True:
-            for found in _receive(pipe):
+            for source, container in _receive(pipe):
                 _set_alarm(limits.seconds)
-                if found.fate is None:
-                    examined = examine(found.source, preprocessing, limits, hashing, alive)
+                if container is None:
+                    examined = examine(source, preprocessing, limits, hashing, alive)
                 else:
-                    whole = (found.source, found.fate, found.stamp)
-                    examined = take_hashes(*whole, hashing, alive)
+                    examined = take_hashes(source, *container, hashing, alive)
                 _set_alarm(0)
                 _send(pipe, examined)
     except _ParentGone:
@@ -297,16 +297,19 @@ def _send(pipe: Connection, answer: Examined | None) -> None:
 def _send_files(pipe: Connection, files: Collection[Found]) -> None:
     """What `_receive` takes. Members go unpickled: that would hold each twice, at both ends."""
     members = [found.source for found in files if isinstance(found.source, bytes)]
-    pipe.send([replace(f, source=b"") if isinstance(f.source, bytes) else f for f in files])
+    paths = [None if isinstance(found.source, bytes) else found.source for found in files]
+    containers = [found.fate and (found.fate, found.stamp) for found in files]
+    pipe.send(list(zip(paths, containers, strict=True)))
     for member in members:
         pipe.send_bytes(member)
 
 
-def _receive(pipe: Connection) -> list[Found]:
+def _receive(pipe: Connection) -> list[tuple[Path | bytes, tuple[Fate, Stamp | None] | None]]:
+    """Sources; of containers with what `take_hashes` is to know of them."""
     try:
         return [
-            replace(found, source=pipe.recv_bytes()) if found.source == b"" else found
-            for found in pipe.recv()
+            (pipe.recv_bytes() if path is None else path, container)
+            for path, container in pipe.recv()
         ]
     except (EOFError, OSError) as error:
         raise _ParentGone from error
