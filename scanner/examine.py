@@ -6,7 +6,6 @@ Of containers, and of files too large to be held in memory, it takes the hashes 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.hashing import Hashes, Hashing, hash_bytes, hash_stream
+from scanner.hashing import Hashes, Hashing, hash_bytes, hash_source
 from scanner.limits import Limits
 from scanner.preprocess import (
     ANIMATIONS,
@@ -124,8 +123,7 @@ def _hashed(
 ) -> Examined:
     """`outcome` with the hashes of `source`, or the reason why there are none."""
     try:
-        with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
-            hashes, size = hash_stream(stream, hashing.takes_md5, alive)
+        hashes, size = hash_source(source, hashing.takes_md5, alive)
     except OSError as error:
         return outcome if outcome.status in UNEXAMINED else _unreadable(error)
     known = _known(hashes, hashing)

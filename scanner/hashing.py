@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 from scanner.known import KnownHashes
-from scanner.sources.container import CHUNK_BYTES, Readable
+from scanner.sources.container import CHUNK_BYTES
+from scanner.sources.readonly import open_readonly
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,22 @@ def hash_bytes(chunks: Iterable[bytes], md5: bool) -> Hashes:
     return Hashes(sha256.hexdigest(), weak.hexdigest() if weak else None)
 
 
-def hash_stream(stream: Readable, md5: bool, alive: Callable[[], None]) -> tuple[Hashes, int]:
-    """The hashes and the number of the bytes that `stream` gives, in memory that stays flat.
+def hash_source(
+    source: Path | bytes, md5: bool, alive: Callable[[], None] = lambda: None
+) -> tuple[Hashes, int]:
+    """The hashes and the size of a file or a member's bytes, in memory that stays flat.
 
-    alive: called as it goes on. Raises what reading does.
+    alive: called as it goes on. Raises OSError.
     """
     size = 0
 
-    def chunks() -> Iterator[bytes]:
+    def chunks(stream: BinaryIO) -> Iterator[bytes]:
         nonlocal size
         while chunk := stream.read(CHUNK_BYTES):
             size += len(chunk)
             alive()
             yield chunk
 
-    return hash_bytes(chunks(), md5), size
+    with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
+        hashes = hash_bytes(chunks(stream), md5)
+    return hashes, size

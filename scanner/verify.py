@@ -19,7 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from scanner.hashing import Hashes, hash_bytes
+from scanner.hashing import Hashes, hash_source
 from scanner.limits import Limits
 from scanner.manifest import (
     file_sha256,
@@ -32,8 +32,7 @@ from scanner.reports.read import READERS, ReadError, read_records
 from scanner.signing import fingerprint, is_signed_by, load_public_key
 from scanner.sources import walk
 from scanner.sources.budget import Budget
-from scanner.sources.container import CHUNK_BYTES, Found, Met
-from scanner.sources.readonly import open_readonly
+from scanner.sources.container import Found, Met
 
 SCHEMA = """
 CREATE TABLE file (
@@ -211,11 +210,10 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
             yield Finding(Weight.DIFFERS, f"{name}: it was read, but now: {path_text(entry.error)}")
         return
     try:
-        now = _size(entry.source)
         if recorded.sha256 is None:
-            found = recorded
+            found, now = recorded, _size(entry.source)
         else:
-            found = _hash(entry.source, md5=recorded.md5 is not None)
+            found, now = hash_source(entry.source, md5=recorded.md5 is not None)
     except OSError as error:
         reason = f"it cannot be read now: {error.strerror or error}"
         yield Finding(Weight.UNCHECKED, f"{name}: {reason}")
@@ -231,13 +229,6 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
 
 def _size(source: Path | bytes) -> int:
     return len(source) if isinstance(source, bytes) else source.stat().st_size
-
-
-def _hash(source: Path | bytes, md5: bool) -> Hashes:
-    if isinstance(source, bytes):
-        return hash_bytes([source], md5)
-    with open_readonly(source) as stream:
-        return hash_bytes(iter(lambda: stream.read(CHUNK_BYTES), b""), md5)
 
 
 def _limits(values: dict[str, Any]) -> Limits:

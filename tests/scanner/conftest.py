@@ -12,6 +12,14 @@ from tests.conftest import encoded, image_bytes, imgscan
 from tests.scanner.sources.conftest import COMPRESSIONS, tarred, zipped
 
 
+@pytest.fixture
+def evidence(tmp_path: Path) -> Path:
+    """An empty folder, for a test to fill and scan."""
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def clean_evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything in it can be examined: images in folders and archives, and a note."""

@@ -51,13 +51,6 @@ def scanned(evidence: Path, model_file: Path, batch_size: int = 4) -> tuple[list
     return records, pipeline.progress
 
 
-@pytest.fixture
-def evidence(tmp_path: Path) -> Path:
-    folder = tmp_path / "evidence"
-    folder.mkdir()
-    return folder
-
-
 @pytest.mark.parametrize(
     ("kind", "frames", "limit", "expected"),
     [

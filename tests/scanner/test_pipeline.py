@@ -41,13 +41,6 @@ def scan(
     return records, pipeline.progress
 
 
-@pytest.fixture
-def evidence(tmp_path: Path) -> Path:
-    folder = tmp_path / "evidence"
-    folder.mkdir()
-    return folder
-
-
 def grey(level: int, size: int = 32) -> bytes:
     return encoded(Image.new("L", (size, size), level), "PNG")
 
