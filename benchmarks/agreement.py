@@ -67,21 +67,22 @@ def main(data: Path, model: str, output: Path) -> None:
     in_zip["path"] = in_zip["path"].str.removeprefix("test.zip!/")
     both = in_folder.merge(in_zip, on="path", suffixes=("", "_zip"))
     card = open_model(model).card
+    labels = labels_of(in_folder["path"], examples)
+
+    def called(label: int, verdict: str) -> int:
+        return int(((np.array(labels) == label) & (in_folder["verdict"] == verdict)).sum())
+
     results: dict[str, Any] = {
         "model": model,
         "rows_folder": len(in_folder),
         "rows_zip": len(in_zip),
         "rows_with_equal_p_fake": int((both["p_fake"] == both["p_fake_zip"]).sum()),
-        "f1_folder": f1_of(in_folder, labels_of(in_folder["path"], examples)),
+        "f1_folder": f1_of(in_folder, labels),
         "f1_zip": f1_of(in_zip, labels_of(in_zip["path"], examples)),
         "f1_card": card.metrics["test"]["f1"],
         "verdicts": in_folder["verdict"].value_counts().to_dict(),
-        "real_called_fake": int(
-            (
-                (np.array(labels_of(in_folder["path"], examples)) == 0)
-                & (in_folder["verdict"] == "fake")
-            ).sum()
-        ),
+        "real_called_fake": called(0, "fake"),
+        "fake_called_real": called(1, "real"),
         "machine": asdict(describe_machine()),
     }
     write_results(output, results)

@@ -79,6 +79,7 @@ def trace(checkpoint: Checkpoint, licence: str) -> Source:
         preprocessing=checkpoint.preprocessing,
         calibration=checkpoint.calibration,
         operating_points=tuple(checkpoint.operating_points),
+        reliability=tuple(checkpoint.reliability),
         domain=checkpoint.domain,
         training=checkpoint.training,
         metrics={split: asdict(figures) for split, figures in checkpoint.metrics.items()},

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scanner.preprocess import Preprocessing
 
 Built = TypeVar("Built")
-CARD_FORMAT = 1
+CARD_FORMAT = 2
 METADATA_KEY = "imgscan"
 PRECISIONS = ("float32", "float16", "int8")
 INPUT, OUTPUT = "images", "logit"
@@ -59,7 +59,8 @@ class OperatingPoint:
 
     At or above `fake_at_least` the verdict is fake, at or below `real_at_most` real, between them
     inconclusive. Each was placed on validation where the 95% interval of the share of the opposite
-    class beyond it ends below `false_positive_rate`. Intervals are 95% (low, high).
+    class beyond it ends below `false_positive_rate`. Of the fakes, the true positives were called
+    fake, the false negatives real, and the others inconclusive. Intervals are 95% (low, high).
     """
 
     false_positive_rate: float
@@ -69,11 +70,26 @@ class OperatingPoint:
     test_false_positive_rate_interval: tuple[float, float]
     test_true_positive_rate: float
     test_true_positive_rate_interval: tuple[float, float]
+    test_false_negative_rate: float
+    test_false_negative_rate_interval: tuple[float, float]
     test_inconclusive_rate: float
 
     def __post_init__(self) -> None:
         if not -math.inf < self.real_at_most <= self.fake_at_least < math.inf:
             raise ValueError("its thresholds are not two finite numbers in order")
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The test images of about one `p_fake`: how many of them are fake.
+
+    p_fake: their mean. share_of_fakes: with its 95% interval (low, high).
+    """
+
+    images: int
+    p_fake: float
+    share_of_fakes: float
+    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -99,9 +115,10 @@ class Domain:
 class ModelCard:
     """What a model file says of itself.
 
-    operating_points: the first is the scanner's default. metrics: split name to figures, after
-    calibration. parity: what the export compared, on how many images, and how far apart.
-    precision: of the graph's arithmetic, one of PRECISIONS.
+    operating_points: the first is the scanner's default. reliability: the reliability diagram of
+    the test split. metrics: split name to figures, after calibration. parity: what the export
+    compared, on how many images, and how far apart. precision: of the graph's arithmetic, one of
+    PRECISIONS.
     """
 
     backbone: str
@@ -109,6 +126,7 @@ class ModelCard:
     preprocessing: Preprocessing
     calibration: Calibration
     operating_points: tuple[OperatingPoint, ...]
+    reliability: tuple[ReliabilityBin, ...]
     domain: Domain
     training: dict[str, Any]
     metrics: dict[str, dict[str, float]]
@@ -153,7 +171,6 @@ def parse_card(text: str) -> ModelCard:
             "export the model again."
         )
     try:
-        points = tuple(_build(OperatingPoint, point) for point in record["operating_points"])
         return _build(
             ModelCard,
             {"precision": "float32"}  # files from before there was another do not say it
@@ -161,7 +178,8 @@ def parse_card(text: str) -> ModelCard:
             | {
                 "preprocessing": _build(Preprocessing, record["preprocessing"]),
                 "calibration": _build(Calibration, record["calibration"]),
-                "operating_points": points,
+                "operating_points": _build_all(OperatingPoint, record["operating_points"]),
+                "reliability": _build_all(ReliabilityBin, record["reliability"]),
                 "domain": _build(Domain, record["domain"]),
             },
         )
@@ -171,6 +189,10 @@ def parse_card(text: str) -> ModelCard:
         ) from error
     except (TypeError, ValueError) as error:
         raise ModelError(f"the model card is malformed: {error}.") from error
+
+
+def _build_all(kind: Callable[..., Built], records: list[dict[str, Any]]) -> tuple[Built, ...]:
+    return tuple(_build(kind, record) for record in records)
 
 
 def _build(kind: Callable[..., Built], values: dict[str, Any]) -> Built:

@@ -131,7 +131,7 @@ class Pages:
             self._image.seek(page - 1)
             yield self._image
         else:
-            with _open(self._data) as image:
+            with open_image(self._data) as image:
                 image.seek(page - 1)
                 yield image
 
@@ -168,7 +168,7 @@ def opened(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Pages]:
     with _quietly(max_pixels):
         raw_kind = raw.kind(data)
         try:
-            image = raw.preview(data, raw_kind) if raw_kind else _open(data)
+            image = raw.preview(data, raw_kind) if raw_kind else open_image(data)
         except raw.NoPreview as error:
             raise UnsupportedImage(str(error)) from error
     with image:
@@ -198,7 +198,8 @@ def _quietly(max_pixels: int) -> Iterator[None]:
             ) from error
 
 
-def _open(data: bytes) -> Image.Image:
+def open_image(data: bytes) -> Image.Image:
+    """An image whose header was read, and nothing else. Raises as `opened` does."""
     if data[4:8] == b"ftyp":
         _register_heif()
     try:

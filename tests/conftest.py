@@ -18,7 +18,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scanner.model import METADATA_KEY, Calibration, Domain, ModelCard, OperatingPoint
+from scanner.model import (
+    METADATA_KEY,
+    Calibration,
+    Domain,
+    ModelCard,
+    OperatingPoint,
+    ReliabilityBin,
+)
 from scanner.preprocess import Preprocessing
 from tests.pictures import write_pictures
 
@@ -71,13 +78,16 @@ def imgscan(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Compl
 @pytest.fixture(scope="session")
 def card() -> ModelCard:
     """A card with round thresholds: fake from 2, real up to -2, 32-pixel images only."""
-    point = OperatingPoint(0.01, 2.0, -2.0, 0.01, (0.0, 0.02), 0.9, (0.8, 0.95), 0.1)
+    point = OperatingPoint(
+        0.01, 2.0, -2.0, 0.01, (0.0, 0.02), 0.9, (0.8, 0.95), 0.01, (0.0, 0.02), 0.1
+    )
     return ModelCard(
         backbone="brightness",
         image_size=32,
         preprocessing=Preprocessing(32),
         calibration=Calibration(temperature=1.0, bias=0.0),
         operating_points=(point,),
+        reliability=(ReliabilityBin(2, 0.9, 1.0, (0.3, 1.0)),),
         domain=Domain("small squares", 32, 32),
         training={"data": "none"},
         metrics={"test": {"f1": 0.5}},

@@ -9,7 +9,6 @@ has not seen is accuracy that a detector can have for the wrong reason.
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from pathlib import Path
 import click
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from scanner.preprocess import open_image
 from trainer.data import LABELS, DataError, Example, read_examples
 
 SAMPLE = 4000  # images of each class; more would not change the answer
@@ -137,7 +136,7 @@ def audit(examples: Sequence[Example]) -> Audit:
 def _facts(example: Example) -> dict[str, tuple[str | float, ...]]:
     """What the container says, by kind; nothing here depends on a pixel."""
     try:
-        with Image.open(io.BytesIO(example.read())) as image:
+        with open_image(example.read()) as image:
             info = image.info
             tables = getattr(image, "quantization", None) or {}
             sums = [float(sum(table)) for table in tables.values()]

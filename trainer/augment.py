@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainer.device import moved
+
 SCALE = (0.08, 1.0)  # share of the image's area, torchvision's default
 RATIO = (3 / 4, 4 / 3)  # width over height, torchvision's default
 SHIFT = 2  # pixels
@@ -29,6 +31,19 @@ def random_crops(crop: str, sizes: Tensor) -> Tensor:
         corner = torch.randint(-SHIFT, SHIFT + 1, (len(sizes), 2))
         return torch.cat([corner, sizes], dim=1)
     return _random_resized_crops(sizes)
+
+
+def random_squares(sizes: Tensor, size: int) -> Tensor:
+    """`shift` for images of any `sizes` (N×2 int64: height, width): squares about their middles.
+
+    They are as large as an image holds and moved by up to SHIFT of the `size` pixels they become,
+    as far as there is room. Returns N×4 float32: top, left, height, width.
+    """
+    side = sizes.min(dim=1, keepdim=True).values
+    shift = torch.randint(-SHIFT, SHIFT + 1, (len(sizes), 2)) * side / size
+    room = sizes - side
+    corner = torch.minimum((room / 2 + shift).clamp(min=0), room)
+    return torch.cat([corner, side.expand(-1, 2)], dim=1)
 
 
 def _random_resized_crops(sizes: Tensor) -> Tensor:
@@ -77,7 +92,7 @@ def resized_crops(images: Tensor, boxes: Tensor, flips: Tensor, size: int) -> Te
         pixels = F.pad(pixels, [SHIFT] * 4, mode="reflect")
         boxes = boxes + torch.tensor([SHIFT, SHIFT, 0, 0])
     height, width = pixels.shape[-2:]
-    boxes, flips = boxes.to(images.device), flips.to(images.device)
+    boxes, flips = moved(boxes, images.device), moved(flips, images.device)
     rows = _filter_weights(boxes[:, 0], boxes[:, 2], size, height)
     columns = _filter_weights(boxes[:, 1], boxes[:, 3], size, width)
     columns = torch.where(flips[:, None, None], columns.flip(1), columns)

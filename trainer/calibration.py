@@ -7,7 +7,8 @@ from bisect import bisect_right
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.model import Calibration, OperatingPoint
+from scanner.model import Calibration, OperatingPoint, ReliabilityBin
+from trainer.metrics import CALIBRATION_BINS, sigmoid
 
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 
@@ -44,6 +45,30 @@ def operating_points(
     return [_operating_point(rate, *validation, *test) for rate in FALSE_POSITIVE_RATES]
 
 
+def reliability(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[ReliabilityBin]:
+    """The reliability diagram of N calibrated logits: equal-width bins of p_fake, none empty."""
+    p_fake = sigmoid(logits)
+    bins = np.minimum((p_fake * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    return [
+        ReliabilityBin(
+            images=int(inside.sum()),
+            p_fake=float(p_fake[inside].mean()),
+            share_of_fakes=float(labels[inside].mean()),
+            interval=wilson_interval(int(labels[inside].sum()), int(inside.sum())),
+        )
+        for inside in (bins == number for number in np.unique(bins))
+    ]
+
+
+def unshown_rates(labels: NDArray[np.int64]) -> list[float]:
+    """The FALSE_POSITIVE_RATES that these validation images are too few to show.
+
+    Not even a class without a single mistake has an interval that ends below them.
+    """
+    fewest = int(np.bincount(labels, minlength=2).min())
+    return [rate for rate in FALSE_POSITIVE_RATES if wilson_interval(0, fewest)[1] > rate]
+
+
 def _operating_point(
     rate: float,
     logits: NDArray[np.float32],
@@ -58,6 +83,7 @@ def _operating_point(
     photographs, fakes = test_logits[test_labels == 0], test_logits[test_labels == 1]
     false_positives = int((photographs >= fake_at_least).sum())
     true_positives = int((fakes >= fake_at_least).sum())
+    false_negatives = int((fakes <= real_at_most).sum())
     between = (test_logits < fake_at_least) & (test_logits > real_at_most)
     return OperatingPoint(
         false_positive_rate=rate,
@@ -67,6 +93,8 @@ def _operating_point(
         test_false_positive_rate_interval=wilson_interval(false_positives, len(photographs)),
         test_true_positive_rate=true_positives / len(fakes),
         test_true_positive_rate_interval=wilson_interval(true_positives, len(fakes)),
+        test_false_negative_rate=false_negatives / len(fakes),
+        test_false_negative_rate_interval=wilson_interval(false_negatives, len(fakes)),
         test_inconclusive_rate=float(between.mean()),
     )
 

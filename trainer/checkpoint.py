@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from scanner.model import Calibration, Domain, OperatingPoint
+from scanner.model import Calibration, Domain, OperatingPoint, ReliabilityBin
 from scanner.preprocess import Preprocessing
 from trainer.backbones import BACKBONES, Detector
 from trainer.metrics import Metrics
 
-FORMAT = 1
+FORMAT = 2
 FILE_NAME = "model.pt"
 
 
@@ -32,19 +32,32 @@ class Checkpoint:
     domain: Domain
     calibration: Calibration
     operating_points: list[OperatingPoint]
+    reliability: list[ReliabilityBin]
     metrics: dict[str, Metrics]
     training: dict[str, Any]
     state: dict[str, Tensor]
 
     def save(self, path: Path) -> None:
-        record = asdict(self) | {"state": self.state, "format": FORMAT}
-        torch.save(record, path)
+        """Write the file; weights that float16 holds exactly take half the room."""
+        state = {name: _shortest(tensor) for name, tensor in self.state.items()}
+        torch.save(asdict(replace(self, state={})) | {"state": state, "format": FORMAT}, path)
 
     def detector(self) -> Detector:
         """The trained network in evaluation mode, on the CPU, in float32."""
         detector = Detector(BACKBONES[self.backbone](None), self.image_size)
         detector.load_state_dict(self.state)
         return detector.eval()
+
+
+def _shortest(tensor: Tensor) -> Tensor:
+    if tensor.dtype != torch.float32:
+        return tensor
+    half = tensor.half()
+    return half if torch.equal(half.float(), tensor) else tensor
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -70,6 +83,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             "domain": Domain(**record["domain"]),
             "calibration": Calibration(**record["calibration"]),
             "operating_points": [OperatingPoint(**point) for point in record["operating_points"]],
+            "reliability": [ReliabilityBin(**found) for found in record["reliability"]],
+            "state": {name: _widened(tensor) for name, tensor in record["state"].items()},
             "metrics": {name: Metrics(**figures) for name, figures in record["metrics"].items()},
         }
     )

@@ -53,13 +53,16 @@ COMPARISON = (
 def run_list(
     experiments: Sequence[Experiment], plan: Plan, table: Path, title: str, module: str
 ) -> None:
-    """Run a list and write its tables; say what is left. Raises click.ClickException."""
+    """Run a list and write its tables after every run; say what is left.
+
+    Raises click.ClickException.
+    """
+    command = " ".join(["python -m", module, *sys.argv[1:]])
     try:
-        left = run_all(experiments, plan)
+        for left in run_all(experiments, plan):
+            write_tables(table, title, command, experiments, plan, left)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
-    command = " ".join(["python -m", module, *sys.argv[1:]])
-    write_tables(table, title, command, experiments, plan, left)
     click.echo(f"{len(experiments) - len(left)} of {len(experiments)} runs in {table}.md")
     for name, why in left.items():
         click.echo(f"  left: {name} ({why})")

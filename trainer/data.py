@@ -17,22 +17,21 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import click
 import numpy as np
-import pillow_heif
 import torch
 from PIL import Image
 from torch import Tensor
 
-from scanner.preprocess import Preprocessing, decode, view
-from trainer.augment import random_crops, random_flips, resized_crops
+from scanner.preprocess import Preprocessing, decode, open_image, view
+from trainer.augment import random_crops, random_flips, random_squares, resized_crops
 from trainer.degrade import degrade
+from trainer.device import moved
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trainer.recipe import Recipe
-
-pillow_heif.register_heif_opener()  # for those who read only headers; `decode` does it as it needs
 
 LABELS = {"real": 0, "fake": 1}  # fake is the positive class
 SPLITS = {
@@ -49,6 +48,7 @@ IMAGE_SUFFIXES = {
     ".ppm",
 }
 VALIDATION_SHARE = 0.1
+DECODED_AT_ONCE = 256  # images
 TEST_QUALITY = 40  # of the re-encoded test split: a strong but common compression
 
 WHERE_TO_GET_IT = (
@@ -210,6 +210,27 @@ def _cut(examples: list[Example], salt: str) -> tuple[list[Example], list[Exampl
     return [e for e in examples if not chosen(e)], [e for e in examples if chosen(e)]
 
 
+def load_images(data: Path, image_size: int, device: str, subset: int | None = None) -> Images:
+    """The images in `data`, split; says what it leaves out. Raises DataError.
+
+    subset: so many training images only (Splits.subset).
+    """
+    left_out: Counter[str] = Counter()
+    examples = read_examples(data, left_out)
+    splits = split_examples(examples)
+    if left_out:
+        kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in left_out.most_common())
+        said = f"files left out, being no images by their names: {left_out.total():,} ({kinds})"
+        click.echo(said, err=True)
+    repeated = sum(e.split == "validation" for e in examples) - len(splits.validation)
+    if repeated > 0:
+        said = f"validation images left out, being training images, too: {repeated:,}"
+        click.echo(said, err=True)
+    if subset is not None:
+        splits = splits.subset(subset)
+    return Images(splits, image_size, device)
+
+
 class Images:
     """The splits ready for the runs that share them; the test split is decoded when asked for."""
 
@@ -268,26 +289,29 @@ class ImageSet:
         """Augmented float32 pixels N×3×S×S, 0 to 255, for `Detector.score`."""
         flips = random_flips(len(indices))
         if self._pixels is not None:
-            images = self._pixels[indices.to(self.device)]
+            images = self._pixels[moved(indices, self.device)]
             images = degrade(images, recipe.jpeg_share, recipe.resize_share)
             sizes = torch.tensor(images.shape[1:3]).expand(len(indices), 2)
             return resized_crops(images, random_crops(recipe.crop, sizes), flips, recipe.image_size)
         decoded = list(self._threads.map(self._decode, indices.tolist()))
         sizes = torch.tensor([(image.height, image.width) for image in decoded])
-        boxes = random_crops(recipe.crop, sizes).tolist()
+        if recipe.crop == "shift":
+            boxes = random_squares(sizes, recipe.image_size).tolist()
+        else:
+            boxes = random_crops(recipe.crop, sizes).tolist()
         side = (recipe.image_size, recipe.image_size)
 
-        def crop(image: Image.Image, box: list[int]) -> NDArray[np.uint8]:
+        def crop(image: Image.Image, box: list[float]) -> NDArray[np.uint8]:
             top, left, height, width = box
-            top, left = max(top, 0), max(left, 0)
-            corners = (left, top, min(left + width, image.width), min(top + height, image.height))
+            corners = (left, top, left + width, top + height)
             return np.asarray(image.resize(side, Image.Resampling.BILINEAR, box=corners))
 
         crops = np.stack(list(self._threads.map(crop, decoded, boxes)))
         images = torch.from_numpy(crops).to(self.device)
         images = degrade(images, recipe.jpeg_share, recipe.resize_share)
         pixels = images.permute(0, 3, 1, 2).float()
-        return torch.where(flips.to(self.device)[:, None, None, None], pixels.flip(3), pixels)
+        mirrored = moved(flips, self.device)[:, None, None, None]
+        return torch.where(mirrored, pixels.flip(3), pixels)
 
     def eval_batch(self, start: int, stop: int, preprocessing: Preprocessing) -> Tensor:
         """uint8 views N×V×V×3 of a range of examples, exactly as the scanner makes them."""
@@ -303,7 +327,7 @@ class ImageSet:
             return self._pixels.shape[1], self._pixels.shape[1]
         sides: list[int] = []
         for example in self.examples:
-            with Image.open(io.BytesIO(example.read())) as image:  # reads the header only
+            with open_image(example.read()) as image:  # reads the header only
                 sides.extend(image.size)
         return min(sides), max(sides)
 
@@ -321,10 +345,11 @@ class ImageSet:
 
     def _decode_small(self) -> Tensor | None:
         images: list[NDArray[np.uint8]] = []
-        for index in range(len(self)):
-            image = self._decode(index)
-            square = image.width == image.height <= self.image_size
-            if not square or (images and images[0].shape[0] != image.width):
-                return None
-            images.append(np.asarray(image))
+        for start in range(0, len(self), DECODED_AT_ONCE):
+            indices = range(start, min(start + DECODED_AT_ONCE, len(self)))
+            for image in self._threads.map(self._decode, indices):
+                square = image.width == image.height <= self.image_size
+                if not square or (images and images[0].shape[0] != image.width):
+                    return None
+                images.append(np.asarray(image))
         return torch.from_numpy(np.stack(images)).to(self.device)

@@ -8,11 +8,16 @@ holds for files.
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainer.device import moved
+
+ROUNDING = (0.25, 0.5)  # of halved chroma, left and right in turn
 QUALITIES = (30, 95)  # of JPEG re-encoding, both ends included
 SMALLEST = 0.5  # share of its side an image is shrunk to before it is enlarged again
 LEVEL = 128.0  # the middle of the sample range, which is coded as zero
@@ -48,13 +53,13 @@ def degrade(images: Tensor, jpeg_share: float, resize_share: float) -> Tensor:
     torch's global generator; draws nothing for a share of 0.
     """
     if resize_share:
-        chosen = _choose(len(images), resize_share).to(images.device)
+        chosen = moved(_choose(len(images), resize_share), images.device)
         factor = float(torch.empty(()).uniform_(SMALLEST, 1))
         images = images.index_copy(0, chosen, shrink(images[chosen], factor))
     if jpeg_share:
         chosen = _choose(len(images), jpeg_share)
-        quality = torch.randint(QUALITIES[0], QUALITIES[1] + 1, (len(chosen),)).to(images.device)
-        chosen = chosen.to(images.device)
+        quality = torch.randint(QUALITIES[0], QUALITIES[1] + 1, (len(chosen),))
+        chosen, quality = moved(chosen, images.device), moved(quality, images.device)
         images = images.index_copy(0, chosen, jpeg(images[chosen], quality))
     return images
 
@@ -88,7 +93,7 @@ def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     luma, chroma = _convert(TO_YCC, pixels).round().split([1, 2], dim=1)
     halved = F.avg_pool2d(chroma + LEVEL, 2)
     # libjpeg rounds 2×2 means down and up in turn, so that colours do not drift.
-    bias = torch.tensor([0.25, 0.5], device=images.device).repeat(halved.shape[-1] // 2)
+    bias = _constant(ROUNDING, images.device).repeat(halved.shape[-1] // 2)
     luma = _quantise(luma, LUMA, quality)
     chroma = _quantise((halved + bias).floor(), CHROMA, quality)
     # Enlarging with weights 3/4 and 1/4, libjpeg's "fancy upsampling", is bilinear resizing.
@@ -96,15 +101,21 @@ def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     return _to_uint8(_convert(TO_RGB, torch.cat([luma, chroma], dim=1))[..., :height, :width])
 
 
+@cache
+def _constant(values: tuple[Any, ...], device: torch.device) -> Tensor:
+    """A table on the device, copied there once: a copy makes the CPU wait for a GPU."""
+    return torch.tensor(values, device=device)
+
+
 def _convert(matrix: tuple[tuple[float, ...], ...], pixels: Tensor) -> Tensor:
-    weights = torch.tensor(matrix, device=pixels.device)
+    weights = _constant(matrix, pixels.device)
     return torch.einsum("dc,nchw->ndhw", weights, pixels)
 
 
 def _quantise(plane: Tensor, table: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
     """N×C×H×W samples after the round trip through quantised 8×8 cosine transforms."""
     count, channels, height, width = plane.shape
-    base = torch.tensor(table, device=plane.device)
+    base = _constant(table, plane.device)
     scale = torch.where(quality < 50, 5000 // quality.clamp(min=1), 200 - 2 * quality)
     steps = ((base * scale[:, None, None] + 50) // 100).clamp(1, 255)[:, None, None, None].float()
     blocks = plane.reshape(count, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
@@ -116,6 +127,7 @@ def _quantise(plane: Tensor, table: tuple[tuple[int, ...], ...], quality: Tensor
     return blocks.transpose(3, 4).reshape(plane.shape).round().clamp(0, 255)
 
 
+@cache
 def _cosines(device: torch.device) -> Tensor:
     """The orthonormal 8-point cosine transform, 8×8."""
     frequency, position = torch.arange(8.0)[:, None], torch.arange(8.0)

@@ -1,11 +1,16 @@
-"""What a trained network is worth: calibrated on validation, measured once on test, and drawn."""
+"""What a trained network is worth: calibrated on validation, measured once on test, and drawn.
+
+    python -m trainer.evaluate runs/resnet152-paper
+
+Every run ends with this; the command does it again for a finished one.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +24,23 @@ from scanner.model import Calibration, Domain, OperatingPoint
 from scanner.preprocess import Preprocessing
 from trainer import calibration, checkpoint
 from trainer.backbones import Detector
-from trainer.data import Images, ImageSet
+from trainer.calibration import CalibrationError
+from trainer.data import DataError, Images, ImageSet, load_images
+from trainer.device import choose_device
 from trainer.figures import plot_misclassified, plot_run
 from trainer.metrics import Metrics, measure, sigmoid
-from trainer.run import METRICS_FILE, RESUME_FILE, Progress, RunError, Settings
+from trainer.run import METRICS_FILE, RESUME_FILE, RunError, Settings, read_settings
 
 EVAL_BATCH = 256
 MISTAKES_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class History:
+    """How a run went: its steps.csv and metrics.csv."""
+
+    steps: pd.DataFrame
+    evaluations: pd.DataFrame
 
 
 def finish(
@@ -34,21 +49,30 @@ def finish(
     images: Images,
     detector: Detector,
     facts: dict[str, Any],
-    progress: Progress,
+    history: History,
 ) -> None:
     """Calibrate on validation, measure on test in float32, and write model.pt and the figures.
+
+    facts: of the training; those of the evaluation are added.
 
     Raises CalibrationError for a model that cannot be calibrated, after writing its figures as
     they are; it gets no model.pt.
     """
+    torch.backends.cudnn.benchmark = False  # it would try every algorithm again for a last batch
     _round_to_half(detector)
     views = images.train.preprocessing
     raw, validation_labels = predict(detector, images.validation, views, "float32")
-    failure: calibration.CalibrationError | None = None
+    failure: CalibrationError | None = None
     try:
         fitted = calibration.fit(raw, validation_labels)
-    except calibration.CalibrationError as error:
+    except CalibrationError as error:
         fitted, failure = Calibration(temperature=1.0, bias=0.0), error
+    for rate in calibration.unshown_rates(validation_labels):
+        click.echo(
+            f"WARNING: there are too few validation images to show a false-positive rate of "
+            f"{rate:.1%}; the thresholds for it are only the highest scores seen. Add images.",
+            err=True,
+        )
     validation_logits = fitted.apply(raw)
     test = images.test
     started = time.monotonic()
@@ -69,6 +93,7 @@ def finish(
         ),
     }
     points: list[OperatingPoint] = []
+    bins = calibration.reliability(test_logits, test_labels)
     if failure is None:
         points = calibration.operating_points(
             (validation_logits, validation_labels), (test_logits, test_labels)
@@ -80,6 +105,7 @@ def finish(
             domain=Domain(settings.domain, *images.train.side_range()),
             calibration=fitted,
             operating_points=points,
+            reliability=bins,
             metrics=figures,
             training=facts,
             state={name: tensor.cpu() for name, tensor in detector.state_dict().items()},
@@ -88,12 +114,13 @@ def finish(
         **{name: asdict(value) for name, value in figures.items()},
         "calibration": asdict(fitted),
         "operating_points": [asdict(point) for point in points],
+        "reliability": [asdict(found) for found in bins],
         "training": facts,
     }
     if failure:
         summary["uncalibrated"] = str(failure)
-    steps, evaluations = pd.DataFrame(progress.steps), pd.DataFrame(progress.evaluations)
-    plot_run(out, steps, evaluations, test_logits, test_labels)
+    gap = figures["test"].expected_calibration_error
+    plot_run(out, history.steps, history.evaluations, test_logits, test_labels, bins, gap)
     p_fake = sigmoid(test_logits)
     worst = np.argsort(-np.abs(p_fake - test_labels), kind="stable")
     worst = worst[(p_fake[worst] >= 0.5) != (test_labels[worst] == 1)][:MISTAKES_SHOWN]
@@ -101,7 +128,7 @@ def finish(
     plot_misclassified(out / "misclassified.png", pictures, p_fake[worst], test_labels[worst])
     # Last: a run with this file is a finished one.
     (out / METRICS_FILE).write_text(json.dumps(summary, indent=2) + "\n")
-    (out / RESUME_FILE).unlink()  # four times the weights; of no more use
+    (out / RESUME_FILE).unlink(missing_ok=True)  # many times the weights; of no more use
     if failure:
         raise failure
     click.echo(
@@ -163,3 +190,30 @@ def autocast(device: str, precision: str) -> AbstractContextManager[Any]:
     """bfloat16 where `precision` says so, on that device."""
     kind = device.partition(":")[0]
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--data", metavar="FOLDER", help="Its images.  [default: where the run found them]")
+@click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where to score.")
+def main(run: Path, data: str | None, device: str) -> None:
+    """Calibrate and measure the finished RUN again, and redraw its figures.
+
+    Example: python -m trainer.evaluate runs/resnet152-paper
+    """
+    try:
+        device = choose_device(device)
+        settings = read_settings(run)
+        trained = checkpoint.load_checkpoint(run)
+        folder = Path(data or settings.data)
+        images = load_images(folder, settings.recipe.image_size, device, settings.subset)
+        history = History(pd.read_csv(run / "steps.csv"), pd.read_csv(run / "metrics.csv"))
+        finish(run, settings, images, trained.detector().to(device), trained.training, history)
+    except (RunError, DataError, checkpoint.CheckpointError, CalibrationError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import torch
 
 from trainer.backbones import StartingWeightsError
 from trainer.calibration import CalibrationError
-from trainer.data import DataError, Images
-from trainer.finetune import domain_of, finetune, load_images
+from trainer.data import DataError, Images, load_images
+from trainer.device import choose_device
+from trainer.finetune import domain_of, finetune
 from trainer.recipe import RECIPES, Recipe
 from trainer.run import CONFIG_FILE, METRICS_FILE, RESUME_FILE, RunError, Settings
 
@@ -103,39 +103,52 @@ class Plan:
             return False
 
 
-def run_all(experiments: Sequence[Experiment], plan: Plan) -> dict[str, str]:
+def run_all(experiments: Sequence[Experiment], plan: Plan) -> Iterator[dict[str, str]]:
     """Train what is not trained yet, until the budget is spent.
 
-    Returns why each run that is not finished is not, by name.
+    Yields why each run that is not finished is not, by name, after every run; the last is how it
+    stands in the end.
     """
     deadline = time.monotonic() + plan.budget_minutes * 60
     shared: dict[int, Images] = {}
-    left: dict[str, str] = {}
+    left = {experiment.name: "not begun" for experiment in experiments}
     for experiment in experiments:
-        name, folder = experiment.name, plan.folder(experiment)
-        try:
-            if plan.is_finished(experiment):
-                click.echo(f"{name}: finished before", err=True)
-                continue
-            if time.monotonic() > deadline:
-                begun = (folder / RESUME_FILE).is_file()
-                left[name] = "begun" if begun else "not begun"
-                continue
-            click.echo(f"{name}: {folder}", err=True)
-            settings = plan.settings(experiment)
-            size = settings.recipe.image_size
-            if size not in shared:
-                shared[size] = load_images(settings, plan.device)
-            resume = (folder / RESUME_FILE).is_file()
-            if not finetune(settings, folder, plan.device, resume, shared[size], deadline):
-                left[name] = "begun"
-        except CalibrationError as error:
-            # That a network does not learn is a result, too: the run is finished.
-            click.echo(f"{name}: {error}", err=True)
-        except (RunError, DataError, StartingWeightsError) as error:
-            left[name] = str(error)
-            click.echo(f"{name}: {error}", err=True)
-    return left
+        why = _run(experiment, plan, shared, deadline)
+        if why:
+            left[experiment.name] = why
+        else:
+            del left[experiment.name]
+        yield dict(left)
+
+
+def _run(experiment: Experiment, plan: Plan, shared: dict[int, Images], deadline: float) -> str:
+    """Why the run is not finished; nothing when it is. shared: images by size, made as needed."""
+    name, folder = experiment.name, plan.folder(experiment)
+    try:
+        if plan.is_finished(experiment):
+            click.echo(f"{name}: finished before", err=True)
+            return ""
+        begun = (folder / RESUME_FILE).is_file()
+        if time.monotonic() > deadline:
+            return "begun" if begun else "not begun"
+        click.echo(f"{name}: {folder}", err=True)
+        device = choose_device(plan.device)
+        settings = plan.settings(experiment)
+        size = settings.recipe.image_size
+        if size not in shared:
+            shared[size] = load_images(Path(plan.data), size, device, plan.subset)
+        done = finetune(settings, folder, device, begun, shared[size], deadline)
+        return "" if done else "begun"
+    except CalibrationError as error:
+        # That a network does not learn is a result, too: the run is finished.
+        click.echo(f"{name}: {error}", err=True)
+        return ""
+    # What torch raises for one backbone, such as a GPU's memory that is spent, is a RuntimeError
+    # and leaves the others their turn.
+    except (RunError, DataError, StartingWeightsError, RuntimeError) as error:
+        why = str(error).partition("\n")[0]
+        click.echo(f"{name}: {why}", err=True)
+        return why
 
 
 def plan_options(command: Command) -> Command:
@@ -189,8 +202,6 @@ def plan_options(command: Command) -> Command:
 
 def make_plan(options: dict[str, Any]) -> Plan:
     """The plan that `plan_options` describe."""
-    if options["device"] == "auto":
-        options["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     return Plan(**options)
 
 

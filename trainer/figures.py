@@ -15,7 +15,8 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from trainer.metrics import CALIBRATION_BINS, expected_calibration_error, sigmoid
+from scanner.model import ReliabilityBin
+from trainer.metrics import CALIBRATION_BINS
 
 SMOOTHING = 0.1  # of the loss curve: weight of each new point in the moving average
 
@@ -26,16 +27,19 @@ def plot_run(
     evaluations: pd.DataFrame,
     logits: NDArray[np.float32],
     labels: NDArray[np.int64],
+    bins: Sequence[ReliabilityBin],
+    error: float,
 ) -> None:
     """Draw learning_rate.png, loss.png, confusion_matrix.png and reliability.png.
 
-    steps: columns step, learning_rate, loss. evaluations: columns step, loss, f1. logits and
-    labels: N calibrated log-odds and truths of the test split, positive or 1 for fake.
+    steps: columns step, learning_rate, loss. evaluations: columns step, loss, f1. Of the test
+    split, logits and labels: N calibrated log-odds and truths, positive or 1 for fake; bins and
+    error: its reliability and expected calibration error.
     """
     _plot_learning_rate(folder / "learning_rate.png", steps)
     _plot_loss(folder / "loss.png", steps, evaluations)
     _plot_confusion(folder / "confusion_matrix.png", logits >= 0, labels)
-    _plot_reliability(folder / "reliability.png", sigmoid(logits), labels)
+    _plot_reliability(folder / "reliability.png", bins, error)
 
 
 def _plot_learning_rate(path: Path, steps: pd.DataFrame) -> None:
@@ -77,28 +81,20 @@ def _plot_confusion(path: Path, predicted: NDArray[np.bool_], labels: NDArray[np
     plt.close(figure)
 
 
-def _plot_reliability(path: Path, p_fake: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
+def _plot_reliability(path: Path, bins: Sequence[ReliabilityBin], error: float) -> None:
     """Share of fakes among the images of about one p_fake, with 95% intervals."""
-    from trainer.calibration import wilson_interval
-
-    bins = np.minimum((p_fake * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     figure, (axes, counts) = plt.subplots(
         2, figsize=(5, 5.5), height_ratios=(4, 1), sharex=True, layout="constrained"
     )
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect calibration")
-    places, shares, spans = [], [], []
-    for number in np.unique(bins):
-        inside = labels[bins == number]
-        low, high = wilson_interval(int(inside.sum()), len(inside))
-        share = float(inside.mean())
-        places.append(float(p_fake[bins == number].mean()))
-        shares.append(share)
-        spans.append((max(0.0, share - low), max(0.0, high - share)))
-    axes.errorbar(places, shares, np.transpose(spans), fmt="o-", capsize=3, label="test split")
-    error = expected_calibration_error(p_fake, labels)
+    places = [found.p_fake for found in bins]
+    shares = np.array([found.share_of_fakes for found in bins])
+    low, high = np.array([found.interval for found in bins]).T
+    spans = np.maximum(0, [shares - low, high - shares])
+    axes.errorbar(places, shares, spans, fmt="o-", capsize=3, label="test split")
     axes.set(ylabel="share of fakes", title=f"Reliability (expected calibration error {error:.4f})")
     axes.legend()
-    counts.hist(p_fake, bins=CALIBRATION_BINS, range=(0, 1), color="tab:grey")
+    counts.bar(places, [found.images for found in bins], 0.8 / CALIBRATION_BINS, color="tab:grey")
     counts.set(xlabel="p_fake", ylabel="images", yscale="log")
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,8 +28,9 @@ from tqdm import tqdm
 from trainer.audit import audit
 from trainer.backbones import BACKBONES, Detector, StartingWeightsError, build_detector
 from trainer.calibration import CalibrationError
-from trainer.data import DataError, Images, read_examples, split_examples
-from trainer.evaluate import autocast, finish, predict
+from trainer.data import DataError, Images, load_images, read_examples
+from trainer.device import choose_device, moved
+from trainer.evaluate import History, autocast, finish, predict
 from trainer.metrics import measure
 from trainer.recipe import RECIPES, learning_rate
 from trainer.run import (
@@ -68,9 +68,10 @@ def finetune(
     model does not rank fakes above photographs and is not kept.
     """
     recipe = settings.recipe
-    _check_device(device)
+    device = choose_device(device)
     prepare_folder(out, settings, resume)
-    images = images or load_images(settings, device)
+    size = settings.recipe.image_size
+    images = images or load_images(Path(settings.data), size, device, settings.subset)
     train, validation = images.train, images.validation
     click.echo(f"{len(train):,} training and {len(validation):,} validation images", err=True)
 
@@ -79,6 +80,7 @@ def finetune(
     detector.to(device)
     detector.to(memory_format=torch.channels_last)
     average = copy.deepcopy(detector) if recipe.average else detector
+    follow = _Follower(average, detector)
     torch.compiler.reset()  # its cache is too small for many backbones in one process
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32, as it does in the scanner
@@ -101,6 +103,8 @@ def finetune(
         progress, best_state = restore(out / RESUME_FILE, detector, average, optimizer)
     started = time.monotonic() - progress.seconds
     losses: list[Tensor] = []
+    pace = _Pace()
+    epoch = -1
     with (
         open_tracker(trackers, out, settings) as tracker,
         tqdm(total=total_steps, initial=progress.step, unit="step", disable=None) as bar,
@@ -110,8 +114,10 @@ def finetune(
                 save_progress(out / RESUME_FILE, progress, best_state, detector, average, optimizer)
                 return False
             torch.manual_seed(settings.seed * 1_000_003 + step + 1)
-            epoch, position = divmod(step, steps_per_epoch)
-            order = _epoch_order(len(train), settings.seed, epoch)
+            if epoch != step // steps_per_epoch:
+                epoch = step // steps_per_epoch
+                order = _epoch_order(len(train), settings.seed, epoch)
+            position = step % steps_per_epoch
             first = position * recipe.accumulation
             batches = range(first, min(first + recipe.accumulation, micro_batches))
             rate = learning_rate(recipe, step, total_steps)
@@ -124,7 +130,7 @@ def finetune(
                 chosen = order[batch * batch_size : (batch + 1) * batch_size]
                 pixels = train.train_batch(chosen, recipe)
                 pixels = pixels.contiguous(memory_format=torch.channels_last)
-                labels = train.labels[chosen.to(device)].float()
+                labels = train.labels[moved(chosen, device)].float()
                 labels = torch.lerp(labels, torch.full_like(labels, 0.5), recipe.label_smoothing)
                 with autocast(device, settings.precision):
                     logits = score(pixels)
@@ -134,9 +140,10 @@ def finetune(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             if average is not detector:
-                _follow(average, detector, min(recipe.average, (1 + step) / (10 + step)))
+                follow(min(recipe.average, (1 + step) / (10 + step)))
 
             losses.append(step_loss)
+            pace.seen += len(batches) * batch_size
             progress.step = step + 1
             progress.seconds = time.monotonic() - started
             finished = progress.step == total_steps
@@ -145,11 +152,11 @@ def finetune(
             if progress.step % LOG_EVERY == 0 or finished:
                 mean_loss = float(torch.stack(losses).mean())
                 losses.clear()
-                progress.steps.append({**passed, "learning_rate": rate, "loss": mean_loss})
+                speed = pace.lap()
+                note = {"learning_rate": rate, "loss": mean_loss, "images_per_second": speed}
+                progress.steps.append({**passed, **note})
                 tracker.log(progress.step, {"learning_rate": rate, "train/loss": mean_loss})
-                seen = (epoch * micro_batches + batches.stop) * batch_size
-                speed = f"{seen / progress.seconds:.0f}"
-                bar.set_postfix(loss=f"{mean_loss:.4f}", lr=f"{rate:.1e}", img_s=speed)
+                bar.set_postfix(loss=f"{mean_loss:.4f}", img_s=f"{speed:.0f}")
 
             if progress.step % evaluate_every == 0 or finished:
                 found = predict(average, validation, train.preprocessing, settings.precision)
@@ -167,17 +174,22 @@ def finetune(
                     progress.best_f1 = figures.f1
                     state = average.state_dict()
                     best_state = {name: tensor.cpu().clone() for name, tensor in state.items()}
+                pace.begun = None
             if progress.step % recipe.checkpoint_every == 0 or finished:
                 save_progress(out / RESUME_FILE, progress, best_state, detector, average, optimizer)
+                pace.begun = None
     if time.monotonic() > deadline:
         return False
     detector.load_state_dict(best_state)
-    seen = recipe.epochs * micro_batches * batch_size
+    steps, evaluations = pd.DataFrame(progress.steps), pd.DataFrame(progress.evaluations)
+    speed = float(steps["images_per_second"].median())
+    if math.isnan(speed):  # too short a run for one lap without an evaluation
+        speed = recipe.epochs * micro_batches * batch_size / progress.seconds
     facts = {
         "steps": total_steps,
         "train_images": len(train),
         "seconds": round(progress.seconds, 1),
-        "images_per_second": round(seen / progress.seconds, 1),
+        "images_per_second": round(speed, 1),
         "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
         "torch": str(torch.__version__),
         **asdict(settings),
@@ -185,26 +197,8 @@ def finetune(
         "data": Path(settings.data).name,
         "weights": Path(settings.weights).name,
     }
-    finish(out, settings, images, detector, facts, progress)
+    finish(out, settings, images, detector, facts, History(steps, evaluations))
     return True
-
-
-def load_images(settings: Settings, device: str) -> Images:
-    """The images that `settings` name, split; says what it leaves out. Raises DataError."""
-    left_out: Counter[str] = Counter()
-    examples = read_examples(Path(settings.data), left_out)
-    splits = split_examples(examples)
-    if left_out:
-        kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in left_out.most_common())
-        said = f"files left out, being no images by their names: {left_out.total():,} ({kinds})"
-        click.echo(said, err=True)
-    repeated = sum(e.split == "validation" for e in examples) - len(splits.validation)
-    if repeated > 0:
-        said = f"validation images left out, being training images, too: {repeated:,}"
-        click.echo(said, err=True)
-    if settings.subset is not None:
-        splits = splits.subset(settings.subset)
-    return Images(splits, settings.recipe.image_size, device)
 
 
 def domain_of(data: str) -> str:
@@ -213,24 +207,38 @@ def domain_of(data: str) -> str:
     return CIFAKE_DOMAIN if name == "cifake" else f"images of {name}"
 
 
-@torch.no_grad()
-def _follow(average: Detector, detector: Detector, decay: float) -> None:
-    """Move the averaged weights, and the batch statistics that go with them, towards the latest."""
-    for kept, latest in zip(
-        average.state_dict().values(), detector.state_dict().values(), strict=True
-    ):
-        if kept.is_floating_point():
-            kept.lerp_(latest, 1 - decay)
-        else:
-            kept.copy_(latest)
+class _Pace:
+    """Images a second, lap by lap; one that began with a compilation or an evaluation has none."""
+
+    def __init__(self) -> None:
+        self.begun: float | None = None
+        self.seen = 0
+
+    def lap(self) -> float:
+        """Of the lap that ends now; not a number where its beginning is None."""
+        now = time.monotonic()
+        speed = math.nan if self.begun is None else self.seen / (now - self.begun)
+        self.begun, self.seen = now, 0
+        return speed
 
 
-def _check_device(device: str) -> None:
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # AssertionError: a torch without CUDA
-        reason = str(error).splitlines()[0]
-        raise RunError(f"--device {device} cannot be used: {reason}") from error
+class _Follower:
+    """Moves averaged weights, and the batch statistics that go with them, towards the latest."""
+
+    def __init__(self, average: Detector, detector: Detector) -> None:
+        pairs = zip(average.state_dict().values(), detector.state_dict().values(), strict=True)
+        split: dict[bool, list[tuple[Tensor, Tensor]]] = {True: [], False: []}
+        for kept, latest in pairs:
+            split[kept.is_floating_point()].append((kept, latest))
+        self._floats, self._counts = split[True], split[False]
+
+    @torch.no_grad()
+    def __call__(self, decay: float) -> None:
+        # As lists: hundreds of small operations a step would keep a GPU waiting.
+        kept, latest = map(list, zip(*self._floats, strict=True))
+        torch._foreach_lerp_(kept, latest, 1 - decay)
+        for count, newer in self._counts:
+            count.copy_(newer)
 
 
 def _epoch_order(count: int, seed: int, epoch: int) -> Tensor:
@@ -328,8 +336,6 @@ def main(
     recipe = replace(
         recipe, image_size=image_size or recipe.image_size, epochs=epochs or recipe.epochs
     )
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     domain = domain or domain_of(data)
     settings = Settings(backbone, weights, data, domain, recipe, precision, seed)
     out = out or Path("runs") / f"{backbone}-{recipe_name}"

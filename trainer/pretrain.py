@@ -24,8 +24,10 @@ from tqdm import tqdm
 
 from trainer.backbones import BACKBONES, Detector
 from trainer.data import DataError, Example, ImageSet, read_examples, split_examples
+from trainer.device import choose_device, moved
 from trainer.evaluate import autocast
 from trainer.recipe import RECIPES, Recipe, learning_rate
+from trainer.run import RunError
 
 CLASSES = 10
 NUMBER = re.compile(r"\((\d+)\)\.\w+$")
@@ -53,6 +55,7 @@ def pretrain(
     detector.to(memory_format=torch.channels_last)
     on_gpu = images.device.startswith("cuda")
     torch.compiler.reset()
+    torch.backends.cudnn.benchmark = True
     score = torch.compile(detector.score) if on_gpu else detector.score
     optimizer = torch.optim.AdamW(
         detector.parameters(), weight_decay=recipe.weight_decay, fused=on_gpu
@@ -71,7 +74,7 @@ def pretrain(
                 group["lr"] = learning_rate(recipe, epoch * steps + step, recipe.epochs * steps)
             chosen = order[step * batch_size : (step + 1) * batch_size]
             pixels = images.train_batch(chosen, recipe)
-            wanted = classes[chosen.to(images.device)]
+            wanted = classes[moved(chosen, images.device)]
             with autocast(images.device, precision):
                 logits = score(pixels.contiguous(memory_format=torch.channels_last))
             F.cross_entropy(logits.float(), wanted).backward()
@@ -112,10 +115,9 @@ def main(
 
     Example: python -m trainer.pretrain resnet18 resnet50
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     recipe = replace(RECIPES["scratch"], image_size=image_size, epochs=epochs)
     try:
+        device = choose_device(device)
         out.mkdir(parents=True, exist_ok=True)
         splits = split_examples(read_examples(Path(data)))
         train = splits.subset(subset).train if subset else splits.train
@@ -130,7 +132,7 @@ def main(
             torch.save(state, path)
             spent = time.monotonic() - started
             click.echo(f"{path}: {accuracy:.1%} of {CLASSES} classes right, {spent:.0f} s")
-    except DataError as error:
+    except (DataError, RunError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}.") from error

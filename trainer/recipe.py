@@ -27,9 +27,11 @@ class Recipe:
     # `linear` as above; `constant` is the ablation without a scheduler.
     schedule: str = "linear"
     # `random_resized` is torchvision's RandomResizedCrop with its default scale and ratio;
-    # `shift` moves the whole image by up to 2 pixels, which keeps its native scale.
+    # `shift` moves the image, or the largest square in its middle, by up to 2 pixels, which keeps
+    # its scale.
     crop: str = "random_resized"
-    # Share of a batch that is re-encoded as JPEG, or shrunk and enlarged, before the crop.
+    # Share of a batch that is re-encoded as JPEG, or shrunk and enlarged: before the crop where all
+    # images are small and of one size, after it elsewhere.
     jpeg_share: float = 0.0
     resize_share: float = 0.0
     # Targets become this much less certain: 0.1 asks for 0.05 and 0.95.

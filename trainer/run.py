@@ -71,6 +71,15 @@ def prepare_folder(out: Path, settings: Settings, resume: bool) -> None:
     config.write_text(json.dumps(wanted, indent=2) + "\n")
 
 
+def read_settings(out: Path) -> Settings:
+    """The settings of the run in `out`. Raises RunError."""
+    try:
+        record = json.loads((out / CONFIG_FILE).read_text())
+        return Settings(**record | {"recipe": Recipe(**record["recipe"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{out} holds no run of python -m trainer.finetune.") from error
+
+
 def save_progress(
     path: Path,
     progress: Progress,

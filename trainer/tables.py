@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from trainer.data import TEST_QUALITY
 from trainer.experiments import Experiment, Plan
 from trainer.run import CONFIG_FILE, METRICS_FILE
 
 SPLITS = {
     "test": "Test split",
     "test_deleaked": "Test split without leaked duplicates",
-    "test_jpeg40": "Test split saved again as JPEG of quality 40",
+    f"test_jpeg{TEST_QUALITY}": f"Test split saved again as JPEG of quality {TEST_QUALITY}",
 }
 FIGURES = {
     "loss": "loss",
@@ -104,7 +105,11 @@ def write_tables(
             "",
         ]
     else:
-        text += ["In brackets: the paper's figure, where it is known and the run is its equal.", ""]
+        text += [
+            "In brackets: the paper's figure, where it is known and the run follows its recipe on "
+            "all of CIFAKE; the paper started from ImageNet's weights.",
+            "",
+        ]
     for split, heading in SPLITS.items():
         chosen = [row for row in rows if row["split"] == split]
         if chosen:

@@ -12,7 +12,7 @@ from export.parity import parity_images
 from scanner.model import Calibration, Domain
 from scanner.preprocess import Preprocessing
 from trainer.backbones import build_detector
-from trainer.calibration import operating_points
+from trainer.calibration import operating_points, reliability
 from trainer.checkpoint import Checkpoint
 from trainer.metrics import measure
 
@@ -59,6 +59,7 @@ def resnet_checkpoints(
             domain=Domain("small squares", 32, 32),
             calibration=calibration,
             operating_points=operating_points((calibrated, labels), (calibrated, labels)),
+            reliability=reliability(calibrated, labels),
             metrics={"test": measure(calibrated, labels)},
             training={"data": "none"},
             state=detector.state_dict(),

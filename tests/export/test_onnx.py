@@ -164,8 +164,12 @@ def test_the_scan_reaches_the_f1_of_the_training_run(
     verdicts = np.array([row["verdict"] for row in rows])
     point = summary["operating_points"][0]
     assert (verdicts == "inconclusive").mean() == pytest.approx(point["test_inconclusive_rate"])
-    for label, rate in ((1, "test_true_positive_rate"), (0, "test_false_positive_rate")):
-        assert (verdicts[labels == label] == "fake").mean() == pytest.approx(point[rate])
+    for verdict, label, rate in (
+        ("fake", 1, "test_true_positive_rate"),
+        ("fake", 0, "test_false_positive_rate"),
+        ("real", 1, "test_false_negative_rate"),
+    ):
+        assert (verdicts[labels == label] == verdict).mean() == pytest.approx(point[rate])
 
 
 def failure(*arguments: object) -> str:

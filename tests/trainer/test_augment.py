@@ -5,7 +5,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import RandomResizedCrop
 from torchvision.transforms.v2.functional import resized_crop
 
-from trainer.augment import random_crops, resized_crops
+from trainer.augment import SHIFT, random_crops, random_squares, resized_crops
 
 
 def torchvision_crop(image: torch.Tensor, box: list[int], size: int) -> torch.Tensor:
@@ -44,3 +44,16 @@ def test_shift_moves_the_image_and_mirrors_at_its_border() -> None:
     moved = resized_crops(images, torch.tensor([[-1, 2, 6, 6]]), torch.tensor([False]), 6)
     expected = images[0, [1, 0, 1, 2, 3, 4]][:, [2, 3, 4, 5, 4, 3]].permute(2, 0, 1).float()
     torch.testing.assert_close(moved[0], expected)
+
+
+def test_squares_of_larger_images_lie_about_their_middles() -> None:
+    """As the scanner's view of them does; a photograph is not pressed into a square."""
+    torch.manual_seed(3)
+    boxes = random_squares(torch.tensor([[300, 400]]).expand(2000, 2), 60)
+    top, left, height, width = boxes.T
+    assert torch.stack([height, width]).unique().tolist() == [300]
+    assert top.unique().tolist() == [0]
+    moves = (left - 50) / 5  # of 300 pixels, 5 become one
+    assert sorted(set(moves.tolist())) == list(range(-SHIFT, SHIFT + 1))
+    square = random_squares(torch.tensor([[40, 40]]).expand(20, 2), 32)
+    assert (square == torch.tensor([0, 0, 40, 40])).all()

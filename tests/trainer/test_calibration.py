@@ -13,6 +13,8 @@ from trainer.calibration import (
     CalibrationError,
     fit,
     operating_points,
+    reliability,
+    unshown_rates,
     wilson_interval,
 )
 from trainer.metrics import measure, sigmoid
@@ -110,11 +112,37 @@ def test_figures_on_the_test_split_are_counted_there(
         called_fake = logits >= point.fake_at_least
         assert point.test_false_positive_rate == called_fake[labels == 0].mean()
         assert point.test_true_positive_rate == called_fake[labels == 1].mean()
-        unsure = ~called_fake & (logits > point.real_at_most)
+        called_real = logits <= point.real_at_most
+        assert point.test_false_negative_rate == called_real[labels == 1].mean()
+        unsure = ~called_fake & ~called_real
         assert point.test_inconclusive_rate == unsure.mean()
         low, high = point.test_false_positive_rate_interval
         assert low < point.test_false_positive_rate < high
         assert low < point.false_positive_rate
+
+
+@pytest.mark.parametrize(
+    ("counts", "unshown"),
+    [
+        ((3838, 3838), []),
+        ((3838, 3837), [0.001]),
+        ((381, 381), [0.001]),
+        ((380, 9999), [0.01, 0.001]),
+    ],
+)
+def test_a_rate_that_too_few_images_can_show_is_told(
+    counts: tuple[int, int], unshown: list[float]
+) -> None:
+    assert unshown_rates(np.repeat([0, 1], counts)) == unshown
+
+
+def test_reliability_counts_the_fakes_among_alike_scores() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    low, high = reliability(np.array([-9, -9, -9, -9, 9, 9], np.float32), labels)
+    assert (low.images, low.share_of_fakes) == (4, 0.25)
+    assert low.interval[0] < 0.25 < low.interval[1]
+    assert low.p_fake == pytest.approx(1 / (1 + np.exp(9)))
+    assert (high.images, high.share_of_fakes) == (2, 1.0)
 
 
 def test_equal_logits_never_exceed_the_rate() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from trainer.calibration import reliability
 from trainer.figures import plot_histories, plot_misclassified, plot_run
 
 
@@ -48,5 +49,5 @@ def test_a_perfect_and_certain_model_can_be_drawn(tmp_path: Path) -> None:
     steps = pd.DataFrame({"step": [1], "learning_rate": [0.1], "loss": [0.5]})
     evaluations = pd.DataFrame({"step": [1], "loss": [0.5], "f1": [1.0]})
     logits, labels = np.array([-40, 40], np.float32), np.array([0, 1])
-    plot_run(tmp_path, steps, evaluations, logits, labels)
+    plot_run(tmp_path, steps, evaluations, logits, labels, reliability(logits, labels), 0.0)
     assert colours(tmp_path / "reliability.png") > 10
