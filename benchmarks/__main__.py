@@ -4,7 +4,7 @@
     python -m benchmarks --model resnet18.onnx --model resnet152.onnx --natural photographs
 
 Each part can be run alone, as `python -m benchmarks.NAME`, and leaves its tables and plots in
-results/benchmarks; `python -m benchmarks.readme` puts those into the README.
+results/benchmarks; `python -m benchmarks.pages` puts those into docs/.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def line_of(row: dict[str, Any]) -> dict[str, str]:
     """A row for readers."""
     cells = (
         "files/s",
-        "imgscan is faster by",
+        "imgscan's speed : its",
         "start",
         "memory",
         "logits differ by",

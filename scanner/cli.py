@@ -24,7 +24,10 @@ class ImgscanGroup(DefaultGroup):
     """`imgscan PATH` scans; its options belong into the first help a user sees."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        scan_command.format_options(ctx, formatter)
+        options = {o.name: o for o in (*scan_command.get_params(ctx), *self.get_params(ctx))}
+        records = [option.get_help_record(ctx) for option in options.values()]
+        with formatter.section("Options"):
+            formatter.write_dl([record for record in records if record])
         self.format_commands(ctx, formatter)
 
 
@@ -39,8 +42,8 @@ def main() -> None:
     imgscan models
 
     Every file met gets a row. A verdict is given only inside the model's domain and at a stated
-    error rate; anything else is inconclusive. Exit code 0: everything was examined. 1: some files
-    could not be. 2: the scan did not finish.
+    error rate; anything else is inconclusive. Exit code 0: no file was left unexamined. 1: some
+    were. 2: the scan did not finish.
     """
 
 
@@ -76,7 +79,7 @@ def main() -> None:
     default="auto",
     show_default=True,
     help="Where to score. A device named here is used or it is an "
-    "error; auto takes the fastest there is.",
+    "error; auto takes CUDA where it works, otherwise the CPU.",
 )
 @click.option(
     "--batch-size",

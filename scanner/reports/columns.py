@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from scanner.record import columns
 
-# README.md holds the reference between these lines.
-BEGIN, END = "<!-- columns: begin -->", "<!-- columns: end -->"
 KINDS = {str: "text", int: "whole number", float: "number"}
 
 

@@ -1,17 +1,12 @@
-"""Protects: the columns reference in the README is the one the code gives."""
+"""Protects: every column of a report is explained, by the command as well."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from click.testing import CliRunner
 
 from scanner.cli import main
 from scanner.record import columns
-from scanner.reports.columns import BEGIN, END, reference
-
-README = Path(__file__).parents[3] / "README.md"
+from scanner.reports.columns import reference
 
 
 def test_a_row_for_each_column() -> None:
@@ -24,12 +19,3 @@ def test_the_command_prints_it() -> None:
     outcome = CliRunner().invoke(main, ["columns"])
     assert outcome.exit_code == 0
     assert outcome.output == reference() + "\n"
-
-
-@pytest.mark.skipif(not README.exists(), reason="there is no README.md")
-def test_the_readme_is_current() -> None:
-    text = README.read_text("utf-8")
-    assert BEGIN in text, f"README.md lacks {BEGIN}"
-    assert END in text, f"README.md lacks {END}"
-    stated = text.partition(BEGIN)[2].partition(END)[0].strip()
-    assert stated == reference(), "put the output of `imgscan columns` between the markers"

@@ -1,21 +1,36 @@
-"""Protects: the README's figures are those of the results that are committed."""
+"""Protects: the figures of the README and of docs/ are those of the committed results."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
-from benchmarks.readme import BLOCK, MODEL, current, part_block
+import pytest
+
+from benchmarks.pages import BLOCK, MODEL, TABLES, current, pages, part_block
 from benchmarks.results import FOLDER, write_part
 from scanner.model import DEFAULT_MODEL, open_model
 from tests.conftest import ROOT
 
 
-def test_the_readme_is_current() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert "model" in [name for _, name, _ in BLOCK.findall(readme)]
-    assert current(readme, ROOT) == readme, "run python -m benchmarks.readme"
+@pytest.mark.parametrize("page", pages(ROOT), ids=lambda page: page.name)
+def test_every_page_is_current(page: Path) -> None:
+    assert current(page, ROOT) == page.read_text(), "run python -m benchmarks.pages"
+
+
+def test_the_pages_hold_every_table() -> None:
+    blocks = [name for page in pages(ROOT) for _, name, _ in BLOCK.findall(page.read_text())]
+    parts = [path.stem for path in (ROOT / FOLDER).glob("*.json")]
+    assert sorted(blocks) == sorted([*TABLES, *parts])
+
+
+def test_what_the_pages_link_to_is_there() -> None:
+    found = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
+    links = [(page, link) for page in pages(ROOT) for link in found.findall(page.read_text())]
+    assert len(links) > 20
+    assert [link for page, link in links if not (page.parent / link).exists()] == []
 
 
 def test_the_bundled_model_is_the_one_that_was_measured() -> None:
@@ -33,8 +48,8 @@ def test_another_result_changes_the_readme(tmp_path: Path) -> None:
     metrics = json.loads((tmp_path / MODEL).read_text())
     metrics["test"]["f1"] = 0.1234
     (tmp_path / MODEL).write_text(json.dumps(metrics))
-    readme = (ROOT / "README.md").read_text()
-    assert "| F1 | 0.1234 |" in current(readme, tmp_path)
+    shutil.copy(ROOT / "README.md", tmp_path)
+    assert "| F1 | 0.1234 |" in current(tmp_path / "README.md", tmp_path)
 
 
 def test_a_part_says_which_gpu_its_figures_are_of(tmp_path: Path) -> None:

@@ -1,0 +1,189 @@
+"""Puts the tables and plots under results/ into the README and the pages of docs/.
+
+    python -m benchmarks.pages
+
+A block begins with `<!-- table: NAME begin -->` and ends with `<!-- table: NAME end -->`; what
+lies between belongs to this command.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from benchmarks.results import FOLDER, markdown
+from scanner.model import DEFAULT_MODEL
+from scanner.reports.columns import reference
+
+ROOT = Path(__file__).parent.parent
+# The runs that made the bundled model, in order; it is what the last one left.
+RUNS = ("resnet18-scratch", "resnet18-robust", "resnet18-robust96")
+MODEL = Path("results") / RUNS[-1] / "metrics.json"
+FIGURES = {
+    "F1": "f1",
+    "precision": "precision",
+    "recall": "recall",
+    "accuracy": "accuracy",
+    "AUROC": "auroc",
+    "expected calibration error": "expected_calibration_error",
+}
+COMPARISON = Path("results/comparison.csv")
+BLOCK = re.compile(r"(<!-- table: (\S+) begin -->\n).*?(<!-- table: \2 end -->)", re.DOTALL)
+
+
+def model_table(root: Path) -> str:
+    """The bundled model's figures on CIFAKE's test split."""
+    metrics = json.loads((root / MODEL).read_text())
+    columns = {
+        f"all {metrics['test']['images']:,} images": metrics["test"],
+        f"{metrics['test_deleaked']['images']:,} without leaked duplicates": metrics[
+            "test_deleaked"
+        ],
+        "all, saved again as JPEG of quality 40": metrics["test_jpeg40"],
+    }
+    return markdown(
+        [
+            {f"`{DEFAULT_MODEL}` on CIFAKE's test split": name}
+            | {column: f"{figures[key]:.4f}" for column, figures in columns.items()}
+            for name, key in FIGURES.items()
+        ]
+    )
+
+
+def thresholds_table(root: Path) -> str:
+    """What the bundled model's operating points give on all test images."""
+    points = json.loads((root / MODEL).read_text())["operating_points"]
+
+    def share(point: dict[str, Any], rate: str) -> str:
+        low, high = point[f"{rate}_interval"]
+        return f"{point[rate]:.2%} ({low:.2%} to {high:.2%})"
+
+    return markdown(
+        [
+            {
+                "`--false-positive-rate`": f"{point['false_positive_rate']:g}",
+                "photographs called fake": share(point, "test_false_positive_rate"),
+                "fakes called fake": share(point, "test_true_positive_rate"),
+                "fakes called real": share(point, "test_false_negative_rate"),
+                "inconclusive": f"{point['test_inconclusive_rate']:.1%}",
+            }
+            for point in points
+        ]
+    )
+
+
+def comparison_table(root: Path) -> str:
+    """The finished runs of the comparison, the paper's figures beside their equals."""
+    records = pd.read_csv(root / COMPARISON).to_dict("records")
+    splits = {
+        split: {row["run"]: row for row in records if row["split"] == split}
+        for split in ("test", "test_deleaked", "test_jpeg40")
+    }
+
+    def cell(row: dict[Hashable, Any], figure: str) -> str:
+        paper = row[f"paper_{figure}"]
+        return f"{row[figure]:.4f}" + ("" if math.isnan(paper) else f" ({paper})")
+
+    return markdown(
+        [
+            {
+                "by the paper's recipe": f"`{run}`",
+                "starting weights": str(row["starting_weights"]),
+                **{name: cell(row, figure) for name, figure in FIGURES.items()},
+                "F1 without leaked duplicates": f"{splits['test_deleaked'][run]['f1']:.4f}",
+                "F1 at JPEG quality 40": f"{splits['test_jpeg40'][run]['f1']:.4f}",
+                "parameters": f"{row['parameters'] / 1e6:.1f} M",
+            }
+            for run, row in splits["test"].items()
+        ]
+    )
+
+
+def part_block(name: str, root: Path, up: str = "") -> str:
+    """A benchmark's table, its command and machine, and its plots.
+
+    up: the way from the page's folder to the root, as links need it.
+    """
+    folder = root / FOLDER
+    facts = json.loads((folder / f"{name}.json").read_text())
+    machine = facts["machine"]
+    made_by = f"`{facts['command']}` on {machine['processor']}, {machine['cores']} cores"
+    if gpu := machine.get("gpu"):  # results of before GPUs were recorded have none
+        made_by += f", {gpu['name']}"
+    plots = [
+        f"![{path.stem}]({up}{FOLDER}/{path.name})" for path in sorted(folder.glob(f"{name}-*.png"))
+    ]
+    source = f"{made_by}; all figures in [{name}.json]({up}{FOLDER}/{name}.json)."
+    table = (folder / f"{name}.md").read_text().strip()
+    return "\n\n".join([table, source, *plots]) + "\n"
+
+
+def runs_table(root: Path) -> str:
+    """The runs that made the bundled model, on CIFAKE's test split."""
+
+    def line(name: str) -> dict[str, str]:
+        metrics = json.loads((root / "results" / name / "metrics.json").read_text())
+        facts = metrics["training"]
+        return {
+            "run": f"[{name}](../results/{name})",
+            "image size": str(facts["recipe"]["image_size"]),
+            "epochs": str(facts["recipe"]["epochs"]),
+            "minutes": f"{facts['seconds'] / 60:.0f}",
+            "F1": f"{metrics['test']['f1']:.4f}",
+            "without leaked duplicates": f"{metrics['test_deleaked']['f1']:.4f}",
+            "AUROC": f"{metrics['test']['auroc']:.4f}",
+        }
+
+    return markdown([line(name) for name in RUNS])
+
+
+def columns_table(_root: Path) -> str:
+    """What each column of a report means."""
+    return reference() + "\n"
+
+
+TABLES = {
+    "columns": columns_table,
+    "comparison": comparison_table,
+    "model": model_table,
+    "runs": runs_table,
+    "thresholds": thresholds_table,
+}
+
+
+def pages(root: Path) -> list[Path]:
+    """The pages that may hold blocks."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
+def current(page: Path, root: Path) -> str:
+    """A page's text with every block made anew. Raises FileNotFoundError."""
+    up = "../" * (len(page.relative_to(root).parts) - 1)
+
+    def block(found: re.Match[str]) -> str:
+        begin, name, end = found.groups()
+        made = TABLES[name](root) if name in TABLES else part_block(name, root, up)
+        return begin + made + end
+
+    return BLOCK.sub(block, page.read_text())
+
+
+@click.command()
+def main() -> None:
+    """Bring the tables and plots of the README and of docs/ up to date."""
+    try:
+        for page in pages(ROOT):
+            page.write_text(current(page, ROOT))
+    except FileNotFoundError as error:
+        raise click.ClickException(f"{error.filename} is missing; run its benchmark.") from error
+
+
+if __name__ == "__main__":
+    main()
