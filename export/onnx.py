@@ -2,6 +2,7 @@
 
 python -m export.onnx runs/resnet152-paper -o resnet152.onnx --data data/cifake
 python -m export.onnx resnet152.onnx --precision fp16 -o resnet152.fp16.onnx
+python -m export.onnx runs/resnet152-paper --precision int8-weights -o resnet152.onnx
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxscript import optimizer
 
 from export.parity import (
+    TOLERANCES,
     LabelledViews,
     ParityError,
     calibration_images,
@@ -27,7 +29,15 @@ from export.parity import (
     score_onnx,
     score_pytorch,
 )
-from export.precision import PRECISIONS, PrecisionError, cast_first, to_float16, to_int8
+from export.precision import (
+    INT8_WEIGHTS,
+    PRECISIONS,
+    PrecisionError,
+    cast_first,
+    store_in_int8,
+    to_float16,
+    to_int8,
+)
 from scanner.engine import Gate
 from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, ModelError, open_model
 from trainer.backbones import Detector
@@ -49,6 +59,11 @@ class Source:
     card: ModelCard
     checkpoint: Checkpoint | None
     traced: bool
+
+    @property
+    def rounded(self) -> bool:
+        """Whether its weights are in int8 already."""
+        return any(weight.data_type == TensorProto.INT8 for weight in self.model.graph.initializer)
 
 
 def read_source(source: Path, checkpoint: Path | None, licence: str | None) -> Source:
@@ -90,39 +105,45 @@ def trace(checkpoint: Checkpoint, licence: str) -> Source:
 
 
 def export_onnx(source: Source, precision: str, data: Path, images: LabelledViews) -> bytes:
-    """The model file's bytes in `precision`, after the gates on `images`.
+    """The model file's bytes in `precision`, a value of PRECISIONS, after the gates on `images`.
 
     data: where int8 finds training images. Raises ParityError, PrecisionError, DataError.
     """
-    card = replace(source.card, precision=precision)
-    if precision == "float16":
+    arithmetic = "float32" if precision == INT8_WEIGHTS else precision
+    card = replace(source.card, precision=arithmetic)
+    if precision == INT8_WEIGHTS:
+        model = store_in_int8(source.model)
+    elif precision == "float16":
         model = to_float16(source.model)
     elif precision == "int8":
         model = to_int8(source.model, calibration_images(data, card.preprocessing))
     else:
         model = cast_first(source.model)
-    gates = parity_gates(source, model, card, images)
-    card = replace(card, parity={"gates": [asdict(gate) for gate in gates]})
+    gates = [asdict(gate) for gate in parity_gates(source, model, card, images, precision)]
+    if source.rounded:  # what that did to the scores is true of every file made of it
+        gates = [*source.card.parity.get("gates", []), *gates]
+    card = replace(card, parity={"gates": gates})
     helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     return model.SerializeToString()
 
 
 def parity_gates(
-    source: Source, model: onnx.ModelProto, card: ModelCard, images: LabelledViews
+    source: Source, model: onnx.ModelProto, card: ModelCard, images: LabelledViews, precision: str
 ) -> list[Gate]:
     """Compare a new graph with PyTorch, and with the float32 graph unless it is that very one.
 
-    Raises ParityError.
+    precision: as export_onnx takes it. Raises ParityError.
     """
     found = score_onnx(model.SerializeToString(), images.views, card.precision)
     if source.checkpoint is None:
         gates = [Gate("PyTorch float32", done=False, reason="no checkpoint was given")]
     else:
         expected = score_pytorch(source.checkpoint.detector(), images.views)
-        gates = [compare(pytorch_name(), expected, found, images.labels, card)]
-    if card.precision != "float32" or not source.traced:
+        gates = [compare(pytorch_name(), expected, found, images.labels, card, precision)]
+    if precision != "float32" or not source.traced:
         expected = score_onnx(source.model.SerializeToString(), images.views, "float32")
-        gates.append(compare(onnx_name("float32"), expected, found, images.labels, card))
+        name = onnx_name("float32 with int8 weights" if source.rounded else "float32")
+        gates.append(compare(name, expected, found, images.labels, card, precision))
     return gates
 
 
@@ -185,7 +206,7 @@ def store_in_half(model: onnx.ModelProto) -> None:
     "--precision",
     type=click.Choice(list(PRECISIONS)),
     default="fp32",
-    help="fp16 for GPUs, int8 for CPUs with VNNI.",
+    help="fp16 for GPUs, int8 for CPUs with VNNI, int8-weights for a small file.",
 )
 @click.option(
     "--data",
@@ -219,8 +240,9 @@ def main(
         )
     try:
         read = read_source(source, checkpoint, licence)
-        images = parity_images(data, read.card.preprocessing)
-        written = export_onnx(read, PRECISIONS[precision], data, images)
+        chosen = PRECISIONS[precision]
+        images = parity_images(data, read.card.preprocessing, TOLERANCES[chosen].each)
+        written = export_onnx(read, chosen, data, images)
     except (CheckpointError, DataError, ModelError, ParityError, PrecisionError) as error:
         raise click.ClickException(str(error)) from error
     try:

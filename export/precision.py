@@ -2,7 +2,8 @@
 
 float16 is strongly typed: every tensor's type stands in the graph, as TensorRT 11 demands. Pixels
 stay uint8, resizing and normalisation float32, and the logit float32. int8 has the arithmetic of
-CPUs with VNNI; its ranges come from real images.
+CPUs with VNNI; its ranges come from real images. int8-weights is float32 in a small file: only the
+weights are int8, and only until they are loaded.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from scanner.model import INPUT, OUTPUT
+from scanner.model import INPUT, OUTPUT, WIDEN_ONCE
 
-PRECISIONS = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
+INT8_WEIGHTS = "int8-weights"
+PRECISIONS = {"fp32": "float32", "fp16": "float16", "int8": "int8", INT8_WEIGHTS: INT8_WEIGHTS}
+INT8_LARGEST = np.float32(127)
+FLOAT32_SMALLEST = np.finfo(np.float32).tiny
 HALF_LARGEST = float(np.finfo(np.float16).max)
 CALIBRATION_BATCH = 16
 # How ONNX Runtime's quantiser is told that a graph is folded already.
@@ -137,6 +141,35 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
     return _checked(quantised)
 
 
+def store_in_int8(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph with weights stored in int8 and widened as it is loaded; it computes in float32.
+
+    Each row of a weight, an output channel, has its scale, the row's largest magnitude / 127, and
+    is off by half of that at most. Vectors stay float32. Raises PrecisionError.
+    """
+    stored = folded(model)
+    graph = stored.graph
+    weights = {node.input[1] for node in _network(graph) if node.op_type in ("Conv", "Gemm")}
+    for weight in [weight for weight in graph.initializer if weight.name in weights]:
+        values, name = numpy_helper.to_array(weight), weight.name
+        rows = values.reshape(len(values), -1)
+        largest = np.abs(rows).max(axis=1)
+        scale = np.maximum(largest / INT8_LARGEST, FLOAT32_SMALLEST)  # not 0 for a row of zeros
+        steps = np.rint(rows / scale[:, None]).astype(np.int8).reshape(values.shape)
+        weight.CopyFrom(numpy_helper.from_array(steps, f"{name}.int8"))
+        graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
+        # Not a Cast and a Mul: TensorRT takes int8 constants only to dequantise them.
+        widen = helper.make_node(
+            "DequantizeLinear",
+            [f"{name}.int8", f"{name}.scale"],
+            [name],
+            name=f"{name}.widen",
+            axis=0,
+        )
+        graph.node.insert(0, widen)
+    return _checked(stored)
+
+
 def cast_first(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph with its pixels made float32 before anything else happens to them.
 
@@ -165,6 +198,7 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
+    options.add_session_config_entry(*WIDEN_ONCE)
     with tempfile.TemporaryDirectory() as folder:
         options.optimized_model_filepath = str(Path(folder) / "folded.onnx")
         onnxruntime.InferenceSession(

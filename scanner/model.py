@@ -27,6 +27,9 @@ CARD_FORMAT = 2
 METADATA_KEY = "imgscan"
 PRECISIONS = ("float32", "float16", "int8")
 INPUT, OUTPUT = "images", "logit"
+# A setting of ONNX Runtime for graphs that compute in float32: int8 weights are widened once, as a
+# file is loaded. Without it they are kept, for an int8 graph's kernels, and widened at every run.
+WIDEN_ONCE = ("session.disable_quant_qdq", "1")
 BUNDLED = Path(__file__).parent / "models"
 DEFAULT_MODEL = "resnet18"
 

@@ -12,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from scanner.backends import BackendError
-from scanner.model import INPUT, OUTPUT, ModelFile
+from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelFile
 
 PROVIDER = "CPUExecutionProvider"
 # Pixels of the network's input in a batch: past this, layers no longer fit a core's cache and the
@@ -36,6 +36,8 @@ class CpuBackend:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = FATAL  # what matters is checked and said in a sentence
         options.intra_op_num_threads = 1
+        if self.precision == "float32":
+            options.add_session_config_entry(*WIDEN_ONCE)
         try:
             self._session = onnxruntime.InferenceSession(model.path, options, providers=[PROVIDER])
         except Exception as error:  # ONNX Runtime's exceptions share no public base class

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.backends import BackendError
 from scanner.backends.gpu import DEVICE, Buffers, OutOfMemory, find_gpu, speaks_of_memory
-from scanner.model import INPUT, OUTPUT, ModelFile
+from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelFile
 
 PROVIDER = "CUDAExecutionProvider"
 NEEDS = "CUDA 13 and cuDNN 9 (pip install 'imgscan[cuda]')"
@@ -98,6 +98,7 @@ def open_session(
     """A session that really runs on `provider`. Raises BackendError."""
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = FATAL  # what matters is checked and said in a sentence
+    settings.add_session_config_entry(*WIDEN_ONCE)
     onnxruntime.set_default_logger_severity(FATAL)  # whose loader of libraries knows no session
     try:
         # Without its own way of falling back, which says so on standard output, amid the CSV.

@@ -23,6 +23,7 @@ from export.parity import (
     score_onnx,
     score_pytorch,
 )
+from export.precision import INT8_WEIGHTS
 from scanner.engine import Gate
 from scanner.model import ModelCard, open_model
 from scanner.preprocess import decode, view
@@ -159,6 +160,23 @@ def test_each_precision_has_its_tolerance(precision: str, card: ModelCard) -> No
     compare("a file", CLEAR, CLEAR + np.float32(0.9 * allowed), LABELS, judged)
     with pytest.raises(ParityError, match=f"the {precision} file disagrees with a file on 1,000"):
         compare("a file", CLEAR, CLEAR + np.float32(1.1 * allowed), LABELS, judged)
+
+
+def test_rounded_weights_have_a_tolerance_of_their_own(card: ModelCard) -> None:
+    """Theirs is not that of float32, in which such a file computes."""
+    allowed = TOLERANCES[INT8_WEIGHTS].mean
+    close, far = (CLEAR + np.float32(share * allowed) for share in (0.9, 1.1))
+    compare("a file", CLEAR, close, LABELS, card, INT8_WEIGHTS)
+    with pytest.raises(ParityError, match="the int8-weights file disagrees with a file"):
+        compare("a file", CLEAR, far, LABELS, card, INT8_WEIGHTS)
+    with pytest.raises(ParityError, match="the float32 file disagrees with a file"):
+        compare("a file", CLEAR, close, LABELS, card)
+
+
+def test_all_test_images_can_be_had(tiny_data: Path, checkpoint: Checkpoint) -> None:
+    test = split_examples(read_examples(tiny_data)).test
+    assert TOLERANCES[INT8_WEIGHTS].each is None
+    assert len(parity_images(tiny_data, checkpoint.preprocessing, None)) == len(test)
 
 
 def test_a_loss_of_f1_is_refused(card: ModelCard) -> None:

@@ -7,6 +7,7 @@ their own scores, saved as a checkpoint, exported and gated.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,17 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from export.onnx import main
-from export.parity import LabelledViews, parity_images, score_onnx
-from export.precision import PrecisionError, cast_first, folded, to_float16, to_int8
+from export.parity import TOLERANCES, LabelledViews, parity_images, score_onnx
+from export.precision import (
+    INT8_WEIGHTS,
+    PrecisionError,
+    cast_first,
+    folded,
+    store_in_int8,
+    to_float16,
+    to_int8,
+)
+from scanner.backends import open_backend
 from scanner.model import ModelFile, open_model
 from tests.export.conftest import RESNETS
 
@@ -94,6 +104,114 @@ def test_int8_passes_the_gates(tiny_model: Path, tiny_data: Path, tmp_path: Path
     session = onnxruntime.InferenceSession(file.path, providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].type == "tensor(uint8)"
     assert session.get_outputs()[0].type == "tensor(float)"
+
+
+def test_a_weight_in_int8_is_off_by_half_a_step_at_most(tiny_model: Path) -> None:
+    model = onnx.load(tiny_model)
+    whole, stored = (
+        {weight.name: numpy_helper.to_array(weight) for weight in graph.graph.initializer}
+        for graph in (folded(model), store_in_int8(model))
+    )
+    rounded = [name.removesuffix(".int8") for name in stored if name.endswith(".int8")]
+    assert len(rounded) == 4
+    for name in rounded:
+        steps, scale = stored[f"{name}.int8"], stored[f"{name}.scale"]
+        assert steps.dtype == np.int8
+        assert steps.shape == whole[name].shape
+        assert scale.shape == steps.shape[:1], "a scale an output channel"
+        rows, given = (values.reshape(len(scale), -1) for values in (steps, whole[name]))
+        assert (np.abs(rows.astype(int)).max(axis=1) == 127).all(), "all of the range is used"
+        off = np.abs(rows * scale[:, None].astype(np.float64) - given)
+        assert (off <= 0.5001 * scale[:, None]).all()
+    vectors = [name for name, values in whole.items() if name not in rounded]
+    assert all(np.array_equal(stored[name], whole[name]) for name in vectors)
+
+
+def test_channels_of_zeros_stay_zeros(tiny_model: Path) -> None:
+    model = onnx.load(tiny_model)
+    weight = next(w for w in model.graph.initializer if list(w.dims) == [32, 32, 3, 3])
+    values = numpy_helper.to_array(weight).copy()
+    values[5] = 0
+    weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    found = next(w for w in folded(store_in_int8(model)).graph.initializer if w.dims == weight.dims)
+    assert not numpy_helper.to_array(found)[5].any()
+    assert numpy_helper.to_array(found).any()
+
+
+@pytest.fixture
+def f1_of_a_thousand_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An F1 gate that 1,000 images can tell of: one verdict moves theirs by twice the real one."""
+    wider = replace(TOLERANCES[INT8_WEIGHTS], f1_lost=0.01)
+    monkeypatch.setitem(TOLERANCES, INT8_WEIGHTS, wider)
+
+
+@pytest.mark.usefixtures("f1_of_a_thousand_images")
+def test_int8_weights_make_a_float32_file_of_half_the_size(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path, images: LabelledViews
+) -> None:
+    file, _ = converted(tiny_model, "int8-weights", tiny_data, tmp_path)
+    assert file.path.stat().st_size < 0.6 * tiny_model.stat().st_size
+    _, gate = file.card.parity["gates"]
+    assert gate["done"]
+    assert gate["figures"]["images"] == len(images)
+    whole = open_model(str(tiny_model))
+    assert file.card == replace(whole.card, parity=file.card.parity)
+    backend = open_backend(file, "cpu")
+    assert backend.precision == "float32"
+    expected = open_backend(whole, "cpu").score(images.views)
+    difference = np.abs(backend.score(images.views) - expected)
+    assert 0 < difference.mean() <= TOLERANCES[INT8_WEIGHTS].mean
+    assert difference.max() == pytest.approx(gate["figures"]["largest_logit_difference"], abs=1e-3)
+
+
+@pytest.mark.usefixtures("f1_of_a_thousand_images")
+def test_a_run_is_stored_in_int8_too(tiny_run: Path, tiny_data: Path, tmp_path: Path) -> None:
+    file, _ = converted(tiny_run, "int8-weights", tiny_data, tmp_path)
+    pytorch, float32 = file.card.parity["gates"]
+    assert "PyTorch" in pytorch["against"]
+    for gate in (pytorch, float32):
+        assert gate["done"]
+        assert gate["figures"]["mean_logit_difference"] > 0
+
+
+@pytest.mark.usefixtures("f1_of_a_thousand_images")
+def test_what_is_made_of_rounded_weights_tells_of_their_gates(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    rounded, _ = converted(tiny_model, "int8-weights", tiny_data, tmp_path)
+    file, model = converted(rounded.path, "fp16", tiny_data, tmp_path)
+    assert file.card.precision == "float16"
+    kinds = {weight.data_type for weight in model.graph.initializer}
+    assert TensorProto.INT8 not in kinds
+    assert TensorProto.FLOAT16 in kinds
+    *earlier, _, float32 = file.card.parity["gates"]
+    assert earlier == rounded.card.parity["gates"]
+    assert float32["against"].endswith("float32 with int8 weights")
+    assert float32["figures"]["largest_logit_difference"] <= 0.1
+
+
+def test_weights_that_int8_ruins_are_refused(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    """Every channel of the second layer has huge weights for an input that is always 0."""
+    model = onnx.load(tiny_model)
+    changed = []
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight).copy()
+        if weight.name == "network.0.bias":
+            values[0] = -1e4
+        elif list(weight.dims) == [32, 32, 3, 3]:
+            values[:, 0] = 1000
+        else:
+            continue
+        changed.append(weight.name)
+        weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    assert len(changed) == 2
+    odd, output = tmp_path / "odd.onnx", tmp_path / "out.onnx"
+    onnx.save(model, odd)
+    options = ("--data", tiny_data, "-o", output, "--precision", "int8-weights")
+    assert "the int8-weights file disagrees with ONNX Runtime" in said(odd, *options)
+    assert not output.exists()
 
 
 def test_what_was_not_compared_is_recorded_as_not_done(

@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from click.testing import CliRunner
 
 from export.parity import ParityError, parity_images
+from export.precision import store_in_int8
 from export.trt import Target, engine_gates, find_target, gpu_here, main
 from scanner.backends import BackendError
 from scanner.backends.gpu import Gpu
+from scanner.backends.trt_build import build
 from scanner.engine import BatchProfile, EngineFile, card_path, read_engine
 from scanner.model import open_model
 from tests.export.conftest import RESNETS
@@ -160,6 +163,13 @@ def test_a_float32_file_is_rounded_and_gated_first(
     if gpu_here() is None:
         assert output.count("NOT DONE") == 3
         assert "passed" not in output
+
+
+@needs_rtx
+def test_a_file_with_int8_weights_can_be_built_as_it_is(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "stored.onnx"
+    onnx.save(store_in_int8(onnx.load(tiny_model)), path)
+    assert build(path, 32, "tensorrt_rtx", BatchProfile(1, 8, 32), capabilities=("8.9",))
 
 
 @needs_rtx

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
 from scanner.backends import BackendError, open_backend
 from scanner.backends.cpu import MAX_BATCH, CpuBackend
-from scanner.model import DEFAULT_MODEL, ModelFile, open_model
+from scanner.model import DEFAULT_MODEL, WIDEN_ONCE, ModelFile, open_model
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,21 @@ def test_the_cores_change_no_bit(
     with ThreadPoolExecutor(backend.streams) as threads:
         parts = list(threads.map(backend.score, np.array_split(views, 13)))
     assert np.concatenate(parts).tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize(("precision", "widened"), [("float32", True), ("int8", False)])
+def test_stored_int8_weights_are_widened_once_and_an_int8_graph_is_left_alone(
+    precision: str, widened: bool, model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime cannot tell one from the other."""
+    entries: list[str] = []
+    monkeypatch.setattr(
+        onnxruntime.SessionOptions,
+        "add_session_config_entry",
+        lambda options, key, value: entries.append(key),
+    )
+    CpuBackend(replace(model, card=replace(model.card, precision=precision)), cores=1)
+    assert (WIDEN_ONCE[0] in entries) == widened
 
 
 def test_what_runs_is_said(model: ModelFile) -> None:
