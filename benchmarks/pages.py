@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import click
 import pandas as pd
 
 from benchmarks.results import FOLDER, markdown
-from scanner.model import DEFAULT_MODEL
+from scanner.model import DEFAULT_MODEL, bundled_models, open_model
 from scanner.reports.columns import reference
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +35,7 @@ FIGURES = {
     "expected calibration error": "expected_calibration_error",
 }
 COMPARISON = Path("results/comparison.csv")
+AGREEMENT = "results/agreement-{}.json"  # of a bundled model
 BLOCK = re.compile(r"(<!-- table: (\S+) begin -->\n).*?(<!-- table: \2 end -->)", re.DOTALL)
 
 
@@ -77,6 +78,27 @@ def thresholds_table(root: Path) -> str:
             for point in points
         ]
     )
+
+
+def bundled_table(root: Path) -> str:
+    """The bundled models' verdicts in scans of CIFAKE's test split."""
+
+    def lines(name: str) -> Iterator[dict[str, str]]:
+        found = json.loads((root / AGREEMENT.format(name)).read_text())
+        megabytes = open_model(name).path.stat().st_size / 1e6
+        for point in found["operating_points"]:
+            yield {
+                "`--model`": f"`{name}`, {megabytes:.1f} MB",
+                "F1": f"{found['f1_folder']:.4f}",
+                "`--false-positive-rate`": f"{point['false_positive_rate']:g}",
+                **{
+                    f"{what} called {verdict}": f"{point[f'{label}_called_{verdict}']:,}"
+                    for label, what in (("real", "photographs"), ("fake", "fakes"))
+                    for verdict in ("fake", "real")
+                },
+            }
+
+    return markdown([line for name in bundled_models() for line in lines(name)])
 
 
 def comparison_table(root: Path) -> str:
@@ -150,6 +172,7 @@ def columns_table(_root: Path) -> str:
 
 
 TABLES = {
+    "bundled": bundled_table,
     "columns": columns_table,
     "comparison": comparison_table,
     "model": model_table,

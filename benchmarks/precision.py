@@ -32,7 +32,7 @@ from trainer.data import DataError
     "--model",
     type=click.Path(path_type=Path),
     default=BUNDLED / f"{DEFAULT_MODEL}.onnx",
-    help="A float32 model file.  [default: the bundled one]",
+    help="A float32 model file.  [default: the bundled float32 one]",
     show_default=False,
 )
 @click.option(

@@ -51,7 +51,9 @@ class Extent:
     counts: tuple[int, ...]
 
 
-QUICK = Extent(2, {"32 px": 800, "1 megapixel": 160, "12 megapixels": 20}, 400, (1, 100, 800))
+QUICK = Extent(
+    2, {"32 px": 3_000, "1 megapixel": 240, "12 megapixels": 30}, 400, (1, 100, 1_000, 3_000)
+)
 THOROUGH = Extent(
     5,
     {"32 px": 18_000, "1 megapixel": 3_000, "12 megapixels": 300},

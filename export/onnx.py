@@ -53,12 +53,20 @@ class Source:
     """What is exported: a float32 graph with its card, and the checkpoint when it is at hand.
 
     traced: whether the graph was made of the checkpoint just now, and not read from a file.
+    Raises CheckpointError for a checkpoint beside rounded weights.
     """
 
     model: onnx.ModelProto
     card: ModelCard
     checkpoint: Checkpoint | None
     traced: bool
+
+    def __post_init__(self) -> None:
+        if self.rounded and self.checkpoint is not None:
+            raise CheckpointError(
+                "the weights of this model are in int8, and its card says how far that took its "
+                "scores from the checkpoint's; leave out --checkpoint."
+            )
 
     @property
     def rounded(self) -> bool:
@@ -135,9 +143,10 @@ def parity_gates(
     precision: as export_onnx takes it. Raises ParityError.
     """
     found = score_onnx(model.SerializeToString(), images.views, card.precision)
-    if source.checkpoint is None:
+    gates: list[Gate] = []
+    if source.checkpoint is None and not source.rounded:
         gates = [Gate("PyTorch float32", done=False, reason="no checkpoint was given")]
-    else:
+    elif source.checkpoint is not None:
         expected = score_pytorch(source.checkpoint.detector(), images.views)
         gates = [compare(pytorch_name(), expected, found, images.labels, card, precision)]
     if precision != "float32" or not source.traced:

@@ -111,7 +111,7 @@ def score_onnx(model: bytes, views: NDArray[np.uint8], precision: str) -> NDArra
     cores.
     """
     options = onnxruntime.SessionOptions()
-    if precision == "float32":
+    if precision == "float32":  # as a scan does it
         options.add_session_config_entry(*WIDEN_ONCE)
     if precision == "float16":
         model = rounding_every_tensor(onnx.load_from_string(model)).SerializeToString()
@@ -139,15 +139,15 @@ def compare(
     found: NDArray[np.float32],
     labels: NDArray[np.int64],
     card: ModelCard,
-    kind: str | None = None,
+    precision: str | None = None,
 ) -> Gate:
     """The gate between the raw logits `expected`, by `against`, and those `found` with a new file.
 
-    card: the new file's; its calibration and first operating point set the verdicts. kind: of
-    TOLERANCES; None for the card's precision. Raises ParityError beyond the tolerance.
+    card: the new file's; its calibration and first operating point set the verdicts. precision: a
+    key of TOLERANCES; None for the card's. Raises ParityError beyond the tolerance.
     """
-    kind = kind or card.precision
-    allowed = TOLERANCES[kind]
+    precision = precision or card.precision
+    allowed = TOLERANCES[precision]
     difference = np.abs(expected.astype(np.float64) - found)
     before, after = card.calibration.apply(expected), card.calibration.apply(found)
     point = card.operating_points[0]
@@ -165,7 +165,7 @@ def compare(
     kept = flipped <= allowed.flipped * len(labels) and f1_before - f1_after <= allowed.f1_lost
     if not (close and kept):
         raise ParityError(
-            f"the {kind} file disagrees with {against} on {len(labels):,} images: "
+            f"the {precision} file disagrees with {against} on {len(labels):,} images: "
             f"{said}. Nothing was written."
         )
     figures = {

@@ -94,7 +94,8 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
     """The graph with int8 weights, a scale a channel, and uint8 activations.
 
     Weights take 7 of the 8 bits: CPUs without VNNI add products up in 16 bits, which full weights
-    would overflow, so that the gate passed on one CPU would say nothing about another.
+    would overflow, so that the gate passed on one CPU would say nothing about another. The layer
+    that gives the logit stays float32: in 8 bits there would be 256 scores, cut off at both ends.
     images: real views N×V×V×3, whose activations set the ranges. Raises PrecisionError.
     """
     from onnxruntime.quantization import (
@@ -117,7 +118,9 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
 
     whole = folded(model)
     helper.set_model_props(whole, FOLDED)
-    network = {node.name for node in _network(whole.graph)}
+    network = _network(whole.graph)
+    head = [node.name for node in network if node.op_type in ("Gemm", "MatMul")][-1:]
+    quantised = {node.name for node in network}.difference(head)
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "int8.onnx"
         try:
@@ -131,25 +134,26 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.MinMax,
-                nodes_to_exclude=[n.name for n in whole.graph.node if n.name not in network],
+                nodes_to_exclude=[n.name for n in whole.graph.node if n.name not in quantised],
                 op_types_to_quantize=["Conv", "Gemm", "MatMul", "Add", "MaxPool", "Relu"],
             )
         except Exception as error:  # the quantiser's errors share no base class
             raise PrecisionError(f"the graph cannot be quantised: {error}.") from error
-        quantised = onnx.load(written)
-    del quantised.metadata_props[:]
-    return _checked(quantised)
+        result = onnx.load(written)
+    del result.metadata_props[:]
+    return _checked(result)
 
 
 def store_in_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     """The graph with weights stored in int8 and widened as it is loaded; it computes in float32.
 
-    Each row of a weight, an output channel, has its scale, the row's largest magnitude / 127, and
-    is off by half of that at most. Vectors stay float32. Raises PrecisionError.
+    Each output channel of a convolution or fully connected layer has a scale, its largest
+    magnitude / 127, and each of its weights is off by half the scale at most. Biases, and what
+    other layers hold, stay float32. Raises PrecisionError.
     """
     stored = folded(model)
     graph = stored.graph
-    weights = {node.input[1] for node in _network(graph) if node.op_type in ("Conv", "Gemm")}
+    weights = {node.input[1] for node in _network(graph) if _rows_are_channels(node)}
     for weight in [weight for weight in graph.initializer if weight.name in weights]:
         values, name = numpy_helper.to_array(weight), weight.name
         rows = values.reshape(len(values), -1)
@@ -168,6 +172,13 @@ def store_in_int8(model: onnx.ModelProto) -> onnx.ModelProto:
         )
         graph.node.insert(0, widen)
     return _checked(stored)
+
+
+def _rows_are_channels(node: onnx.NodeProto) -> bool:
+    """Whether a layer's weight has its output channels along axis 0."""
+    if node.op_type == "Gemm":
+        return any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+    return node.op_type == "Conv"
 
 
 def cast_first(model: onnx.ModelProto) -> onnx.ModelProto:

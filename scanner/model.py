@@ -145,6 +145,11 @@ class ModelCard:
                 f"unknown precision {self.precision!r}; known: {', '.join(PRECISIONS)}"
             )
 
+    @property
+    def cpu_only(self) -> bool:
+        """Whether GPUs cannot run the file: its graph is made for a CPU's int8 instructions."""
+        return self.precision == "int8"
+
     def at(self, false_positive_rate: float) -> ModelCard:
         """This card with the operating point of that rate as its default. Raises ModelError."""
         chosen = [p for p in self.operating_points if p.false_positive_rate == false_positive_rate]

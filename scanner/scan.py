@@ -301,7 +301,8 @@ def _identity(
         "evidence": [str(path.resolve()) for path in request.paths],
         "model": model.sha256,
         "false-positive rate": model.card.operating_points[0].false_positive_rate,
-        "provider": [backend.provider, backend.precision],
+        "provider": backend.provider,
+        "precision": backend.precision,
         "limits": asdict(request.limits),
         "hash options": _hashing_facts(hashing),
     }

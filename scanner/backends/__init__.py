@@ -82,7 +82,7 @@ def open_backend(
 
 
 def _refuse_int8(model: ModelFile) -> None:
-    if model.card.precision == "int8":
+    if model.card.cpu_only:
         raise BackendError(
             f"{model.path.name} is an int8 file, which is for CPUs; use --device cpu, or the "
             "float32 or float16 file of the model."

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.pages import BLOCK, MODEL, TABLES, current, pages, part_block
+from benchmarks.pages import AGREEMENT, BLOCK, MODEL, TABLES, current, pages, part_block
 from benchmarks.results import FOLDER, write_part
-from scanner.model import DEFAULT_MODEL, open_model
+from scanner.model import DEFAULT_MODEL, bundled_models, open_model
 from tests.conftest import ROOT
 
 
@@ -41,6 +41,12 @@ def test_the_bundled_model_is_the_one_that_was_measured() -> None:
         assert measured[split] == figures
     for key in ("calibration", "operating_points", "training"):
         assert measured[key] == card[key]
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_the_bundled_files_are_those_that_were_scanned_with(name: str) -> None:
+    found = json.loads((ROOT / AGREEMENT.format(name)).read_text())
+    assert found["model_sha256"] == open_model(name).sha256
 
 
 def test_another_result_changes_the_readme(tmp_path: Path) -> None:

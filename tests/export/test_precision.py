@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
-from export.onnx import main
+from export.onnx import main, trace
 from export.parity import TOLERANCES, LabelledViews, parity_images, score_onnx
 from export.precision import (
     INT8_WEIGHTS,
@@ -29,8 +29,9 @@ from export.precision import (
     to_int8,
 )
 from scanner.backends import open_backend
-from scanner.model import ModelFile, open_model
+from scanner.model import METADATA_KEY, ModelFile, open_model
 from tests.export.conftest import RESNETS
+from trainer.checkpoint import load_checkpoint
 
 STRONGER = np.float32(2**16)
 
@@ -91,11 +92,13 @@ def test_a_half_graph_is_strongly_typed(backbone: str, half_resnets: dict[str, P
     assert set(readers) <= {"Cast", "Shape"}, "TensorRT takes uint8 only to cast it"
 
 
-def test_int8_passes_the_gates(tiny_model: Path, tiny_data: Path, tmp_path: Path) -> None:
+def test_int8_passes_the_gates(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path, images: LabelledViews
+) -> None:
     file, model = converted(tiny_model, "int8", tiny_data, tmp_path)
     assert file.card.precision == "int8"
     weights = [w for w in model.graph.initializer if w.data_type == TensorProto.INT8]
-    assert len([w for w in weights if len(w.dims) > 1]) == 4
+    assert len([w for w in weights if len(w.dims) > 1]) == 3, "all but the logit's layer"
     largest = max(np.abs(numpy_helper.to_array(w).astype(int)).max() for w in weights)
     assert 32 < largest <= 64, "8-bit weights overflow the sums of CPUs without VNNI"
     scales = {w.name: list(w.dims) for w in model.graph.initializer if "scale" in w.name}
@@ -104,6 +107,8 @@ def test_int8_passes_the_gates(tiny_model: Path, tiny_data: Path, tmp_path: Path
     session = onnxruntime.InferenceSession(file.path, providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].type == "tensor(uint8)"
     assert session.get_outputs()[0].type == "tensor(float)"
+    scores = score_onnx(file.path.read_bytes(), images.views, "int8")
+    assert len(np.unique(scores)) > 256, "an 8-bit logit would have no more"
 
 
 def test_a_weight_in_int8_is_off_by_half_a_step_at_most(tiny_model: Path) -> None:
@@ -121,6 +126,7 @@ def test_a_weight_in_int8_is_off_by_half_a_step_at_most(tiny_model: Path) -> Non
         assert scale.shape == steps.shape[:1], "a scale an output channel"
         rows, given = (values.reshape(len(scale), -1) for values in (steps, whole[name]))
         assert (np.abs(rows.astype(int)).max(axis=1) == 127).all(), "all of the range is used"
+        assert (scale > 0).all()
         off = np.abs(rows * scale[:, None].astype(np.float64) - given)
         assert (off <= 0.5001 * scale[:, None]).all()
     vectors = [name for name, values in whole.items() if name not in rounded]
@@ -133,7 +139,10 @@ def test_channels_of_zeros_stay_zeros(tiny_model: Path) -> None:
     values = numpy_helper.to_array(weight).copy()
     values[5] = 0
     weight.CopyFrom(numpy_helper.from_array(values, weight.name))
-    found = next(w for w in folded(store_in_int8(model)).graph.initializer if w.dims == weight.dims)
+    stored = store_in_int8(model)
+    scales = [w for w in stored.graph.initializer if w.name.endswith(".scale")]
+    assert all((numpy_helper.to_array(scale) > 0).all() for scale in scales), "or 0 / 0 is stored"
+    found = next(w for w in folded(stored).graph.initializer if w.dims == weight.dims)
     assert not numpy_helper.to_array(found)[5].any()
     assert numpy_helper.to_array(found).any()
 
@@ -184,10 +193,36 @@ def test_what_is_made_of_rounded_weights_tells_of_their_gates(
     kinds = {weight.data_type for weight in model.graph.initializer}
     assert TensorProto.INT8 not in kinds
     assert TensorProto.FLOAT16 in kinds
-    *earlier, _, float32 = file.card.parity["gates"]
+    *earlier, float32 = file.card.parity["gates"]
     assert earlier == rounded.card.parity["gates"]
     assert float32["against"].endswith("float32 with int8 weights")
     assert float32["figures"]["largest_logit_difference"] <= 0.1
+
+
+def test_rounded_weights_are_not_compared_with_a_checkpoint_again(
+    tiny_run: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    """They are further from it than the tolerance of float32 and float16 allows."""
+    rounded = tmp_path / "rounded.onnx"
+    model = store_in_int8(onnx.load(tiny_model))
+    helper.set_model_props(model, {METADATA_KEY: open_model(str(tiny_model)).card.to_json()})
+    onnx.save(model, rounded)
+    options = ("--checkpoint", tiny_run, "-o", tmp_path / "out.onnx")
+    assert "are in int8, and its card says" in said(rounded, *options)
+
+
+def test_resnet152_fits_into_64_megabytes(
+    resnet_checkpoints: dict[str, Path], tiny_data: Path
+) -> None:
+    checkpoint = load_checkpoint(resnet_checkpoints["resnet152"])
+    traced = trace(checkpoint, "none").model
+    stored = store_in_int8(traced).SerializeToString()
+    assert 50e6 < len(stored) < 64e6
+    views = parity_images(tiny_data, checkpoint.preprocessing).views[::10]
+    expected = score_onnx(traced.SerializeToString(), views, "float32")
+    found = score_onnx(stored, views, "float32")
+    assert 0 < np.abs(found - expected).mean() <= TOLERANCES[INT8_WEIGHTS].mean
+    assert np.corrcoef(found, expected)[0, 1] > 0.9
 
 
 def test_weights_that_int8_ruins_are_refused(

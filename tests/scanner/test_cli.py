@@ -250,6 +250,8 @@ def test_models_are_listed() -> None:
         assert name in done.stdout
     assert f"{DEFAULT_MODEL}  (default)" in done.stdout
     assert "domain" in done.stdout
+    assert "int8, CPU only" in done.stdout
+    assert "float32, CPU and GPU" in done.stdout
 
 
 def test_a_models_card_is_printed(brightness_model: Path) -> None:

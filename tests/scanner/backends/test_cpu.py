@@ -10,10 +10,12 @@ import numpy as np
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from scanner.backends import BackendError, open_backend
 from scanner.backends.cpu import MAX_BATCH, CpuBackend
 from scanner.model import DEFAULT_MODEL, WIDEN_ONCE, ModelFile, open_model
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +60,28 @@ def test_the_cores_change_no_bit(
 def test_stored_int8_weights_are_widened_once_and_an_int8_graph_is_left_alone(
     precision: str, widened: bool, model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ONNX Runtime cannot tell one from the other."""
-    entries: list[str] = []
+    """ONNX Runtime cannot tell one from the other, so that the card's precision must decide."""
+    entries: list[tuple[str, str]] = []
     monkeypatch.setattr(
         onnxruntime.SessionOptions,
         "add_session_config_entry",
-        lambda options, key, value: entries.append(key),
+        lambda options, key, value: entries.append((key, value)),
     )
     CpuBackend(replace(model, card=replace(model.card, precision=precision)), cores=1)
-    assert (WIDEN_ONCE[0] in entries) == widened
+    assert (WIDEN_ONCE in entries) == widened
+
+
+def test_the_bundled_int8_file_agrees_with_the_float32_one(model: ModelFile) -> None:
+    """In its scores and in their number: a last layer in 8 bits would leave 256, cut off."""
+    pictures = sorted((ROOT / "examples" / "evidence" / "cifake").glob("*.jpg"))
+    views = np.stack([np.asarray(Image.open(path)) for path in pictures])
+    assert len(views) > 20
+    expected, found = (
+        open_backend(file, "cpu").score(views)
+        for file in (model, open_model(f"{DEFAULT_MODEL}-int8"))
+    )
+    assert 0 < np.abs(found - expected).max() < 0.5
+    assert len(np.unique(found)) == len(np.unique(expected)) == len(views)
 
 
 def test_what_runs_is_said(model: ModelFile) -> None:

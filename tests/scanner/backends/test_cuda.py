@@ -18,7 +18,7 @@ from scanner.backends.cpu import CpuBackend
 from scanner.backends.cuda import BoundLane, CudaSession, open_session
 from scanner.backends.gpu import Buffers, OutOfMemory, cuda_driver_present
 from scanner.backends.lanes import GpuBackend
-from scanner.model import DEFAULT_MODEL, ModelFile, open_model
+from scanner.model import DEFAULT_MODEL, WIDEN_ONCE, ModelFile, open_model
 
 NO_GPU = "needs an NVIDIA GPU with CUDA"
 
@@ -69,6 +69,17 @@ def model() -> ModelFile:
 @pytest.fixture(scope="module")
 def views() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (21, 32, 32, 3), dtype=np.uint8)
+
+
+def test_int8_weights_are_widened_once(model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        onnxruntime.SessionOptions,
+        "add_session_config_entry",
+        lambda options, key, value: entries.append((key, value)),
+    )
+    open_session(model, "CPUExecutionProvider", {})
+    assert WIDEN_ONCE in entries
 
 
 @pytest.mark.parametrize("batch", [1, 8, 32])
