@@ -64,7 +64,7 @@ def options(
     help="For robustness: full-size images in folders real and fake.",
 )
 @click.option("--sahu65", help="For peers: sahu65's command, in an environment of its own.")
-@click.option("--quick", is_flag=True, help="All within ten minutes on two cores.")
+@click.option("--quick", is_flag=True, help="All in about ten minutes on two cores.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the results."
 )

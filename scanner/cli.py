@@ -207,8 +207,10 @@ def models_command(name: str | None) -> None:
             size = model.path.stat().st_size / 1e6
             click.echo(f"{bundled}{default}\n  domain   {model.card.domain.description}")
             runs_on = "CPU only" if model.card.cpu_only else "CPU and GPU"
-            click.echo(f"  F1       {f1:.4f} on the test split\n  size     {size:.1f} MB")
-            click.echo(f"  runs in  {model.card.precision}, {runs_on}")
+            precision = model.card.precision
+            before = "" if precision == "float32" else f", before its conversion to {precision}"
+            click.echo(f"  F1       {f1:.4f} on the test split{before}")
+            click.echo(f"  size     {size:.1f} MB\n  runs in  {precision}, {runs_on}")
     except ModelError as error:
         raise StopError(str(error)) from error
 

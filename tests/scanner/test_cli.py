@@ -251,6 +251,7 @@ def test_models_are_listed() -> None:
     assert f"{DEFAULT_MODEL}  (default)" in done.stdout
     assert "domain" in done.stdout
     assert "int8, CPU only" in done.stdout
+    assert "test split, before its conversion to int8\n" in done.stdout
     assert "float32, CPU and GPU" in done.stdout
 
 
