@@ -33,7 +33,7 @@ from scanner.record import Status
 from scanner.reports import write_report
 from scanner.sources import walk
 from scanner.sources.container import Found, read_limited
-from scanner.sources.readonly import open_readonly
+from scanner.files import open_readonly
 from scanner.verdict import judge
 from scanner.workers import CHUNK_FILES
 

@@ -39,6 +39,7 @@ from export.precision import (
     to_int8,
 )
 from scanner.engine import Gate
+from scanner.files import write_whole
 from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, ModelError, open_model
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
@@ -255,7 +256,7 @@ def main(
     except (CheckpointError, DataError, ModelError, ParityError, PrecisionError) as error:
         raise click.ClickException(str(error)) from error
     try:
-        output.write_bytes(written)
+        write_whole(output, written)
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
     click.echo(f"{output}: {len(written) / 1e6:.1f} MB, parity checked on {len(images):,} images")

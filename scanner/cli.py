@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import logging
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from click_default_group import DefaultGroup
@@ -13,15 +14,30 @@ from click_default_group import DefaultGroup
 from scanner import __version__
 from scanner.custody_cli import compare_command, keygen_command, verify_command
 from scanner.engines_cli import engines_command
-from scanner.exits import EXIT_STOPPED, EXIT_UNEXAMINED, StopError
+from scanner.exits import EXIT_STOPPED, EXIT_UNEXAMINED, StopError, told
+from scanner.file_names import FileName
 from scanner.interrupts import ignore_signals, stoppable
 from scanner.limit_options import limit_options
 from scanner.limits import Limits
-from scanner.streams import say
+from scanner.record import safe_text
+from scanner.streams import prepare_streams, say
 
 
 class ImgscanGroup(DefaultGroup):
     """`imgscan PATH` scans; its options belong into the first help a user sees."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        prepare_streams()
+        _speak_utf8()
+        return super().main(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with told("the command"):
+                _check_current_folder()
+                return super().invoke(ctx)
+        except click.UsageError as error:  # which may quote a name out of the evidence
+            raise click.UsageError(safe_text(error.format_message()), error.ctx) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         options = {o.name: o for o in (*scan_command.get_params(ctx), *self.get_params(ctx))}
@@ -29,6 +45,26 @@ class ImgscanGroup(DefaultGroup):
         with formatter.section("Options"):
             formatter.write_dl([record for record in records if record])
         self.format_commands(ctx, formatter)
+
+
+def _speak_utf8() -> None:
+    """Start over in Python's UTF-8 mode where the locale has another encoding.
+
+    Names are bytes, and reports hold them as UTF-8: one file must not have two names by locale.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        # Programs that unpack archives go by the locale alone.
+        os.environ["LC_ALL"] = "C.UTF-8"
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
+def _check_current_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise StopError(
+            "the current folder does not exist any more; change into one that does, and repeat."
+        ) from error
 
 
 @click.group(cls=ImgscanGroup, default="scan", default_if_no_args=False)
@@ -53,7 +89,7 @@ def main() -> None:
     "--report",
     "reports",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=FileName(),
     help="File to write: .csv, .json, .jsonl, .sqlite or .jsonld (CASE/UCO); may be "
     "repeated. Without it, CSV goes to standard output.",
 )
@@ -94,7 +130,7 @@ def main() -> None:
 @click.option(
     "--known",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FileName(exists=True),
     metavar="HASHFILE",
     help="List of known files' SHA-256 or MD5 hashes: bare, of sha256sum, NSRL or hashdeep. Files "
     "in it are marked with its name; may be repeated.",
@@ -107,7 +143,7 @@ def main() -> None:
 @click.option("--md5", is_flag=True, help="Take MD5 hashes too.")
 @click.option(
     "--sign",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FileName(exists=True),
     metavar="KEY",
     help="Sign the manifest with this private key (see imgscan keygen).",
 )
@@ -120,7 +156,7 @@ def main() -> None:
 @limit_options
 @click.option(
     "--fail-on",
-    type=click.Choice(["fake", "inconclusive", "unexamined"]),
+    type=click.Choice(["fake", "inconclusive"]),
     multiple=True,
     help="Exit with 1 also when a file was judged so; may be repeated. Unexamined files always "
     "give 1.",
@@ -131,7 +167,7 @@ def main() -> None:
 @click.option(
     "--log",
     "log_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FileName(),
     help="File to append what happens to, as JSON lines.",
 )
 def scan_command(
@@ -153,29 +189,18 @@ def scan_command(
         raise click.UsageError("--sign needs a report to sign: name it with --report FILE.")
     carry_on = "; the same command carries on from here" if reports else ""
     interrupted = f"interrupted{carry_on}."
-    try:
-        with stoppable(interrupted, EXIT_STOPPED):
-            from scanner.scan import Request, ScanError, run_scan
+    with told("the scan", interrupted=interrupted), stoppable(interrupted, EXIT_STOPPED):
+        from scanner.scan import Request, ScanError, run_scan
 
-            request = Request(
-                paths, reports, model_name, false_positive_rate, device, batch_size, workers,
-                limits, md5, known, skip_known, passwords, sign, fresh, quiet, verbose, log_file,
-            )  # fmt: skip
-            try:
-                outcome = run_scan(request)
-            except ScanError as error:
-                raise StopError(str(error)) from error
-            atexit.register(ignore_signals)  # the work is done, only Python is left to end
-    except KeyboardInterrupt:
-        raise StopError(interrupted) from None
-    except StopError:
-        raise
-    except Exception as error:
-        logging.getLogger(__name__).exception("unexpected error")
-        raise StopError(
-            f"the scan met a fault of its own ({type(error).__name__}: {error}); "
-            "--verbose shows where."
-        ) from error
+        request = Request(
+            paths, reports, model_name, false_positive_rate, device, batch_size, workers,
+            limits, md5, known, skip_known, passwords, sign, fresh, quiet, verbose, log_file,
+        )  # fmt: skip
+        try:
+            outcome = run_scan(request)
+        except ScanError as error:
+            raise StopError(str(error)) from error
+        atexit.register(ignore_signals)  # the work is done, only Python is left to end
     if not quiet:
         say(outcome.summary())
     unwanted = sum(count for verdict, count in outcome.verdicts.items() if verdict in fail_on)
@@ -196,7 +221,7 @@ def models_command(name: str | None) -> None:
     """
     from scanner.model import DEFAULT_MODEL, ModelError, bundled_models, open_model
 
-    try:
+    with told("the command", (ModelError,)):
         if name:
             click.echo(open_model(name).card.to_json())
             return
@@ -211,8 +236,6 @@ def models_command(name: str | None) -> None:
             before = "" if precision == "float32" else f", before its conversion to {precision}"
             click.echo(f"  F1       {f1:.4f} on the test split{before}")
             click.echo(f"  size     {size:.1f} MB\n  runs in  {precision}, {runs_on}")
-    except ModelError as error:
-        raise StopError(str(error)) from error
 
 
 @main.command("columns", short_help="Explain the columns of a report.")

@@ -18,8 +18,8 @@ from scanner.reports.read import ReadError, read_records
 LONGEST_SHOWN = 200  # characters of a value; evidence may hold a whole workflow
 # Facts of a manifest that say what may move a score. Times, places and results are none.
 CAUSES = (
-    "imgscan", "python", "platform", "libraries", "decoders", "model", "false_positive_rate",
-    "provider", "precision", "limits", "hashing",
+    "imgscan", "python", "platform", "libraries", "decoders", "unpackers", "model",
+    "false_positive_rate", "provider", "precision", "limits", "hashing",
 )  # fmt: skip
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from scanner.exits import StopError
+from scanner.exits import told
+from scanner.file_names import FileName
 
 EXIT_DIFFERENT = 1
 
 
 @click.command("keygen", short_help="Make a key to sign manifests with.")
-@click.argument("keyfile", type=click.Path(path_type=Path))
+@click.argument("keyfile", type=FileName())
 def keygen_command(keyfile: Path) -> None:
     """Make an Ed25519 key: KEYFILE, to be kept secret, and KEYFILE.pub, to be handed out.
 
@@ -21,20 +22,18 @@ def keygen_command(keyfile: Path) -> None:
     """
     from scanner.signing import SigningError, fingerprint, generate_key, load_public_key
 
-    try:
+    with told("the command", (SigningError,)):
         public = generate_key(keyfile)
         signer = fingerprint(load_public_key(public))
-    except SigningError as error:
-        raise StopError(str(error)) from error
     click.echo(f"{keyfile}  the private key: keep it secret, sign with --sign {keyfile}")
     click.echo(f"{public}  the public key, for imgscan verify --key; fingerprint {signer}")
 
 
 @click.command("verify", short_help="Check a report, its signature and the evidence.")
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=FileName())
 @click.option(
     "--key",
-    type=click.Path(path_type=Path),
+    type=FileName(),
     metavar="PUB",
     help="The signer's public key; without it a signature counts as not checked.",
 )
@@ -63,25 +62,25 @@ def verify_command(
     Example: imgscan verify out.csv --key examiner.key.pub --evidence ./evidence
     """
     from scanner.manifest import ManifestError
+    from scanner.outputs import PlaceError
+    from scanner.processes import ProcessError
     from scanner.record import safe_text
     from scanner.signing import SigningError
     from scanner.verify import Weight, exit_code, verify
 
     weights: set[Weight] = set()
-    try:
+    with told("the check", (ManifestError, PlaceError, ProcessError, SigningError)):
         for finding in verify(report, key, evidence, passwords):
             weights.add(finding.weight)
             click.echo(safe_text(finding.text), err=finding.weight is Weight.NOTE)
-    except (ManifestError, SigningError) as error:
-        raise StopError(str(error)) from error
     code = exit_code(weights)
     click.echo(("intact", "NOT INTACT", "NOT CHECKED in full")[code], err=True)
     sys.exit(code)
 
 
 @click.command("compare", short_help="Say what differs between two scans, and why.")
-@click.argument("a", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("b", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("a", type=FileName(exists=True))
+@click.argument("b", type=FileName(exists=True))
 def compare_command(a: Path, b: Path) -> None:
     """Say what differs between reports A and B (.csv, .json or .jsonl), and why.
 
@@ -95,11 +94,9 @@ def compare_command(a: Path, b: Path) -> None:
     from scanner.reports.read import ReadError
 
     comparison = Comparison(a, b)
-    try:
+    with told("the comparison", (ReadError,)):
         for line in comparison.differences():
             click.echo(safe_text(line))
-    except ReadError as error:
-        raise StopError(str(error)) from error
-    for line in comparison.summary():
-        click.echo(safe_text(line), err=True)
+        for line in comparison.summary():
+            click.echo(safe_text(line), err=True)
     sys.exit(0 if comparison.same else EXIT_DIFFERENT)

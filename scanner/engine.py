@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scanner.files import own_partial_path, write_whole
 from scanner.model import ModelCard, ModelError, parse_card
 
 ENGINE_FORMAT = 1
@@ -112,12 +112,7 @@ def write_engine(path: Path, content: bytes, card: EngineCard) -> None:
     A crash on the way leaves the old pair, or two files that disagree and are refused.
     """
     for target, data in ((path, content), (card_path(path), card.to_json().encode())):
-        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-        try:
-            partial.write_bytes(data)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(target, data, own_partial_path(target))
 
 
 def read_engine(path: Path) -> EngineFile:

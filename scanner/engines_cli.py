@@ -15,10 +15,7 @@ def engines_command(delete: bool) -> None:
     from scanner.engines import cache_folder, cached_engines, prune
 
     folder = cache_folder()
-    try:
-        engines = prune(folder) if delete else cached_engines(folder)
-    except OSError as error:
-        raise click.ClickException(f"{folder}: {error.strerror}.") from error
+    engines = prune(folder) if delete else cached_engines(folder)
     for engine in engines:
         card = engine.card
         if card is None:

@@ -6,6 +6,8 @@ Of containers, and of files too large to be held in memory, it takes the hashes 
 from __future__ import annotations
 
 import contextlib
+import errno
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.files import file_facts, open_readonly
 from scanner.hashing import Hashes, Hashing, hash_bytes, hash_source
 from scanner.limits import Limits
 from scanner.preprocess import (
@@ -30,16 +33,17 @@ from scanner.preprocess import (
 from scanner.provenance import gather
 from scanner.record import UNEXAMINED, Status
 from scanner.sources.container import Fate, Stamp, TooLarge, read_limited
-from scanner.sources.readonly import open_readonly
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
+BLOCK_BYTES = 512  # in which systems count what a file takes on disk
 
 
 @dataclass(frozen=True)
 class Examined:
     """Facts of one file's bytes. `view` (uint8, V×V×3) exists exactly when `status` is scored.
 
-    page: which of the file's `frames` this is, from 1. evidence: provenance findings as JSON, also
+    page: which of the file's `frames` this is, from 1. doubt: why it can have no verdict, whatever
+    the score; also only when scored. evidence: provenance findings as JSON, also
     of images that could not be decoded. further: the other pages that were looked at.
     """
 
@@ -54,6 +58,7 @@ class Examined:
     height: int | None = None
     page: int | None = None
     frames: int | None = None
+    doubt: str | None = None
     evidence: str | None = None
     view: NDArray[np.uint8] | None = None
     further: Sequence[Examined] = ()
@@ -74,7 +79,8 @@ def examine(
         data = source if isinstance(source, bytes) else _read(source, limits)
     except TooLarge as error:
         reason = f"larger than the limit of {error.limit:,} bytes"
-        examined = _hashed(source, Examined(Status.OVER_LIMIT, reason), hashing, alive)
+        over = Examined(Status.OVER_LIMIT, reason)
+        examined = _hashed(source, over, limits, hashing, alive)
         if listed := _left_out(examined.known, hashing):
             return replace(examined, status=Status.KNOWN, error=listed)
         return examined
@@ -100,6 +106,7 @@ def take_hashes(
     source: Path | bytes,
     fate: Fate,
     stamp: Stamp | None,
+    limits: Limits,
     hashing: Hashing = Hashing(),  # noqa: B008  immutable
     alive: Callable[[], None] = lambda: None,
 ) -> Examined:
@@ -108,26 +115,43 @@ def take_hashes(
     stamp: of the file when it was opened for its members; if it has changed since, its hashes
     would not be theirs. alive: called while it goes on.
     """
-    hashed = _hashed(source, Examined(fate.status, fate.error), hashing, alive)
+    hashed = _hashed(source, Examined(fate.status, fate.error), limits, hashing, alive)
     if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
         return hashed
     with contextlib.suppress(OSError):
-        facts = source.stat()
+        facts = file_facts(source)
         if Stamp(facts.st_size, facts.st_mtime_ns) == stamp:
             return hashed
     return Examined(Status.UNREADABLE, f"{fate.noun} that changed while it was scanned")
 
 
 def _hashed(
-    source: Path | bytes, outcome: Examined, hashing: Hashing, alive: Callable[[], None]
+    source: Path | bytes,
+    outcome: Examined,
+    limits: Limits,
+    hashing: Hashing,
+    alive: Callable[[], None],
 ) -> Examined:
     """`outcome` with the hashes of `source`, or the reason why there are none."""
     try:
+        if isinstance(source, Path) and (holes := _mostly_holes(file_facts(source), limits)):
+            return Examined(Status.OVER_LIMIT, holes)
         hashes, size = hash_source(source, hashing.takes_md5, alive)
     except OSError as error:
         return outcome if outcome.status in UNEXAMINED else _unreadable(error)
     known = _known(hashes, hashing)
     return replace(outcome, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=size)
+
+
+def _mostly_holes(facts: os.stat_result, limits: Limits) -> str | None:
+    """A sentence for a sparse file: to hash it takes as long as it claims to be."""
+    stored = getattr(facts, "st_blocks", math.inf) * BLOCK_BYTES  # Windows does not say
+    if facts.st_size <= max(limits.file_bytes, limits.ratio * stored):
+        return None
+    return (
+        f"a file of {facts.st_size:,} bytes, more than {limits.ratio:,} times the {stored:,} that "
+        "are stored; it was not read"
+    )
 
 
 def _unreadable(error: OSError) -> Examined:
@@ -223,6 +247,10 @@ def _failure(error: Exception, limits: Limits) -> Examined:
 
 def _read(path: Path, limits: Limits) -> bytes:
     with open_readonly(path) as stream:
-        if os.fstat(stream.fileno()).st_size > limits.file_bytes:
+        size = os.fstat(stream.fileno()).st_size
+        if size > limits.file_bytes:
             raise TooLarge(limits.file_bytes)
-        return read_limited(stream, limits.file_bytes)
+        data = read_limited(stream, limits.file_bytes)
+    if len(data) < size:
+        raise OSError(errno.EIO, f"only {len(data):,} of its {size:,} bytes can be had")
+    return data

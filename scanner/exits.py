@@ -1,12 +1,18 @@
-"""How a command ends: its exit codes, and the error that carries one sentence to the user."""
+"""How a command ends: its exit codes, and the one sentence that every failure is told in."""
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from scanner.streams import say
+from scanner.logs import LOGGER
+from scanner.record import safe_text
+from scanner.streams import discard, say
 
 EXIT_UNEXAMINED = 1
 EXIT_STOPPED = 2
@@ -18,4 +24,32 @@ class StopError(click.ClickException):
     exit_code = EXIT_STOPPED
 
     def show(self, file: Any = None) -> None:
-        say(f"Error: {self.format_message()}")
+        say(f"Error: {safe_text(self.format_message())}")
+
+
+@contextmanager
+def told(
+    work: str, expected: tuple[type[Exception], ...] = (), interrupted: str = "interrupted."
+) -> Iterator[None]:
+    """Whatever goes wrong inside ends the command with one sentence: the last line of defence.
+
+    work: what is done inside, such as "the scan". expected: exceptions whose text is a sentence.
+    """
+    try:
+        yield
+    except expected as error:
+        raise StopError(str(error)) from error
+    except KeyboardInterrupt:
+        raise StopError(interrupted) from None
+    except BrokenPipeError:  # nobody reads the answer any more
+        discard(sys.stdout)
+        sys.exit(EXIT_STOPPED)
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        logging.getLogger(LOGGER).exception("unexpected error")
+        if isinstance(error, OSError) and error.filename is not None:
+            raise StopError(f"{error.filename} cannot be used: {error.strerror}.") from error
+        raise StopError(
+            f"{work} met a fault of its own ({type(error).__name__}: {error})."
+        ) from error

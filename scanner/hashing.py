@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from scanner.files import open_readonly
 from scanner.known import KnownHashes
 from scanner.sources.container import CHUNK_BYTES
-from scanner.sources.readonly import open_readonly
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,23 @@ def hash_source(
 ) -> tuple[Hashes, int]:
     """The hashes and the size of a file or a member's bytes, in memory that stays flat.
 
-    alive: called as it goes on. Raises OSError.
+    alive: called as it goes on. Raises OSError, also where there are more or fewer bytes than the
+    system says.
     """
     size = 0
 
     def chunks(stream: BinaryIO) -> Iterator[bytes]:
         nonlocal size
+        end = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
         while chunk := stream.read(CHUNK_BYTES):
             size += len(chunk)
+            if size > end:
+                raise OSError(errno.EFBIG, "it has more bytes than the system says of it")
             alive()
             yield chunk
+        if size < end:
+            raise OSError(errno.EIO, f"only {size:,} of its {end:,} bytes can be had")
 
     with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
         hashes = hash_bytes(chunks(stream), md5)

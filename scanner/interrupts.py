@@ -58,22 +58,6 @@ def stoppable(sentence: str, exit_code: int) -> Iterator[None]:
             os.close(writer)
 
 
-@contextmanager
-def deaf_children() -> Iterator[None]:
-    """Processes started inside never receive stop signals: ending them is their parent's task."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # its start would unblock the signals again
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
-
-
 def _interrupt(number: int, frame: FrameType | None) -> None:
     ignore_signals()
     raise KeyboardInterrupt

@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import sqlite3
 import zlib
 from collections import Counter
@@ -34,12 +35,12 @@ CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE content (
     sha256 TEXT, page INTEGER, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
     width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, logit REAL,
-    verdict TEXT, evidence TEXT,
+    doubt TEXT, verdict TEXT, evidence TEXT,
     PRIMARY KEY (sha256, page)
 ) WITHOUT ROWID;
 CREATE TABLE file (
-    path TEXT, position INTEGER, sha256 TEXT, bytes INTEGER, status TEXT, error TEXT,
-    stamp_bytes INTEGER, stamp_modified_ns INTEGER, container TEXT,
+    path TEXT, position INTEGER, sha256 TEXT, bytes INTEGER, status TEXT, error TEXT, stamp TEXT,
+    container TEXT,
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
 CREATE TABLE in_flight (
@@ -48,6 +49,8 @@ CREATE TABLE in_flight (
 ) WITHOUT ROWID;
 """
 NO_PAGE = 0  # where a content's outcome is not of one of its pages
+LONGEST_TEXT = 100_000_000  # of one value; SQLite itself takes ten times as much
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 SUFFIX = ".journal"
 SALT_BYTES = 16
 # Marks a database as ours. SQLite keeps it, big-endian, in these bytes of the file's header, where
@@ -157,11 +160,11 @@ class Journal:
 
     def has(self, path: str, position: int, stamp: Stamp | None = None) -> bool:
         """Whether the file already has its record. Raises JournalError if it has changed since."""
-        query = "SELECT stamp_bytes, stamp_modified_ns FROM file WHERE path = ? AND position = ?"
+        query = "SELECT stamp FROM file WHERE path = ? AND position = ?"
         row = self._database.execute(query, (path, position)).fetchone()
         if row is None:
             return False
-        if stamp is not None and row[0] is not None and Stamp(*row) != stamp:
+        if None not in (stamp, row[0]) and row[0] != _stamp_text(stamp):
             raise JournalError(
                 f"{path} has changed since the interrupted scan of {self.path} recorded it; "
                 "restore the evidence, or start over with --fresh."
@@ -221,19 +224,19 @@ class Journal:
         Its further pages come first, by `add_page`: with this, the file is done. container: what
         kind of one the file is, such as "an archive".
         """
-        row: tuple[object, ...] = (examined.bytes, str(examined.status), examined.error)
+        row: tuple[object, ...] = (examined.bytes, examined.status, examined.error)
         if examined.sha256 is not None:
             if container is None:
                 row = (None, None, None)
             self.add_page(examined, logit, verdict)
-        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        place = (*(stamp or (None, None)), container)
+        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        place = (_stamp_text(stamp), container)
         self._database.execute(insert, (path, position, examined.sha256, *row, *place))
 
     def add_page(self, examined: Examined, logit: float | None, verdict: Verdict | None) -> None:
         """Record what is known of one page of bytes with a SHA-256."""
         self._database.execute(
-            "INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 examined.sha256,
                 examined.page or NO_PAGE,
@@ -244,9 +247,10 @@ class Journal:
                 examined.width,
                 examined.height,
                 examined.frames,
-                str(examined.status),
+                examined.status,
                 examined.error,
                 logit,
+                examined.doubt,
                 verdict,
                 examined.evidence,
             ),
@@ -277,16 +281,17 @@ class Journal:
                    format, width, height, nullif(page, {NO_PAGE}), frames,
                    coalesce(file.status, content.status),
                    CASE WHEN file.status IS NULL THEN content.error ELSE file.error END,
-                   logit, evidence, container
+                   logit, doubt, evidence, container
             FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page
         """
         for row in self._database.execute(query):
             path, position, sha256, md5, known, size, kind, width, height, *rest = row
-            page, frames, status, error, logit, evidence, container = rest
+            page, frames, status, error, logit, doubt, evidence, container = rest
             judgement = NO_JUDGEMENT
             if status == Status.SCORED:
                 # SQLite keeps no NaN: a score that was one comes back as None.
-                judgement = judge(math.nan if logit is None else logit, (width, height), model.card)
+                score = math.nan if logit is None else logit
+                judgement = judge(score, (width, height), model.card, doubt)
             yield Record(
                 path=path,
                 position=position,
@@ -324,6 +329,29 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
+def storable(examined: Examined) -> Examined:
+    """`examined`, or in its place an outcome that says what of it no record can hold.
+
+    Whatever a decoder finds in a file is that file's trouble, and not the journal's.
+    """
+    for name, value in vars(examined).items():
+        if trouble := _trouble(value):
+            reason = f"what was found of it cannot be recorded: its {name} is {trouble}"
+            page = None if name == "page" else examined.page
+            return Examined(Status.UNREADABLE, reason, examined.sha256, page=page)
+    return examined
+
+
+def _trouble(value: object) -> str | None:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "no number of 64 bits"
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        return f"longer than {LONGEST_TEXT:,} characters"
+    if isinstance(value, str) and LONE_SURROGATE.search(value):
+        return "no Unicode"
+    return None
+
+
 @contextmanager
 def trouble_explained(path: Path) -> Iterator[None]:
     """Turn an error of SQLite's about the journal into a JournalError that says what to do."""
@@ -343,6 +371,11 @@ def trouble_explained(path: Path) -> Iterator[None]:
                 "make room or mend the disk, then give the same command again."
             )
         raise JournalError(sentence) from error
+
+
+def _stamp_text(stamp: Stamp | None) -> str | None:
+    """As text: a date may lie further off than a whole number in the database reaches."""
+    return stamp and f"{stamp.bytes} bytes, {stamp.modified_ns} ns"
 
 
 def _slow_hash(passwords: Sequence[str], salt: bytes) -> str:

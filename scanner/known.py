@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.record import path_text, safe_text
+
 MD5_BYTES, SHA256_BYTES = 16, 32
 # `sha256sum` marks escaped names with a leading backslash; its --tag form puts the hash last.
 PLAIN = re.compile(rb"\\?([0-9a-fA-F]{64}|[0-9a-fA-F]{32})(?:\s.*)?")
@@ -130,7 +132,7 @@ def read_lists(files: Sequence[Path], index: Path) -> KnownHashes:
                     raise KnownError(f"{file} holds no hashes.")
                 with file.open("rb") as again:
                     identity = hashlib.file_digest(again, "sha256").hexdigest()
-                lists.append(HashList(file.name, identity, *counts))
+                lists.append(HashList(path_text(file.name), identity, *counts))
     except OSError as error:
         raise KnownError(
             f"the hash list {error.filename or file} cannot be used: {error.strerror or error}."
@@ -166,7 +168,7 @@ def _digests(file: Path) -> Iterator[bytes]:
             try:
                 yield _digest(line, column)
             except (ValueError, IndexError) as error:
-                text = line[:80].decode("utf-8", "replace")
+                text = safe_text(line[:80].decode("utf-8", "replace"))
                 raise KnownError(f"{file} has a line without SHA-256 or MD5: {text}") from error
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import click
 
-from scanner.limits import Limits
+from scanner.limits import Limits, check_limit
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-WORKER_NEEDS = 256 * 2**20  # a worker's libraries alone take about half of this
 
 
 def size(value: str) -> int:
@@ -28,14 +27,6 @@ def size(value: str) -> int:
     return number
 
 
-def worker_size(value: str) -> int:
-    """A size that leaves a worker room for its own libraries. Raises click.BadParameter."""
-    number = size(value)
-    if number < WORKER_NEEDS:
-        raise click.BadParameter(f"a worker needs at least {size_text(WORKER_NEEDS)}.")
-    return number
-
-
 def size_text(number: int) -> str:
     """A number of bytes as a user would type it: in the largest unit that divides it."""
     unit = next(unit for unit in reversed(UNITS) if number % UNITS[unit] == 0)
@@ -43,26 +34,30 @@ def size_text(number: int) -> str:
 
 
 # Field of Limits: flag, type, help.
-OPTIONS: dict[str, tuple[str, Any, str]] = {
-    "depth": ("--max-depth", click.IntRange(1, 64), "Archives within archives."),
-    "members": ("--max-members", click.IntRange(1), "Members of one archive."),
+OPTIONS: dict[str, tuple[str, Callable[[str], float], str]] = {
+    "depth": ("--max-depth", int, "Archives within archives."),
+    "members": ("--max-members", int, "Members of one archive."),
     "file_bytes": ("--max-file-size", size, "One file or archive member."),
     "archive_bytes": ("--max-archive-size", size, "One archive, expanded."),
     "total_bytes": ("--max-total-size", size, "All archives together, expanded."),
-    "ratio": ("--max-ratio", click.IntRange(1), "Expanded over stored size of one archive."),
-    "pixels": ("--max-pixels", click.IntRange(1), "Pixels of one image."),
-    "pages": ("--max-pages", click.IntRange(1), "Pages of one image that are scored."),
-    "seconds": (
-        "--timeout",
-        click.FloatRange(0.1),
-        "Seconds of reading and decoding one file, or one page.",
-    ),
+    "ratio": ("--max-ratio", int, "Expanded over stored size of one archive or sparse file."),
+    "pixels": ("--max-pixels", int, "Pixels of one image."),
+    "pages": ("--max-pages", int, "Pages of one image that are scored."),
+    "seconds": ("--timeout", float, "Seconds of reading and decoding one file, or one page."),
     "memory_bytes": (
         "--worker-memory",
-        worker_size,
+        size,
         "Memory of one worker process; enforced on Linux only.",
     ),
 }
+
+
+def _in_range(_: click.Context, option: click.Parameter, value: float) -> float:
+    try:
+        check_limit(option.name or "", value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return value
 
 
 def limit_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -75,11 +70,12 @@ def limit_options(command: Callable[..., None]) -> Callable[..., None]:
     decorated: Callable[..., None] = with_limits
     for field in reversed(fields(Limits)):
         flag, kind, text = OPTIONS[field.name]
-        is_size = kind in (size, worker_size)
+        is_size = kind is size
         add = click.option(
             flag,
             field.name,
             type=kind,
+            callback=_in_range,
             default=size_text(field.default) if is_size else field.default,
             metavar="SIZE" if is_size else "NUMBER",
             show_default=True,

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 LOGGER = "scanner"
+# Until a scan sets its logs up, Python would print their errors, which are said as sentences.
+logging.getLogger(LOGGER).addHandler(logging.NullHandler())
+
 FACTS = "facts"  # the key of logging's `extra` that holds a dictionary for the JSON lines
 
 

@@ -7,18 +7,14 @@ REPORT.manifest.json.sig. Unlike the reports it holds times, so it differs from 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
-import platform
-import re
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scanner.outputs import partial_path
+from scanner.files import write_whole
 from scanner.signing import fingerprint
 
 if TYPE_CHECKING:
@@ -46,32 +42,6 @@ def signature_path(manifest: Path) -> Path:
 def utc_now() -> str:
     """ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def surroundings() -> dict[str, Any]:
-    """The software that a scan's results may depend on, and the command that started it."""
-    from PIL import features
-
-    installed = importlib.metadata.distributions()
-    libraries = {library.name: library.version for library in installed if library.name}
-    decoders = {name: features.version(name) for name in features.get_supported()}
-    return {
-        "python": sys.version,
-        "platform": platform.platform(),
-        "libraries": dict(sorted(libraries.items(), key=lambda item: item[0].lower())),
-        "decoders": {name: version for name, version in sorted(decoders.items()) if version},
-        "command": without_passwords(sys.argv),
-        "working_folder": str(Path.cwd()),
-    }
-
-
-def without_passwords(command: Sequence[str]) -> list[str]:
-    """The command line with the value of every --password replaced by `***`."""
-    hidden = [re.sub(r"^(--password=).*", r"\1***", word, flags=re.DOTALL) for word in command]
-    return [
-        "***" if before == "--password" else word
-        for before, word in zip(["", *hidden], hidden, strict=False)
-    ]
 
 
 def check_manifest(report: Path) -> None:
@@ -116,9 +86,9 @@ def write_manifest(
         # ASCII escapes carry even file names that are no Unicode.
         content = json.dumps(manifest, indent=1).encode() + b"\n"
         signature.unlink(missing_ok=True)  # an older scan's
-        _replace(path, content)
+        write_whole(path, content)
         if key:
-            _replace(signature, key.sign(content))
+            write_whole(signature, key.sign(content))
     except OSError as error:
         reason = error.strerror or error
         raise ManifestError(f"the manifest {path} cannot be written: {reason}.") from error
@@ -160,18 +130,3 @@ def _describe(report: Path, folder: Path) -> dict[str, Any]:
     except ValueError:  # on another drive of a Windows machine
         name = str(report.resolve())
     return {"name": name, "bytes": report.stat().st_size, "sha256": file_sha256(report)}
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file that appears complete or not at all."""
-    partial = partial_path(path)
-    try:
-        partial.unlink(missing_ok=True)  # it may be another name of somebody's file
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise

@@ -12,6 +12,7 @@ import hashlib
 import inspect
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -228,13 +229,16 @@ def open_model(name_or_file: str) -> ModelFile:
     path = Path(name_or_file)
     if name_or_file in bundled_models():
         path = BUNDLED / f"{name_or_file}.onnx"
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  also of what the system takes for no path
         known = ", ".join(bundled_models()) or "none"
         raise ModelError(
             f"there is no model {name_or_file!r}; bundled: {known}; or name an .onnx file."
         )
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
     card = _read_engines_card(path) if path.suffix == ".engine" else _read_card(path)
     return ModelFile(path, path.stem, digest, card)
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from scanner.roots import holder, identity
 
+# Environment variables that name the folder for temporary files, SQLite's own first.
+TEMPORARY = ("SQLITE_TMPDIR", "TMPDIR", "TEMP", "TMP")
+
 
 class PlaceError(Exception):
     """A file that the scan writes would damage another; the sentence says which."""
-
-
-def partial_path(path: Path) -> Path:
-    """Where `path` is written before it appears whole under its own name; a name only ours."""
-    return path.with_name(f".{path.name}.imgscan-partial")
 
 
 def check_outputs(
@@ -39,13 +39,24 @@ def check_outputs(
         written.add(this)
 
 
-def check_temporary_folder(folder: Path, evidence: Sequence[Path]) -> None:
-    """Raise PlaceError if it lies in the evidence; a scan without a report works there."""
+def check_temporary_folder(evidence: Sequence[Path]) -> None:
+    """Raise PlaceError if the folder for temporary files lies in the evidence.
+
+    Processes talk to each other through it, databases use it, and a scan without a report keeps its
+    journal there.
+    """
+    # Python tries the folders it may choose from by writing, so first those that are named.
+    for name in TEMPORARY:
+        if folder := os.environ.get(name):
+            _refuse_temporary(Path(folder), evidence)
+    _refuse_temporary(Path(tempfile.gettempdir()), evidence)
+
+
+def _refuse_temporary(folder: Path, evidence: Sequence[Path]) -> None:
     if root := holder(folder.resolve(), {identity(path): path for path in evidence}):
         raise PlaceError(
-            f"without --report the scan keeps its journal in the temporary folder {folder}, which "
-            f"lies inside the evidence {root}; name a report outside of it with --report, or set "
-            "TMPDIR to a folder outside of it."
+            f"the temporary folder {folder} lies inside the evidence {root}, which must not be "
+            "written to; set TMPDIR to a folder outside of it."
         )
 
 

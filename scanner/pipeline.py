@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scanner.backends import Backend
 from scanner.examine import Examined
 from scanner.hashing import Hashing
-from scanner.journal import Journal
+from scanner.journal import Journal, storable
 from scanner.limits import Limits
 from scanner.logs import FACTS
 from scanner.model import ModelFile
@@ -184,9 +184,9 @@ class Pipeline:
         """Record what needs no score; queue the rest, each page of distinct content once."""
         self._journal.answered(found)
         for further in examined.further:
-            self._take_page(Page(found, further, is_last=False), inference)
+            self._take_page(Page(found, storable(further), is_last=False), inference)
         # Batches are recorded in order: once a file has its record, its other pages have theirs.
-        self._take_page(Page(found, examined, is_last=True), inference)
+        self._take_page(Page(found, storable(examined), is_last=True), inference)
 
     def _take_page(self, page: Page, inference: ThreadPoolExecutor) -> None:
         examined = page.examined
@@ -238,7 +238,7 @@ class Pipeline:
         verdict = None
         if logit is not None and examined.width and examined.height:
             size = (examined.width, examined.height)
-            verdict = judge(logit, size, self._model.card).verdict
+            verdict = judge(logit, size, self._model.card, examined.doubt).verdict
         if is_last:
             fate = entry.fate if isinstance(entry, Found) else None
             noun = fate.noun if fate else None

@@ -18,6 +18,11 @@ ESCAPED = re.compile(r"\\(?:\\|x[0-9a-f]{2}|u[0-9a-f]{4})")
 BYTE_SURROGATES = range(0xDC80, 0xDD00)
 
 
+# Raised with every change of what a row may say of the same evidence; no scan is carried on from
+# records of another version.
+RECORDS_VERSION = 2
+
+
 class Status(StrEnum):
     """What became of a file. Only `scored` files have a verdict.
 

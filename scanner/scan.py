@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import platform
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -16,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from scanner import __version__
+from scanner import facts
 from scanner.backends import Backend, BackendError, open_backend, usable_cores
 from scanner.engine import card_path
+from scanner.files import partial_path
 from scanner.hashing import Hashing
 from scanner.journal import SUFFIX, Journal, JournalError, journal_files, trouble_explained
 from scanner.known import KnownError, check_index, index_path, read_lists
@@ -29,7 +28,6 @@ from scanner.manifest import (
     check_manifest,
     manifest_path,
     signature_path,
-    surroundings,
     utc_now,
     write_manifest,
 )
@@ -40,17 +38,14 @@ from scanner.outputs import (
     check_outputs,
     check_temporary_folder,
     check_written_in_place,
-    partial_path,
 )
 from scanner.pipeline import Pipeline, Progress
-from scanner.provenance import CAVEAT
-from scanner.record import Status, Verdict
+from scanner.processes import ProcessError, close_search_paths
 from scanner.reports import ReportError, check_report, write_report
 from scanner.reports import csv as csv_report
 from scanner.roots import OverlapError, check_roots
 from scanner.signing import SigningError, load_private_key
-from scanner.streams import OutputError, say, standard_output
-from scanner.workers import WorkerError
+from scanner.streams import OutputError, check_standard_output, say, standard_output
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -66,9 +61,9 @@ SENTENCES = (
     OutputError,
     OverlapError,
     PlaceError,
+    ProcessError,
     ReportError,
     SigningError,
-    WorkerError,
 )
 
 logger = logging.getLogger(__name__)
@@ -111,11 +106,12 @@ def run_scan(request: Request) -> Outcome:
     """Scan what is asked for and write its reports and their manifest. Raises ScanError."""
     tell = _say_nothing if request.quiet else _tell
     try:
+        close_search_paths(request.paths)
         check_roots(request.paths)
+        model = _model(request)
         _check_outputs(request)
         set_up_logging(request.verbose, request.log_file)
         key = load_private_key(request.sign) if request.sign else None
-        model = _model(request)
         backend = open_backend(model, request.device, batch_size=request.batch_size, tell=tell)
         # The lock comes first: the hash lists' index that lies beside it may be a running scan's.
         with (
@@ -142,14 +138,14 @@ def _scan(
     key: Ed25519PrivateKey | None,
 ) -> Outcome:
     """From the evidence to reports and manifest, by way of the journal."""
-    identity = _identity(request, model, backend, hashing)
+    identity = facts.identity(request.paths, request.limits, model, backend, hashing)
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
     seconds, rate = _examine(request, model, backend, journal, hashing, identity)
     files = journal.files()
     statuses, verdicts = journal.counts()
-    facts = _facts(model, backend, statuses, verdicts)
-    _write_reports(request.reports, journal, model, facts)
+    said = facts.facts(model, backend, statuses, verdicts)
+    _write_reports(request.reports, journal, model, said)
     if request.reports:
         custody = {
             "started": started_at,
@@ -158,9 +154,9 @@ def _scan(
             "evidence": [str(path) for path in request.paths],
             "batch": backend.batch_size,
             "limits": asdict(request.limits),
-            "hashing": _hashing_facts(hashing),
+            "hashing": facts.hashing_facts(hashing),
         }
-        write_manifest(facts | surroundings() | custody, request.reports, key)
+        write_manifest(said | facts.surroundings() | custody, request.reports, key)
     counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
     logger.info("finished: %d files", files, extra=counts)
     return Outcome(
@@ -196,8 +192,9 @@ def _say_nothing(sentence: str) -> None:
 def _check_outputs(request: Request) -> None:
     """Raise PlaceError or ReportError for an output that cannot be written, or not there."""
     place = _journal_place(request)
+    check_temporary_folder(request.paths)
     if not request.reports:
-        check_temporary_folder(place.parent, request.paths)
+        check_standard_output()
     outputs = [*journal_files(place), index_path(place)]
     if request.log_file:
         outputs.append(request.log_file)
@@ -292,62 +289,11 @@ def _show_on(bar: tqdm[Any]) -> Callable[[Progress], None]:
     return show
 
 
-def _identity(
-    request: Request, model: ModelFile, backend: Backend, hashing: Hashing
-) -> dict[str, Any]:
-    """What a journal's records depend on; a scan resumes only where all of it is the same."""
-    return {
-        "version": __version__,
-        "evidence": [str(path.resolve()) for path in request.paths],
-        "model": model.sha256,
-        "false-positive rate": model.card.operating_points[0].false_positive_rate,
-        "provider": backend.provider,
-        "precision": backend.precision,
-        "limits": asdict(request.limits),
-        "hash options": _hashing_facts(hashing),
-    }
-
-
-def _hashing_facts(hashing: Hashing) -> dict[str, Any]:
-    lists = hashing.known.lists if hashing.known else ()
-    return {
-        "md5": hashing.md5,
-        "known": [asdict(known) for known in lists],
-        "skip_known": hashing.skip_known,
-    }
-
-
-def _facts(
-    model: ModelFile, backend: Backend, statuses: Counter[Status], verdicts: Counter[Verdict]
-) -> dict[str, Any]:
-    """What reports say of their scan."""
-    point = model.card.operating_points[0]
-    # No times and no machine names: the same evidence must give the same bytes.
-    return {
-        "imgscan": __version__,
-        "decoder": _decoder(),
-        "model": {"name": model.name, "sha256": model.sha256},
-        "domain": asdict(model.card.domain),
-        "false_positive_rate": point.false_positive_rate,
-        "provider": backend.provider,
-        "precision": backend.precision,
-        "provenance": CAVEAT,
-        "statuses": {status: statuses[status] for status in Status},
-        "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
-    }
-
-
-def _decoder() -> str:
-    import PIL
-
-    return f"Pillow {PIL.__version__}, Python {platform.python_version()}"
-
-
 def _write_reports(
-    reports: Sequence[Path], journal: Journal, model: ModelFile, facts: dict[str, Any]
+    reports: Sequence[Path], journal: Journal, model: ModelFile, said: dict[str, Any]
 ) -> None:
     for report in reports:
-        write_report(report, journal.records(model), facts)
+        write_report(report, journal.records(model), said)
         logger.info("wrote %s", report, extra={FACTS: {"report": str(report)}})
     if not reports:
         with standard_output() as stream:

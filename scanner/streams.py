@@ -1,4 +1,4 @@
-"""Standard output and standard error, either of which may be a pipe that nobody reads any more."""
+"""Standard output and standard error, either of which may be closed, or be read by nobody."""
 
 from __future__ import annotations
 
@@ -8,34 +8,61 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from scanner.record import safe_text
+
 
 class OutputError(Exception):
     """Standard output cannot be written; the sentence says why."""
 
 
+def prepare_streams() -> None:
+    """Make what is printed harmless, to files and to terminals, whatever the streams are.
+
+    A closed one is replaced by nothing: a file that took its number would get what is printed.
+    Characters that an output's encoding lacks are escaped.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # which takes the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115  open to the end
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")
+
+
+def check_standard_output() -> None:
+    """Raise OutputError if it is closed."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; name a file for the report with --report.")
+
+
 @contextmanager
 def standard_output() -> Iterator[TextIO]:
     """sys.stdout, flushed on leaving; a reader that has gone is no error. Raises OutputError."""
+    check_standard_output()
     try:
         yield sys.stdout
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard(sys.stdout)
+        discard(sys.stdout)
     except OSError as error:
-        _discard(sys.stdout)
+        discard(sys.stdout)
         reason = error.strerror or error
         raise OutputError(f"standard output cannot be written: {reason}.") from error
 
 
-def say(sentence: str) -> None:
-    """Print for a person on standard error, if anyone is there."""
+def say(text: str) -> None:
+    """Print lines for a person on standard error, if anyone is there; no name in them steers it."""
     try:
-        print(sentence, file=sys.stderr, flush=True)
+        print(*map(safe_text, text.split("\n")), sep="\n", file=sys.stderr, flush=True)
     except OSError:
-        _discard(sys.stderr)
+        discard(sys.stderr)
 
 
-def _discard(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
     """Let what the stream still holds vanish: Python would try to write it again at its end."""
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - not a path of ours
         os.dup2(nowhere.fileno(), stream.fileno())

@@ -26,11 +26,16 @@ class Judgement:
 NO_JUDGEMENT = Judgement(None, None, None, None, None)
 
 
-def judge(logit: float, size: tuple[int, int], card: ModelCard) -> Judgement:
+def judge(
+    logit: float, size: tuple[int, int], card: ModelCard, doubt: str | None = None
+) -> Judgement:
     """The verdict on one scored image.
 
-    logit: the model's raw log-odds. size: stored width and height in pixels, for the domain.
+    logit: the model's raw log-odds. size: stored width and height in pixels, for the domain. doubt:
+    why there can be no verdict, whatever the score.
     """
+    if doubt:
+        return Judgement(Verdict.INCONCLUSIVE, None, None, None, doubt)
     if not math.isfinite(logit):
         return Judgement(Verdict.INCONCLUSIVE, None, None, None, "the model returned no number")
     if size not in card.domain:

@@ -6,7 +6,6 @@ looks intact.
 
 from __future__ import annotations
 
-import math
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from scanner.files import file_facts
 from scanner.hashing import Hashes, hash_source
 from scanner.limits import Limits
 from scanner.manifest import (
@@ -27,6 +27,8 @@ from scanner.manifest import (
     read_manifest,
     signature_path,
 )
+from scanner.outputs import check_temporary_folder
+from scanner.processes import close_search_paths
 from scanner.record import path_text
 from scanner.reports.read import READERS, ReadError, read_records
 from scanner.signing import fingerprint, is_signed_by, load_public_key
@@ -73,8 +75,11 @@ def verify(
     key: the signer's public key. evidence: the paths that were scanned, in the same order, in
     their present places; none to leave the evidence unchecked. passwords: those of the scan.
 
-    Raises ManifestError or SigningError where there is nothing to check by.
+    Raises ManifestError or SigningError where there is nothing to check by, PlaceError where the
+    evidence would be written to, ProcessError where it cannot be read without harm.
     """
+    close_search_paths(evidence)
+    check_temporary_folder(evidence)
     path = find_manifest(report)
     manifest = read_manifest(path)
     yield from _check_signature(path, manifest, key)
@@ -228,7 +233,7 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
 
 
 def _size(source: Path | bytes) -> int:
-    return len(source) if isinstance(source, bytes) else source.stat().st_size
+    return len(source) if isinstance(source, bytes) else file_facts(source).st_size
 
 
 def _limits(values: dict[str, Any]) -> Limits:
@@ -236,13 +241,7 @@ def _limits(values: dict[str, Any]) -> Limits:
 
     Raises TypeError or ValueError for what is none.
     """
-    limits = Limits(**{f.name: values[f.name] for f in fields(Limits) if f.name in values})
-    for limit in fields(Limits):
-        value = getattr(limits, limit.name)
-        kind = int | float if limit.type == "float" else int
-        if not isinstance(value, kind) or not 0 <= value < math.inf:
-            raise ValueError(f"{limit.name} is no limit")
-    return limits
+    return Limits(**{f.name: values[f.name] for f in fields(Limits) if f.name in values})
 
 
 def _scanned_name(path: str, root: Path, original: str, alone: bool) -> str:

@@ -10,36 +10,39 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import multiprocessing.connection
 import os
-import signal
 import time
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
-from scanner.confine import confine, exit_reason
 from scanner.examine import Examined, examine, take_hashes
 from scanner.freed_memory import keep_freed_memory
 from scanner.hashing import Hashing
-from scanner.interrupts import deaf_children
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
+from scanner.processes import (
+    START_SECONDS,
+    Child,
+    ProcessError,
+    Watch,
+    exit_reason,
+    limit_work,
+    start,
+    worked_too_long,
+)
 from scanner.record import Status
 from scanner.sources.container import Fate, Found, Stamp
 
 CHUNK_FILES = 16  # sent to a worker at once: hides the pipe's latency
 CHUNK_BYTES = 32 * 2**20  # of archive members in one chunk
-START_SECONDS = 60.0  # a new process may take this long to import its libraries
 STOP_SECONDS = 1.0  # for a killed process to vanish
-LATE_SECONDS = 1.0  # a worker's own alarm comes first, where the system has one
+LATE_SECONDS = 1.0  # the system, which counts what a worker computes, comes first
 SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stream
 FAILED_STARTS = 3  # in a row, a worker
 OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of a decoder
@@ -47,18 +50,11 @@ OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of
 logger = logging.getLogger(__name__)
 
 
-class WorkerError(Exception):
-    """The worker processes cannot run; the sentence says why and what to do."""
-
-
 @dataclass(eq=False)
 class _Worker:
-    process: BaseProcess
-    pipe: Connection
+    child: Child
     waiting: deque[Found] = field(default_factory=deque)
-    # When the first waiting file was handed over or reached the front.
-    since: float = 0.0
-    started: bool = False
+    silent: float = 0.0  # watched seconds since it was sent files or last said something
 
 
 class Workers:
@@ -74,19 +70,13 @@ class Workers:
         limits: Limits,
         hashing: Hashing = Hashing(),  # noqa: B008  immutable
     ) -> None:
-        # Not fork: a copy of a process that runs inference threads may deadlock.
-        methods = multiprocessing.get_all_start_methods()
-        self._context: Any = multiprocessing.get_context(
-            "forkserver" if "forkserver" in methods else "spawn"
-        )
-        if "forkserver" in methods:
-            self._context.set_forkserver_preload(["scanner.examine", "PIL.Image"])
         self._preprocessing = preprocessing
         self._limits = limits
         self._hashing = hashing
         self._queue: deque[Found] = deque()
         self._queue_bytes = 0
         self._failed_starts = 0
+        self._watch = Watch()
         self._workers = [self._start() for _ in range(count)]
 
     def __enter__(self) -> Workers:
@@ -94,7 +84,7 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
-            worker.process.kill()
+            worker.child.process.kill()
         for worker in self._workers:
             self._stop(worker)
 
@@ -115,25 +105,28 @@ class Workers:
         """Results that are ready, after waiting up to `wait` seconds for the first.
 
         The dead and the silent are replaced here; their files come back crashed or timeout.
-        Raises WorkerError when no worker comes up.
+        Raises ProcessError when no worker comes up.
         """
         self._dispatch()
-        pipes = {worker.pipe: worker for worker in self._workers}
-        deaths = {worker.process.sentinel: worker for worker in self._workers}
+        pipes = {worker.child.pipe: worker for worker in self._workers}
+        deaths = {worker.child.process.sentinel: worker for worker in self._workers}
         ready = multiprocessing.connection.wait([*pipes, *deaths], wait)
+        lap = self._watch.lap()
+        for worker in self._workers:
+            worker.silent += lap
         for worker in [worker for pipe, worker in pipes.items() if pipe in ready]:
             yield from self._receive(worker)
         for index, worker in enumerate(self._workers):
-            if worker.process.is_alive():
+            if worker.child.process.is_alive():
                 if not self._is_late(worker):
                     continue
                 outcome = self._timeout()
             else:
                 yield from self._receive(worker)  # what it answered before it died
-                worker.process.join()
-                outcome = self._fate(worker.process.exitcode)
+                worker.child.process.join()
+                outcome = self._fate(worker.child.process.exitcode)
             # A worker that never started did not die of a file.
-            culprit = worker.waiting.popleft() if worker.started and worker.waiting else None
+            culprit = worker.waiting.popleft() if worker.child.started and worker.waiting else None
             self._workers[index] = self._replace(worker)
             if culprit is not None:
                 yield culprit, replace(outcome, bytes=_file_bytes(culprit))
@@ -156,33 +149,31 @@ class Workers:
             worker.waiting.append(self._queue.popleft())
             held += size
         self._queue_bytes -= held
-        worker.since = time.monotonic()
+        worker.silent = 0.0
         with contextlib.suppress(OSError):  # a dead worker is met in results()
-            _send_files(worker.pipe, worker.waiting)
+            _send_files(worker.child.pipe, worker.waiting)
 
     def _receive(self, worker: _Worker) -> Iterator[tuple[Found, Examined]]:
         with contextlib.suppress(EOFError, OSError):
-            while worker.pipe.poll():
-                examined = worker.pipe.recv()
-                worker.started = True
+            while worker.child.pipe.poll():
+                examined = worker.child.receive()
                 self._failed_starts = 0
-                worker.since = time.monotonic()
+                worker.silent = 0.0
                 if examined is not None:
                     found = worker.waiting.popleft()
                     yield found, examined
 
     def _is_late(self, worker: _Worker) -> bool:
         """Whether a worker hangs, be it on a file or before it starts."""
-        if not worker.waiting:
-            return False
         allowed = self._limits.seconds + LATE_SECONDS
-        if not worker.started:
+        if not worker.child.started:
             allowed += START_SECONDS
-        return time.monotonic() - worker.since > allowed
+        # An answer may have come since the pipes were looked at, as scores were waited for.
+        return bool(worker.waiting) and worker.silent > allowed and not worker.child.pipe.poll()
 
     def _fate(self, exitcode: int | None) -> Examined:
         """What became of the file a worker died of."""
-        if hasattr(signal, "SIGALRM") and exitcode == -signal.SIGALRM:
+        if worked_too_long(exitcode):
             return self._timeout()
         if exitcode == OUT_OF_MEMORY:
             limit = self._limits.memory_bytes
@@ -195,36 +186,29 @@ class Workers:
         return Examined(Status.TIMEOUT, reason)
 
     def _replace(self, worker: _Worker) -> _Worker:
-        self._failed_starts += not worker.started
+        process = worker.child.process
+        self._failed_starts += not worker.child.started
         if self._failed_starts > FAILED_STARTS * len(self._workers):
-            raise WorkerError(
-                "worker processes die as soon as they start "
-                f"({exit_reason(worker.process.exitcode)}); try --workers 1, more memory for each "
-                "(--worker-memory), or look for what kills them."
+            raise ProcessError(
+                f"worker processes die as soon as they start ({exit_reason(process.exitcode)}); "
+                "try --workers 1, more memory for each (--worker-memory), or look for what kills "
+                "them."
             )
-        worker.process.kill()
+        process.kill()
         self._stop(worker)
-        logger.info("a worker was replaced: %s", exit_reason(worker.process.exitcode))
+        logger.info("a worker was replaced: %s", exit_reason(process.exitcode))
         self._queue.extendleft(reversed(worker.waiting))
         self._queue_bytes += sum(held_bytes(found) for found in worker.waiting)
         return self._start()
 
     def _start(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=_serve,
-            args=(theirs, self._preprocessing, self._limits, self._hashing),
-            daemon=True,
-        )
-        with deaf_children():
-            process.start()
-        theirs.close()
-        return _Worker(process, ours, since=time.monotonic())
+        life = (self._preprocessing, self._limits, self._hashing)
+        return _Worker(start(_serve, self._limits.memory_bytes, *life))
 
     def _stop(self, worker: _Worker) -> None:
         # Not for ever: a process inside a dead network drive cannot even be killed.
-        worker.process.join(STOP_SECONDS)
-        worker.pipe.close()
+        worker.child.process.join(STOP_SECONDS)
+        worker.child.pipe.close()
 
 
 def held_bytes(found: Found) -> int:
@@ -242,7 +226,6 @@ def _serve(
     pipe: Connection, preprocessing: Preprocessing, limits: Limits, hashing: Hashing
 ) -> None:
     """A worker's life: announce itself, then one answer for each source, in order."""
-    confine(limits.memory_bytes)
     keep_freed_memory()
     # Pillow refuses at twice this value, the limit itself is ours to check.
     Image.MAX_IMAGE_PIXELS = (limits.pixels + 1) // 2
@@ -253,12 +236,12 @@ def _serve(
         _send(pipe, None)
         while True:
             for source, container in _receive(pipe):
-                _set_alarm(limits.seconds)
+                limit_work(limits.seconds)
                 if container is None:
                     examined = examine(source, preprocessing, limits, hashing, alive)
                 else:
-                    examined = take_hashes(source, *container, hashing, alive)
-                _set_alarm(0)
+                    examined = take_hashes(source, *container, limits, hashing, alive)
+                limit_work(0)
                 _send(pipe, examined)
     except _ParentGone:
         pass
@@ -279,12 +262,12 @@ class _SignOfLife:
         self._given = 0.0
 
     def __call__(self) -> None:
-        _set_alarm(0)  # a parent that is busy elsewhere may keep the sign waiting
+        limit_work(0)
         now = time.monotonic()
         if now - self._given > SIGN_SECONDS:
             _send(self._pipe, None)
             self._given = now
-        _set_alarm(self._seconds)
+        limit_work(self._seconds)
 
 
 def _send(pipe: Connection, answer: Examined | None) -> None:
@@ -313,9 +296,3 @@ def _receive(pipe: Connection) -> list[tuple[Path | bytes, tuple[Fate, Stamp | N
         ]
     except (EOFError, OSError) as error:
         raise _ParentGone from error
-
-
-def _set_alarm(seconds: float) -> None:
-    """Let the system end this process after `seconds`, even if nobody watches it any more."""
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -14,6 +14,7 @@ from typing import Any
 
 from scanner.backends import BackendError
 from scanner.engine import FLAVORS, BatchProfile
+from scanner.files import own_partial_path, write_whole
 from scanner.model import INPUT
 
 PACKAGES = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx-cu13"}  # module to package
@@ -121,7 +122,8 @@ def build(
     if engine is None:
         raise BackendError(f"TensorRT cannot build {onnx_path.name}: {log.reason()}")
     if timing_cache is not None and flavor == "tensorrt":
-        timing_cache.write_bytes(bytes(config.get_timing_cache().serialize()))
+        timings = bytes(config.get_timing_cache().serialize())
+        write_whole(timing_cache, timings, own_partial_path(timing_cache))
     return bytes(engine)
 
 

@@ -6,14 +6,13 @@ that memory stays flat. Adding a format adds one module and one entry in WRITERS
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from scanner.outputs import partial_path
+from scanner.files import replacing
 from scanner.record import Record
 from scanner.reports import case, csv, json, jsonl, sqlite
 
@@ -50,16 +49,9 @@ def write_report(path: Path, records: Iterable[Record], scan: dict[str, Any]) ->
 
     scan: facts of the whole scan, for formats that have room for them. Raises ReportError.
     """
-    partial = partial_path(path)
     try:
-        partial.unlink(missing_ok=True)  # left by a scan that was killed here
-        WRITERS[path.suffix.lower()](partial, records, scan)
-        with partial.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        partial.replace(path)
+        with replacing(path) as partial:
+            WRITERS[path.suffix.lower()](partial, records, scan)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ReportError(f"{path} cannot be written: {reason}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)

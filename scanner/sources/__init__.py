@@ -20,7 +20,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
+from scanner.files import list_folder, open_readonly
 from scanner.limits import Limits
+from scanner.processes import ProcessError
 from scanner.record import Status, path_text
 from scanner.signatures import is_image
 from scanner.sources import appended_zip, compressed, mail, pdf, rar, sevenzip, tar, zip
@@ -39,11 +41,12 @@ from scanner.sources.container import (
     read_limited,
 )
 from scanner.sources.isolated import Readers
-from scanner.sources.readonly import list_folder, open_readonly
 
 ISOLATED = (sevenzip, rar, pdf, mail)
 CONTAINERS = (zip, tar, compressed, *ISOLATED, appended_zip)
 INSIDE = "!/archive"  # names the container in a file that is something else as well
+LONGEST_FOLDER = 65_536  # characters of a folder's path; or one chain of folders never ends
+TOO_DEEP = f"its path is longer than {LONGEST_FOLDER:,} characters; what is in it was not read"
 SPECIAL_FILE = "a device, pipe or socket, not a regular file"
 
 
@@ -57,26 +60,72 @@ def walk(
 
     Paths are relative to a single root folder, else they start with the root as it was given.
     passwords: tried in turn on whatever is encrypted. total: what may be expanded in all, where
-    several walks share it.
+    several walks share it. Whatever an entry does costs that entry, which gets a Met; raises
+    ProcessError when no process can be had to read a container.
     """
     total = total or Budget.of_scan(limits)
     with Readers(limits, passwords) as readers:
         for root in roots:
-            single_folder = len(roots) == 1 and root.is_dir()
-            if root.is_dir():
-                prefix = "" if single_folder else f"{root}{os.sep}"
-                yield from _walk_folder(root, prefix, readers, total)
-                continue
             name = root.name if len(roots) == 1 else str(root)
-            if root.exists() and not root.is_file():
-                yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
-            else:
-                yield from _open_file(root, name, readers, total)
+            yield from _kept(
+                path_text(name), _walk_root(root, name, len(roots) == 1, readers, total)
+            )
 
 
-def _walk_folder(
-    folder: Path, prefix: str, readers: Readers, total: Budget
+def _walk_root(
+    root: Path, name: str, is_single: bool, readers: Readers, total: Budget
 ) -> Iterator[Found | Met]:
+    place = root.resolve()  # a link that the user names is followed; workers are elsewhere
+    mode = place.stat().st_mode
+    if stat.S_ISDIR(mode):
+        yield from _walk_folders(str(place), "" if is_single else f"{root}{os.sep}", readers, total)
+    elif stat.S_ISREG(mode):
+        yield from _open_file(place, path_text(name), readers, total)
+    else:
+        yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
+
+
+def _kept(text: str, entries: Iterator[Found | Met]) -> Iterator[Found | Met]:
+    """What becomes of the one entry `text`, whose trouble, of any kind, becomes its row."""
+    last = None
+    try:
+        for last in entries:
+            yield last
+    except ProcessError:  # the scan's trouble, not the entry's
+        raise
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        sentence = f"it cannot be read: {path_text(reason)}"
+        if last is None:
+            yield Met(text, 0, Status.UNREADABLE, sentence)
+        else:  # the entry has its row, and this is of what lies inside
+            yield Met(f"{text}{INSIDE}", last.position + 1, Status.UNREADABLE, sentence)
+
+
+def _walk_folders(top: str, prefix: str, readers: Readers, total: Budget) -> Iterator[Found | Met]:
+    """All that lies in the folder `top`, whose entries' names begin with `prefix`.
+
+    One folder is open at a time, whatever the depth; its subfolders are met after its files.
+    """
+    waiting = [(top, prefix)]
+    while waiting:
+        folder, prefix = waiting.pop()
+        if len(prefix) > LONGEST_FOLDER:
+            yield Met(path_text(prefix), 0, Status.OVER_LIMIT, TOO_DEEP)
+            continue
+        subfolders: list[str] = []
+        yield from _kept(
+            path_text(prefix or "."), _list(folder, prefix, subfolders, readers, total)
+        )
+        waiting.extend(
+            (f"{folder}{os.sep}{name}", f"{prefix}{name}{os.sep}") for name in reversed(subfolders)
+        )
+
+
+def _list(
+    folder: str, prefix: str, subfolders: list[str], readers: Readers, total: Budget
+) -> Iterator[Found | Met]:
+    """The entries of one folder but for its subfolders, whose names are added to `subfolders`."""
     with ExitStack() as stack:
         try:
             entries = stack.enter_context(list_folder(folder))
@@ -84,39 +133,48 @@ def _walk_folder(
             reason = f"the folder cannot be read: {error.strerror}"
             yield Met(path_text(prefix or "."), 0, Status.UNREADABLE, reason)
             return
-        for entry in entries:
-            name = f"{prefix}{entry.name}"
+        while True:
             try:
-                mode = entry.stat(follow_symlinks=False).st_mode
+                entry = next(entries, None)
             except OSError as error:
-                yield Met(
-                    path_text(name), 0, Status.UNREADABLE, f"cannot be read: {error.strerror}"
-                )
-                continue
-            if stat.S_ISDIR(mode):
-                yield from _walk_folder(folder / entry.name, f"{name}{os.sep}", readers, total)
-            elif stat.S_ISREG(mode):
-                yield from _open_file(folder / entry.name, name, readers, total)
-            elif stat.S_ISLNK(mode):
-                reason = "a symbolic link; links are not followed, name its target to scan it"
-                yield Met(path_text(name), 0, Status.UNSUPPORTED, reason)
-            else:
-                yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
+                reason = f"the folder could be listed only in part: {error.strerror}"
+                yield Met(path_text(prefix or "."), 0, Status.UNREADABLE, reason)
+                return
+            if entry is None:
+                return
+            text = path_text(f"{prefix}{entry.name}")
+            yield from _kept(text, _meet(entry, folder, text, subfolders, readers, total))
 
 
-def _open_file(path: Path, name: str, readers: Readers, total: Budget) -> Iterator[Found | Met]:
-    text = path_text(name)
-    try:
-        with open_readonly(path) as stream:
-            facts = os.fstat(stream.fileno())
-            stamp = Stamp(facts.st_size, facts.st_mtime_ns)
-            # Members of one name may each be an archive: only counting through them all tells
-            # what is in the one from what is in the other.
-            order = count(1)
-            for entry in _open(stream, path, stamp.bytes, text, 0, 1, readers, total):
-                yield replace(entry, position=next(order) if entry.position else 0, stamp=stamp)
-    except OSError as error:
-        yield Met(text, 0, Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
+def _meet(
+    entry: os.DirEntry[str],
+    folder: str,
+    text: str,
+    subfolders: list[str],
+    readers: Readers,
+    total: Budget,
+) -> Iterator[Found | Met]:
+    mode = entry.stat(follow_symlinks=False).st_mode
+    if stat.S_ISDIR(mode):
+        subfolders.append(entry.name)
+    elif stat.S_ISREG(mode):
+        yield from _open_file(Path(folder, entry.name), text, readers, total)
+    elif stat.S_ISLNK(mode):
+        reason = "a symbolic link; links are not followed, name its target to scan it"
+        yield Met(text, 0, Status.UNSUPPORTED, reason)
+    else:
+        yield Met(text, 0, Status.UNSUPPORTED, SPECIAL_FILE)
+
+
+def _open_file(path: Path, text: str, readers: Readers, total: Budget) -> Iterator[Found | Met]:
+    with open_readonly(path) as stream:
+        facts = os.fstat(stream.fileno())
+        stamp = Stamp(facts.st_size, facts.st_mtime_ns)
+        # Members of one name may each be an archive: only counting through them all tells
+        # what is in the one from what is in the other.
+        order = count(1)
+        for entry in _open(stream, path, stamp.bytes, text, 0, 1, readers, total):
+            yield replace(entry, position=next(order) if entry.position else 0, stamp=stamp)
 
 
 def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
@@ -203,6 +261,8 @@ def _expand(
                 continue
             inner, size = io.BytesIO(read), len(read)
             yield from _open(inner, read, size, member.path, number, depth + 1, readers, budget)
+    except ProcessError:
+        raise
     except Exception as error:  # parsers raise nearly anything on hostile bytes
         return Fate(noun, *failure(error, kind.NOUN))
     if number == 0:

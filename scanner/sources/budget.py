@@ -34,7 +34,7 @@ class Budget:
 
     def room(self) -> int:
         """Bytes that may still be spent."""
-        return min(self._room, self._outer.room()) if self._outer else self._room
+        return max(0, min(self._room, self._outer.room()) if self._outer else self._room)
 
     def spend(self, size: int) -> None:
         """Count `size` bytes that were expanded. Raises OverLimit when there were too many."""

@@ -11,6 +11,7 @@ A container module has
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -128,6 +129,8 @@ def failure(error: Exception, noun: str) -> tuple[Status, str]:
         return Status.OVER_LIMIT, f"the {noun} is larger than the limit of {error.limit:,} bytes"
     if isinstance(error, MemoryError):
         return Status.OVER_LIMIT, f"reading the {noun} needs more memory than the limit allows"
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return Status.UNREADABLE, f"the {noun} cannot be read: {error.strerror}"
     # A parser may quote any name or byte of the file.
     detail = path_text(" ".join(str(error).split()))[:LONGEST_DETAIL]
     return Status.UNREADABLE, f"the {noun} is damaged: {detail or type(error).__name__}"

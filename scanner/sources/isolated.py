@@ -9,31 +9,21 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from scanner.confine import confine, exit_reason
+from scanner.files import open_readonly
 from scanner.limits import Limits
+from scanner.processes import START_SECONDS, Child, ProcessError, Watch, exit_reason, start
 from scanner.record import Status
 from scanner.sources.container import Member, MemberError, failure, read_limited
-from scanner.sources.readonly import open_readonly
 
-START_SECONDS = 60.0  # a new process may take this long to import its libraries
-
-
-@dataclass(eq=False)
-class _Reader:
-    process: BaseProcess
-    pipe: Connection
-    started: bool = False
+POLL_SECONDS = 0.5
 
 
 class _Answer(NamedTuple):
@@ -51,12 +41,7 @@ class Readers:
     def __init__(self, limits: Limits, passwords: Sequence[str]) -> None:
         self.limits = limits
         self.passwords = tuple(passwords)
-        methods = multiprocessing.get_all_start_methods()
-        # Not fork: a copy of a process that runs inference threads may deadlock.
-        self._context: Any = multiprocessing.get_context(
-            "forkserver" if "forkserver" in methods else "spawn"
-        )
-        self._idle: list[_Reader] = []
+        self._idle: list[Child] = []
 
     def __enter__(self) -> Readers:
         return self
@@ -75,7 +60,8 @@ class Readers:
     ) -> Iterator[Member]:
         """What `kind.members` gives, read in another process.
 
-        Raises MemberError when the container cannot be read, or not to its end.
+        Raises MemberError when the container cannot be read, or not to its end; ProcessError when
+        no process can be had to read it.
         """
         # A file is opened again over there: it may be larger than memory.
         is_file = isinstance(stream, io.BufferedReader)
@@ -96,30 +82,47 @@ class Readers:
         if answer.status is not None:
             raise MemberError(answer.status, answer.error or "")
 
-    def _receive(self, reader: _Reader, noun: str) -> _Answer:
-        allowed = self.limits.seconds + (0 if reader.started else START_SECONDS)
-        if not reader.pipe.poll(allowed):
+    def _receive(self, reader: Child, noun: str) -> _Answer:
+        if not _answers_within(self.limits.seconds, reader):
             took = f"took longer than the limit of {self.limits.seconds:g} seconds"
             raise MemberError(Status.TIMEOUT, f"reading on in the {noun} {took}")
         try:
-            answer: _Answer = reader.pipe.recv()
+            answer: _Answer = reader.receive()
         except (EOFError, OSError) as error:
             reader.process.join()
             reason = exit_reason(reader.process.exitcode)
             raise MemberError(
                 Status.CRASHED, f"the parser of the {noun} crashed ({reason})"
             ) from error
-        reader.started = True
         return answer
 
-    def _start(self) -> _Reader:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=_serve, args=(theirs, self.limits.memory_bytes), daemon=True
+    def _start(self) -> Child:
+        reader = start(_serve, self.limits.memory_bytes)
+        try:
+            if _answers_within(START_SECONDS, reader):
+                reader.receive()
+                return reader
+        except (EOFError, OSError):
+            reader.process.join()
+        except ProcessError:
+            _stop(reader)
+            raise
+        _stop(reader)
+        reason = exit_reason(reader.process.exitcode)
+        raise ProcessError(
+            f"a process that reads archives does not start ({reason}); try more memory "
+            "(--worker-memory), or look for what ends it."
         )
-        process.start()
-        theirs.close()
-        return _Reader(process, ours)
+
+
+def _answers_within(seconds: float, reader: Child) -> bool:
+    """Whether something comes while it is watched for so long; its death is an answer, too."""
+    watch, watched = Watch(), 0.0
+    while not reader.pipe.poll(min(POLL_SECONDS, seconds)):
+        watched += watch.lap()
+        if watched > seconds:
+            return reader.pipe.poll()
+    return True
 
 
 def _member(path: str, answer: _Answer) -> Member:
@@ -129,21 +132,22 @@ def _member(path: str, answer: _Answer) -> Member:
     return Member(path, lambda: io.BytesIO(data))
 
 
-def _stop(reader: _Reader) -> None:
-    # Its process group holds the unpacking program it may have started.
-    with contextlib.suppress(AttributeError, ProcessLookupError, PermissionError):
-        os.killpg(reader.process.pid or 0, signal.SIGKILL)
+def _stop(reader: Child) -> None:
+    # Its process group holds the unpacking program it may have started. Group 0 is our own.
+    if reader.process.pid and hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(reader.process.pid, signal.SIGKILL)
     reader.process.kill()
     reader.process.join()
     reader.pipe.close()
 
 
-def _serve(pipe: Connection, memory_bytes: int) -> None:
+def _serve(pipe: Connection) -> None:
     """A reader's life: the answers for one container after the other."""
     with contextlib.suppress(AttributeError, OSError):  # Windows has no process groups
         os.setpgid(0, 0)
-    confine(memory_bytes)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
+        pipe.send(None)
         while True:
             module, *request = pipe.recv()
             for answer in _answers(importlib.import_module(module), *request):

@@ -201,7 +201,7 @@ def _concatenated(source: _Forward, name: str) -> Iterator[Member]:
 
 def _members(source: Any, name: str) -> Iterator[Member]:
     """Up to the end mark."""
-    archive: Any = _BoundedTarFile(fileobj=source, tarinfo=_StrictTarInfo)
+    archive: Any = _BoundedTarFile(fileobj=source, tarinfo=_StrictTarInfo, encoding="utf-8")
     while info := archive.next():
         archive.members.clear()  # tarfile would remember every one
         path = f"{name}!/{path_text(info.name)}"

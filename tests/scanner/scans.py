@@ -21,6 +21,14 @@ HANG_GUARD = 200  # seconds; only ends what would never end
 SLOW_FRAMES, SLOW_FRAME_BYTES = 15_000_000, 15  # together more than an idle worker's memory
 
 
+class Stuck(type(Path())):  # type: ignore[misc]
+    """A file whose reading never ends, as on a network drive that is gone: no work, no answer."""
+
+    def __fspath__(self) -> str:
+        time.sleep(10_000)
+        return ""
+
+
 def picture(seed: int, kind: str = "PNG", side: int = 32) -> bytes:
     """A small image that no other seed gives."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)

@@ -18,6 +18,7 @@ import pytest
 from PIL import features
 
 from scanner import __version__
+from scanner.facts import without_passwords
 from scanner.journal import Journal
 from scanner.limits import Limits
 from scanner.manifest import (
@@ -26,7 +27,6 @@ from scanner.manifest import (
     manifest_path,
     read_manifest,
     signature_path,
-    without_passwords,
     write_manifest,
 )
 from scanner.model import open_model

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scanner.outputs import PlaceError, check_outputs, partial_path
+from scanner.files import partial_path
+from scanner.outputs import PlaceError, check_outputs
 from tests.conftest import command, environment, image_bytes, imgscan
 
 WRITTEN_BESIDE = (

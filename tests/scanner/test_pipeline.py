@@ -23,6 +23,7 @@ from scanner.sources import walk
 from scanner.sources.container import Found, Met
 from scanner.workers import Workers
 from tests.conftest import encoded, image_bytes
+from tests.scanner.scans import Stuck
 from tests.scanner.sources.conftest import zipped
 
 
@@ -128,40 +129,38 @@ def test_what_a_decoder_says_steers_no_terminal(
     assert records["a.zip"].error == r"damaged: \x1b[2J\x0a\u009b1m C:\a"
 
 
-def with_a_pipe(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    """Put a pipe nobody writes to among the files; reading it never ends."""
-    os.mkfifo(place)
+def with_a_stuck_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a file among the others whose reading never ends."""
 
-    def walk_with_pipe(*arguments: Any) -> Iterator[Found | Met]:
+    def walk_with_it(*arguments: Any) -> Iterator[Found | Met]:
         for number, entry in enumerate(walk(*arguments)):
             if number == 5:
-                yield Found("pipe.jpg", 0, place)
+                yield Found("stuck.jpg", 0, Stuck())
             yield entry
 
-    monkeypatch.setattr("scanner.pipeline.walk", walk_with_pipe)
+    monkeypatch.setattr("scanner.pipeline.walk", walk_with_it)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_hang_costs_its_own_file(
     evidence: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(40):
         (evidence / f"{n}.png").write_bytes(image_bytes("PNG", n))
-    with_a_pipe(monkeypatch, evidence.parent / "pipe")
+    with_a_stuck_file(monkeypatch)
     records, progress = scan(evidence, brightness_model, seconds=2)
-    assert records.pop("pipe.jpg").status is Status.TIMEOUT
+    assert records.pop("stuck.jpg").status is Status.TIMEOUT
     assert len(records) == 40
     assert all(record.status is Status.SCORED for record in records.values())
     assert progress.unexamined == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_a_crash_costs_its_own_file(
     evidence: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(40):
         (evidence / f"{n}.png").write_bytes(image_bytes("PNG", n))
-    with_a_pipe(monkeypatch, evidence.parent / "pipe")
+    with_a_stuck_file(monkeypatch)
     model = open_model(str(brightness_model))
     journal = Journal(evidence.parent / "x.journal")
     journal.begin({})
@@ -181,14 +180,14 @@ def test_a_crash_costs_its_own_file(
         if len(busy) == 1 and not workers[0]._queue and not killed:
             front = busy[0].waiting[0].path
             time.sleep(0.5)
-            if front == "pipe.jpg":
-                killed.append(busy[0].process.pid or 0)
+            if front == "stuck.jpg":
+                killed.append(busy[0].child.process.pid or 0)
                 os.kill(killed[0], signal.SIGSEGV)
 
     Pipeline([evidence], model, backend, journal, Limits(), 4, 2).run(kill_the_stuck)
     records = {record.path: record for record in journal.records(model)}
     assert killed
-    culprit = records.pop("pipe.jpg")
+    culprit = records.pop("stuck.jpg")
     assert culprit.status is Status.CRASHED
     assert culprit.error is not None
     assert "SIGSEGV" in culprit.error

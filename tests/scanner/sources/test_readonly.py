@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from scanner.files import list_folder, open_readonly
 from scanner.limits import Limits
 from scanner.sources import walk
-from scanner.sources.readonly import list_folder, open_readonly
 from tests.conftest import image_bytes, imgscan
 from tests.scanner.sources.conftest import tarred, zipped
 from tests.scanner.sources.rar_bytes import FASTEST, rar

@@ -1,0 +1,242 @@
+"""Child processes that meet hostile bytes: how they start, what they find, and what they may do.
+
+Every one is started by `start`. No module, program or library is ever taken from the evidence or
+from the folder that the scan was started in; and no child starts a program (but to unpack RAR),
+opens a connection or writes a file, whatever a library in it would like to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from scanner.interrupts import STOP_SIGNALS
+
+HOME = Path(__file__).parent  # the scanner's own folder, in which no evidence lies
+PRELOADED = ["scanner.examine", "PIL.Image"]
+START_SECONDS = 60.0  # a new process may take this long to import its libraries
+LONGEST_LAP = 1.0  # seconds between two looks at a child that count
+# The programs that may be run, all to unpack RAR; the first that works is taken.
+PROGRAMS = ("unrar", "unar", "7z", "7zz", "bsdtar")
+# Audit events (PEP 578) of what a child never does: run something, reach out, change a file.
+FORBIDDEN = (
+    "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile",
+    "os.chflags", "os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.removexattr",
+    "os.rename", "os.rmdir", "os.setxattr", "os.symlink", "os.truncate", "os.utime", "pty.spawn",
+    "socket.bind", "socket.connect", "socket.getaddrinfo", "socket.gethostbyaddr",
+    "socket.gethostbyname", "socket.sendmsg", "socket.sendto",
+)  # fmt: skip
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class ProcessError(Exception):
+    """Child processes cannot run as they must; the sentence says why and what to do."""
+
+
+@dataclass(eq=False)
+class Child:
+    """A process of ours. started: whether it has said that it is ready."""
+
+    process: BaseProcess
+    pipe: Connection
+    started: bool = False
+
+    def receive(self) -> Any:
+        """The next message. Raises ProcessError if the child refused, EOFError or OSError if dead.
+
+        The first is None, when it is ready.
+        """
+        message = self.pipe.recv()
+        if isinstance(message, _Refusal):
+            raise ProcessError(message.sentence)
+        self.started = True
+        return message
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    sentence: str
+
+
+class Watch:
+    """Seconds for which this process watched its children, in laps.
+
+    Of a longer lap only LONGEST_LAP counts: the whole job was stopped meanwhile, or this process
+    was busy with something else, and no child is to blame for that.
+    """
+
+    def __init__(self) -> None:
+        self._looked = time.monotonic()
+
+    def lap(self) -> float:
+        """Seconds since the last look that count."""
+        now = time.monotonic()
+        lap, self._looked = now - self._looked, now
+        return min(lap, LONGEST_LAP)
+
+
+def close_search_paths(evidence: Sequence[Path]) -> None:
+    """Let this process and its children find no module and no program where evidence may lie.
+
+    Modules come from no relative and not from the current folder, though Python may look there
+    first; programs from no folder of the evidence either. Raises ProcessError where the children
+    could not be kept from the current folder.
+    """
+    if sys.flags.ignore_environment and not sys.flags.safe_path:
+        raise ProcessError("python -E looks for modules in the current folder; use python -I.")
+    os.environ["PYTHONSAFEPATH"] = "1"  # children start as `python -c`, and would look there first
+    # Windows would look there for programs.
+    os.environ["NoDefaultCurrentDirectoryInExePath"] = "1"  # noqa: SIM112 its own spelling
+    sys.path[:] = _module_folders(sys.path)
+    if given := os.environ.get("PYTHONPATH"):
+        os.environ["PYTHONPATH"] = os.pathsep.join(_module_folders(given.split(os.pathsep)))
+    roots = [path.resolve() for path in evidence]
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(
+        folder
+        for folder in folders
+        if not _is_here(folder) and not any(map(partial(_lies_in, roots), _programs_in(folder)))
+    )
+
+
+def _module_folders(folders: Sequence[str]) -> list[str]:
+    """Those of `folders` that code may come from; the scanner's own last, if it is the current."""
+    code = str(HOME.parent)
+    kept = [folder for folder in folders if _is_installed(folder) or not _is_here(folder)]
+    return [*kept, code] if code in folders and code not in kept else kept
+
+
+def _is_installed(folder: str) -> bool:
+    installation = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
+    return Path(folder).is_absolute() and _lies_in(installation, folder)
+
+
+def _is_here(folder: str) -> bool:
+    """Whether it is the current folder, or named from there."""
+    return not Path(folder).is_absolute() or Path(folder).resolve() == Path.cwd().resolve()
+
+
+def _lies_in(roots: Sequence[Path], path: str) -> bool:
+    """Whether a path, links followed, is one of `roots`, which are without links, or below one."""
+    return any(Path(path).resolve().is_relative_to(root) for root in roots)
+
+
+def _programs_in(folder: str) -> Iterator[str]:
+    """The folder itself, and those of PROGRAMS in it, which may be links to elsewhere."""
+    yield folder
+    yield from filter(None, (shutil.which(name, path=folder) for name in PROGRAMS))
+
+
+def programs() -> dict[str, str]:
+    """Name to path of those of PROGRAMS that are installed; after `close_search_paths`."""
+    found = {name: shutil.which(name) for name in PROGRAMS}
+    return {name: path for name, path in found.items() if path}
+
+
+def start(target: Callable[..., None], memory_bytes: int, *arguments: Any) -> Child:
+    """Start `target(pipe, *arguments)` in a child that is confined, see `_confine`."""
+    # Not fork: a copy of a process that runs inference threads may deadlock.
+    methods = multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload(PRELOADED)
+    ours, theirs = context.Pipe()
+    life = (theirs, memory_bytes, target, arguments)
+    process = context.Process(target=_live, args=life, daemon=True)
+    with _deaf_children():
+        process.start()
+    theirs.close()
+    return Child(process, ours)
+
+
+def exit_reason(exitcode: int | None) -> str:
+    """Why a process ended: a signal's name, or its exit code."""
+    if exitcode is not None and exitcode < 0:
+        return signal.Signals(-exitcode).name
+    return f"exit code {exitcode}"
+
+
+def limit_work(seconds: float) -> None:
+    """Let the system end this process once it has computed for `seconds`; 0 for no end.
+
+    Where the process waits instead of computing, its parent's Watch ends it. So neither counts the
+    time for which the whole job is stopped.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def worked_too_long(exitcode: int | None) -> bool:
+    """Whether a process ended by what `limit_work` had set."""
+    return hasattr(signal, "SIGPROF") and exitcode == -signal.SIGPROF
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started inside never receive stop signals: ending them is their parent's task."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # its start would unblock the signals again
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def _live(
+    pipe: Connection, memory_bytes: int, target: Callable[..., None], arguments: Sequence[Any]
+) -> None:
+    """A child's life, from its confinement on."""
+    try:
+        _confine(memory_bytes)
+    except (OSError, ValueError, OverflowError) as error:
+        limit = f"the limit of {memory_bytes:,} bytes of memory (--worker-memory)"
+        pipe.send(_Refusal(f"the system refuses {limit}: {error}; name another."))
+        return
+    target(pipe, *arguments)
+
+
+def _confine(memory_bytes: int) -> None:
+    """Make this process deaf to Ctrl-C, silent, harmless, and limited in memory where possible."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
+    with Path(os.devnull).open("w") as nowhere:  # libraries complain of broken files on stderr
+        os.dup2(nowhere.fileno(), 2)
+    os.chdir(HOME)  # some libraries look into the current folder for parts of theirs
+    with contextlib.suppress(ImportError):  # Windows has no resource module
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        if hard == resource.RLIM_INFINITY or memory_bytes < hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, hard))
+    sys.addaudithook(partial(_refuse, frozenset(programs().values())))
+
+
+def _refuse(allowed: frozenset[str], event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook that raises PermissionError for what a child never does."""
+    if event == "open":
+        path, _, flags = arguments
+        if flags & WRITING and not isinstance(path, int) and path != os.devnull:
+            raise PermissionError(errno.EPERM, "this process writes no files")
+    elif event == "subprocess.Popen":
+        if arguments[0] not in allowed:
+            raise PermissionError(errno.EPERM, "this process starts no programs")
+    elif event in FORBIDDEN:
+        raise PermissionError(errno.EPERM, f"this process never does {event}")
