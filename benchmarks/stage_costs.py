@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.photographs import Evidence
 from scanner.backends import Backend, usable_cores
 from scanner.examine import Examined
+from scanner.files import open_readonly
 from scanner.hashing import hash_bytes
 from scanner.journal import Journal
 from scanner.limits import Limits
@@ -33,7 +34,6 @@ from scanner.record import Status
 from scanner.reports import write_report
 from scanner.sources import walk
 from scanner.sources.container import Found, read_limited
-from scanner.files import open_readonly
 from scanner.verdict import judge
 from scanner.workers import CHUNK_FILES
 

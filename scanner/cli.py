@@ -222,7 +222,7 @@ def models_command(name: str | None) -> None:
     from scanner.model import DEFAULT_MODEL, ModelError, bundled_models, open_model
 
     with told("the command", (ModelError,)):
-        if name:
+        if name is not None:
             click.echo(open_model(name).card.to_json())
             return
         for bundled in bundled_models():

@@ -25,6 +25,7 @@ from scanner.model import ModelFile
 from scanner.processes import programs
 from scanner.provenance import CAVEAT
 from scanner.record import RECORDS_VERSION, Status, Verdict
+from scanner.roots import resolved
 
 # The libraries that take evidence apart, decode it, read its provenance or score it.
 LIBRARIES = (
@@ -41,7 +42,7 @@ def identity(
     return {
         "version": __version__,
         "kind of record": RECORDS_VERSION,
-        "evidence": [str(path.resolve()) for path in evidence],
+        "evidence": [str(resolved(path)) for path in evidence],
         "model": model.sha256,
         "false-positive rate": model.card.operating_points[0].false_positive_rate,
         "provider": backend.provider,

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,37 +18,61 @@ NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # An entry may have become a pipe, which would else wait for somebody to write.
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 FOLDER_ONLY = getattr(os, "O_DIRECTORY", 0)
-PASSING_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | FOLDER_ONLY
+CAN_STEP = os.open in os.supports_dir_fd and os.scandir in os.supports_fd  # not on Windows
+# To pass through a folder takes no permission to list it, where the system knows the difference.
+PASS_ONLY = getattr(os, "O_PATH", 0)
+BUFFER_BYTES = 1 << 16  # or Python takes what the file system asks for, which may be anything
 LONGEST_STEP = 1000  # bytes of a path that any system takes at once
 
 
-def open_readonly(path: Path) -> BinaryIO:
-    """The bytes of a regular file, however long its path.
+class Folder:
+    """An open folder, whose entries are opened from there: what became a link is not followed.
 
-    Raises OSError as `open` does, and for what is a link or no regular file.
+    path: without links, of any length. above: if it is the folder that this one lies in, no path
+    has to be gone through. Raises OSError.
     """
-    return open(path, "rb", opener=_open_regular)
+
+    def __init__(self, path: str, above: Folder | None = None) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        parent, name = os.path.split(path)
+        flags = os.O_RDONLY | FOLDER_ONLY | NO_LINK
+        if above is not None and above.path == parent and above._descriptor is not None:
+            self._descriptor = _open_in(above._descriptor, name, flags)
+        elif CAN_STEP:
+            self._descriptor = _open(path, flags)
+
+    def entries(self) -> Iterator[os.DirEntry[str]]:
+        """Its entries, to be taken by their `name`; may raise OSError at any of them."""
+        with os.scandir(self.path if self._descriptor is None else self._descriptor) as entries:
+            yield from entries
+
+    def open(self, name: str) -> BinaryIO:
+        """The bytes of a regular file in it. Raises OSError as `open_readonly`."""
+        if self._descriptor is None:
+            return open_readonly(Path(self.path, name))
+        opener = partial(_open_regular, self._descriptor, name)
+        return open(f"{self.path}{os.sep}{name}", "rb", BUFFER_BYTES, opener=opener)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):  # there is nothing left to lose
+                os.close(self._descriptor)
+
+
+def open_readonly(path: Path) -> BinaryIO:
+    """The bytes of a regular file, whose path may be of any length and has no links.
+
+    Raises OSError as `open` does, and for what is a link, lies behind one or is no regular file.
+    """
+    opener = partial(_open_regular, None, str(path))
+    return open(path, "rb", BUFFER_BYTES, opener=opener)
 
 
 def file_facts(path: Path) -> os.stat_result:
-    """What the system says of a regular file, however long its path. Raises OSError."""
+    """What the system says of such a file. Raises OSError as `open_readonly`."""
     with open_readonly(path) as stream:
         return os.fstat(stream.fileno())
-
-
-@contextmanager
-def list_folder(folder: str | Path) -> Iterator[Iterator[os.DirEntry[str]]]:
-    """The folder's entries, to be taken by their `name`; raises OSError as `os.scandir`."""
-    if os.scandir not in os.supports_fd:  # Windows
-        with os.scandir(folder) as entries:
-            yield entries
-        return
-    descriptor = _open(str(folder), os.O_RDONLY | FOLDER_ONLY | NO_LINK)
-    try:
-        with os.scandir(descriptor) as entries:
-            yield entries
-    finally:
-        os.close(descriptor)
 
 
 def partial_path(path: Path) -> Path:
@@ -88,8 +113,10 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def _open_regular(path: str, flags: int) -> int:
-    descriptor = _open(path, flags | NO_LINK | NO_WAIT)
+def _open_regular(folder: int | None, path: str, _: str, flags: int) -> int:
+    """An opener, as `open` takes it, of a path in an open folder, or of a whole one."""
+    flags |= NO_LINK | NO_WAIT
+    descriptor = _open(path, flags) if folder is None else _open_in(folder, path, flags)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file any more", path)
@@ -100,31 +127,40 @@ def _open_regular(path: str, flags: int) -> int:
 
 
 def _open(path: str, flags: int) -> int:
-    """As `os.open`, of a path of any length: folder by folder, no more of them open than one."""
+    """As `os.open`, folder by folder, of which no more are open than one."""
     *folders, name = _steps(path)
     here: int | None = None
     try:
         for folder in folders:
-            below = os.open(folder, PASSING_THROUGH, dir_fd=here)
+            below = os.open(folder, PASS_ONLY | os.O_RDONLY | FOLDER_ONLY | NO_LINK, dir_fd=here)
             if here is not None:
                 os.close(here)
             here = below
-        try:
-            return os.open(name, flags | NO_ACCESS_TIME, dir_fd=here)
-        except PermissionError:  # only a file's owner may ask for it
-            return os.open(name, flags, dir_fd=here)
+        return _open_in(here, name, flags)
     finally:
         if here is not None:
             os.close(here)
 
 
-def _steps(path: str) -> list[bytes | str]:
-    """`path` in pieces that the system takes, each but the last a folder."""
-    raw = os.fsencode(path)
-    if len(raw) <= LONGEST_STEP or os.open not in os.supports_dir_fd:
-        return [path]
-    steps: list[bytes | str] = []
-    while len(raw) > LONGEST_STEP and (cut := raw.rfind(b"/", 1, LONGEST_STEP)) > 0:
-        steps.append(raw[:cut])
-        raw = raw[cut:].lstrip(b"/")
-    return [*steps, raw]
+def _open_in(folder: int | None, name: str, flags: int) -> int:
+    try:
+        return os.open(name, flags | NO_ACCESS_TIME, dir_fd=folder)
+    except PermissionError:  # only a file's owner may ask for it
+        return os.open(name, flags, dir_fd=folder)
+
+
+def _steps(path: str) -> list[str]:
+    """`path` in pieces, each but the last a folder in the one before.
+
+    Single folders, so that none can be a link, or, where passing through one takes permission to
+    list it, whatever the system takes at once.
+    """
+    if PASS_ONLY and CAN_STEP:
+        root, *names = Path(path).parts
+        return [root, *names]
+    steps, rest = [], path
+    while CAN_STEP and len(os.fsencode(rest)) > LONGEST_STEP:
+        cut = rest.rfind(os.sep, 1, LONGEST_STEP // 4)
+        steps.append(rest[:cut])
+        rest = rest[cut:].lstrip(os.sep)
+    return [*steps, rest]

@@ -14,7 +14,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import sqlite3
 import zlib
 from collections import Counter
@@ -26,7 +25,7 @@ from typing import Any
 from scanner.examine import Examined
 from scanner.model import ModelFile
 from scanner.naming import mismatch
-from scanner.record import Record, Status, Verdict
+from scanner.record import Record, Status, Verdict, trouble
 from scanner.sources.container import Found, Stamp
 from scanner.verdict import NO_JUDGEMENT, judge
 
@@ -49,8 +48,6 @@ CREATE TABLE in_flight (
 ) WITHOUT ROWID;
 """
 NO_PAGE = 0  # where a content's outcome is not of one of its pages
-LONGEST_TEXT = 100_000_000  # of one value; SQLite itself takes ten times as much
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 SUFFIX = ".journal"
 SALT_BYTES = 16
 # Marks a database as ours. SQLite keeps it, big-endian, in these bytes of the file's header, where
@@ -335,21 +332,11 @@ def storable(examined: Examined) -> Examined:
     Whatever a decoder finds in a file is that file's trouble, and not the journal's.
     """
     for name, value in vars(examined).items():
-        if trouble := _trouble(value):
-            reason = f"what was found of it cannot be recorded: its {name} is {trouble}"
+        if what := trouble(value):
+            reason = f"what was found of it cannot be recorded: its {name} is {what}"
             page = None if name == "page" else examined.page
             return Examined(Status.UNREADABLE, reason, examined.sha256, page=page)
     return examined
-
-
-def _trouble(value: object) -> str | None:
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return "no number of 64 bits"
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        return f"longer than {LONGEST_TEXT:,} characters"
-    if isinstance(value, str) and LONE_SURROGATE.search(value):
-        return "no Unicode"
-    return None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from scanner.roots import holder, identity
+from scanner.roots import holder, identity, resolved
 
 # Environment variables that name the folder for temporary files, SQLite's own first.
 TEMPORARY = ("SQLITE_TMPDIR", "TMPDIR", "TEMP", "TMP")
@@ -29,7 +29,7 @@ def check_outputs(
     others = {identity(path): path for path in inputs}
     written = set()
     for output in outputs:
-        if root := holder(output.resolve(), roots):
+        if root := holder(resolved(output), roots):
             raise PlaceError(f"{output} lies inside the evidence {root}; write it elsewhere.")
         this = identity(output)
         if other := others.get(this):
@@ -48,15 +48,15 @@ def check_temporary_folder(evidence: Sequence[Path]) -> None:
     # Python tries the folders it may choose from by writing, so first those that are named.
     for name in TEMPORARY:
         if folder := os.environ.get(name):
-            _refuse_temporary(Path(folder), evidence)
-    _refuse_temporary(Path(tempfile.gettempdir()), evidence)
+            _refuse_temporary(Path(folder), name, evidence)
+    _refuse_temporary(Path(tempfile.gettempdir()), "TMPDIR", evidence)
 
 
-def _refuse_temporary(folder: Path, evidence: Sequence[Path]) -> None:
-    if root := holder(folder.resolve(), {identity(path): path for path in evidence}):
+def _refuse_temporary(folder: Path, name: str, evidence: Sequence[Path]) -> None:
+    if root := holder(resolved(folder), {identity(path): path for path in evidence}):
         raise PlaceError(
             f"the temporary folder {folder} lies inside the evidence {root}, which must not be "
-            "written to; set TMPDIR to a folder outside of it."
+            "written to; set {name} to a folder outside of it."
         )
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.interrupts import STOP_SIGNALS
+from scanner.roots import resolved
 
 HOME = Path(__file__).parent  # the scanner's own folder, in which no evidence lies
 PRELOADED = ["scanner.examine", "PIL.Image"]
@@ -104,7 +105,7 @@ def close_search_paths(evidence: Sequence[Path]) -> None:
     sys.path[:] = _module_folders(sys.path)
     if given := os.environ.get("PYTHONPATH"):
         os.environ["PYTHONPATH"] = os.pathsep.join(_module_folders(given.split(os.pathsep)))
-    roots = [path.resolve() for path in evidence]
+    roots = [resolved(path) for path in evidence]
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     os.environ["PATH"] = os.pathsep.join(
         folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,8 @@ DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 HARMFUL = f"\x00-\x1f\x7f-\x9f\ud800-\udfff{DIRECTION}"
 UNWRITABLE = re.compile(f"[{HARMFUL}\\\\]|!(?=/)")
 UNPRINTABLE = re.compile(f"[{HARMFUL}]")
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+LONGEST_TEXT = 100_000_000  # of one value; databases take ten times as much
 ESCAPED = re.compile(r"\\(?:\\|x[0-9a-f]{2}|u[0-9a-f]{4})")
 # How Python's "surrogateescape" holds the bytes 0x80 to 0xFF where they are no UTF-8.
 BYTE_SURROGATES = range(0xDC80, 0xDD00)
@@ -172,6 +175,19 @@ def safe_text(text: str) -> str:
 def path_from_text(text: str) -> str:
     """The path behind `path_text`, as Python's file functions take it."""
     return ESCAPED.sub(_unescape, text)
+
+
+def trouble(value: object) -> str | None:
+    """What `value` is that no report can hold, such as "no Unicode"; None where all can."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "no number of 64 bits"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "no finite number"
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        return f"longer than {LONGEST_TEXT:,} characters"
+    if isinstance(value, str) and LONE_SURROGATE.search(value):
+        return "no Unicode"
+    return None
 
 
 def _escape(match: re.Match[str]) -> str:

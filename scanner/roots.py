@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,12 +20,12 @@ def check_roots(roots: Sequence[Path]) -> None:
     met: dict[object, Path] = {}
     for root in roots:
         # A second hard link to a file is evidence of its own; folders have none.
-        same = met.setdefault(identity(root) if root.is_dir() else root.resolve(), root)
+        same = met.setdefault(identity(root) if is_folder(root) else resolved(root), root)
         if same is not root:
             both = f"{root} and {same} are the same" if root != same else f"{root} is named twice"
             raise OverlapError(f"{both}, and its files would be met twice; name it once.")
     for root in roots:
-        if folder := holder(root.resolve().parent, met):
+        if folder := holder(resolved(root).parent, met):
             raise OverlapError(
                 f"{root} lies in {folder}, and its files would be met twice; name only one of them."
             )
@@ -41,5 +42,18 @@ def identity(path: Path) -> object:
     try:
         facts = path.stat()
     except OSError:  # it does not exist yet
-        return path.resolve()
+        return resolved(path)
     return facts.st_dev, facts.st_ino
+
+
+def resolved(path: Path) -> Path:
+    """The path without links, as far as the system can tell; never raises."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a link to itself, or a disk that fails
+        return path.absolute()
+
+
+def is_folder(path: Path) -> bool:
+    """As Path.is_dir, but never raises."""
+    return os.path.isdir(path)  # noqa: PTH112

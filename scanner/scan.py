@@ -41,7 +41,7 @@ from scanner.outputs import (
 )
 from scanner.pipeline import Pipeline, Progress
 from scanner.processes import ProcessError, close_search_paths
-from scanner.reports import ReportError, check_report, write_report
+from scanner.reports import ReportError, check_report, writable, write_report
 from scanner.reports import csv as csv_report
 from scanner.roots import OverlapError, check_roots
 from scanner.signing import SigningError, load_private_key
@@ -108,10 +108,10 @@ def run_scan(request: Request) -> Outcome:
     try:
         close_search_paths(request.paths)
         check_roots(request.paths)
-        model = _model(request)
         _check_outputs(request)
         set_up_logging(request.verbose, request.log_file)
         key = load_private_key(request.sign) if request.sign else None
+        model = _model(request)
         backend = open_backend(model, request.device, batch_size=request.batch_size, tell=tell)
         # The lock comes first: the hash lists' index that lies beside it may be a running scan's.
         with (
@@ -206,7 +206,7 @@ def _check_outputs(request: Request) -> None:
     for path in anew:
         outputs += [path, partial_path(path)]
     inputs = [*request.known, *((request.sign,) if request.sign else ())]
-    if request.model not in bundled_models():
+    if request.model not in bundled_models() and Path(request.model).name:
         inputs += [Path(request.model), card_path(Path(request.model))]
     check_outputs(outputs, request.paths, inputs)
     check_written_in_place(in_place)
@@ -242,7 +242,7 @@ def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
     if not request.known:
         yield hashing
         return
-    index = index_path(place)
+    index = index_path(place.absolute())  # workers, which map it, are elsewhere
     check_index(index)
     try:
         yield replace(hashing, known=read_lists(request.known, index))
@@ -297,4 +297,4 @@ def _write_reports(
         logger.info("wrote %s", report, extra={FACTS: {"report": str(report)}})
     if not reports:
         with standard_output() as stream:
-            csv_report.write_stream(stream.buffer, journal.records(model))
+            csv_report.write_stream(stream.buffer, map(writable, journal.records(model)))

@@ -31,6 +31,7 @@ from scanner.outputs import check_temporary_folder
 from scanner.processes import close_search_paths
 from scanner.record import path_text
 from scanner.reports.read import READERS, ReadError, read_records
+from scanner.roots import is_folder
 from scanner.signing import fingerprint, is_signed_by, load_public_key
 from scanner.sources import walk
 from scanner.sources.budget import Budget
@@ -246,7 +247,7 @@ def _limits(values: dict[str, Any]) -> Limits:
 
 def _scanned_name(path: str, root: Path, original: str, alone: bool) -> str:
     """How the scan named `path`, which was met under `root`, when that was at `original`."""
-    if root.is_dir():
+    if is_folder(root):
         return path if alone else path_text(f"{original}{os.sep}") + path
     name = Path(original).name if alone else original
     return path_text(name) + path.removeprefix(path_text(root.name))

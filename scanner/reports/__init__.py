@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.files import replacing
-from scanner.record import Record
+from scanner.record import Record, Status, path_text, trouble
 from scanner.reports import case, csv, json, jsonl, sqlite
 
 Writer = Callable[[Path, Iterable[Record], dict[str, Any]], None]
@@ -51,7 +51,21 @@ def write_report(path: Path, records: Iterable[Record], scan: dict[str, Any]) ->
     """
     try:
         with replacing(path) as partial:
-            WRITERS[path.suffix.lower()](partial, records, scan)
+            WRITERS[path.suffix.lower()](partial, map(writable, records), scan)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ReportError(f"{path} cannot be written: {reason}.") from error
+
+
+def writable(record: Record) -> Record:
+    """`record`, or a row in its place that says what of it some report could not hold."""
+    for name, value in vars(record).items():
+        if what := trouble(value):
+            row: dict[str, Any] = dict.fromkeys(vars(record))
+            row["path"] = path_text(record.path)
+            row["position"] = 0 if name == "position" else record.position
+            row["status"] = Status.UNREADABLE
+            row["error"] = f"what was found of it cannot be reported: its {name} is {what}"
+            row["model"] = record.model
+            return Record(**row)
+    return record

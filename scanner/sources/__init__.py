@@ -7,12 +7,10 @@ Walking is lazy, opens everything read-only, follows no links and writes nothing
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import stat
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -20,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
-from scanner.files import list_folder, open_readonly
+from scanner.files import Folder, open_readonly
 from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status, path_text
@@ -38,6 +36,7 @@ from scanner.sources.container import (
     Stamp,
     TooLarge,
     failure,
+    is_of_the_system,
     read_limited,
 )
 from scanner.sources.isolated import Readers
@@ -80,7 +79,8 @@ def _walk_root(
     if stat.S_ISDIR(mode):
         yield from _walk_folders(str(place), "" if is_single else f"{root}{os.sep}", readers, total)
     elif stat.S_ISREG(mode):
-        yield from _open_file(place, path_text(name), readers, total)
+        with open_readonly(place) as stream:
+            yield from _open_file(stream, path_text(name), readers, total)
     else:
         yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
 
@@ -105,60 +105,71 @@ def _kept(text: str, entries: Iterator[Found | Met]) -> Iterator[Found | Met]:
 def _walk_folders(top: str, prefix: str, readers: Readers, total: Budget) -> Iterator[Found | Met]:
     """All that lies in the folder `top`, whose entries' names begin with `prefix`.
 
-    One folder is open at a time, whatever the depth; its subfolders are met after its files.
+    No more than two folders are open at a time, whatever the depth; subfolders come after files.
     """
     waiting = [(top, prefix)]
-    while waiting:
-        folder, prefix = waiting.pop()
-        if len(prefix) > LONGEST_FOLDER:
-            yield Met(path_text(prefix), 0, Status.OVER_LIMIT, TOO_DEEP)
-            continue
-        subfolders: list[str] = []
-        yield from _kept(
-            path_text(prefix or "."), _list(folder, prefix, subfolders, readers, total)
-        )
-        waiting.extend(
-            (f"{folder}{os.sep}{name}", f"{prefix}{name}{os.sep}") for name in reversed(subfolders)
-        )
+    folder: Folder | None = None
+    try:
+        while waiting:
+            path, prefix = waiting.pop()
+            text = path_text(prefix or ".")
+            if len(prefix) > LONGEST_FOLDER:
+                yield Met(text, 0, Status.OVER_LIMIT, TOO_DEEP)
+                continue
+            try:
+                above, folder = folder, Folder(path, folder)
+            except OSError as error:
+                reason = f"the folder cannot be read: {error.strerror}"
+                yield Met(text, 0, Status.UNREADABLE, reason)
+                continue
+            if above is not None:
+                above.close()
+            subfolders: list[str] = []
+            yield from _list(folder, prefix, subfolders, readers, total)
+            waiting.extend(
+                (f"{path.rstrip(os.sep)}{os.sep}{name}", f"{prefix}{name}{os.sep}")
+                for name in reversed(subfolders)
+            )
+    finally:
+        if folder is not None:
+            folder.close()
 
 
 def _list(
-    folder: str, prefix: str, subfolders: list[str], readers: Readers, total: Budget
+    folder: Folder, prefix: str, subfolders: list[str], readers: Readers, total: Budget
 ) -> Iterator[Found | Met]:
     """The entries of one folder but for its subfolders, whose names are added to `subfolders`."""
-    with ExitStack() as stack:
+    entries = folder.entries()
+    while True:
         try:
-            entries = stack.enter_context(list_folder(folder))
+            entry = next(entries, None)
         except OSError as error:
-            reason = f"the folder cannot be read: {error.strerror}"
+            reason = f"the folder could be listed only in part: {error.strerror}"
             yield Met(path_text(prefix or "."), 0, Status.UNREADABLE, reason)
             return
-        while True:
-            try:
-                entry = next(entries, None)
-            except OSError as error:
-                reason = f"the folder could be listed only in part: {error.strerror}"
-                yield Met(path_text(prefix or "."), 0, Status.UNREADABLE, reason)
-                return
-            if entry is None:
-                return
-            text = path_text(f"{prefix}{entry.name}")
-            yield from _kept(text, _meet(entry, folder, text, subfolders, readers, total))
+        if entry is None:
+            return
+        text = path_text(f"{prefix}{entry.name}")
+        yield from _kept(text, _meet(entry, folder, text, subfolders, readers, total))
 
 
 def _meet(
     entry: os.DirEntry[str],
-    folder: str,
+    folder: Folder,
     text: str,
     subfolders: list[str],
     readers: Readers,
     total: Budget,
 ) -> Iterator[Found | Met]:
+    if Path(entry.name).name != entry.name:  # of a damaged file system; it would lead elsewhere
+        yield Met(text, 0, Status.UNREADABLE, "the folder lists a name that no file can have")
+        return
     mode = entry.stat(follow_symlinks=False).st_mode
     if stat.S_ISDIR(mode):
         subfolders.append(entry.name)
     elif stat.S_ISREG(mode):
-        yield from _open_file(Path(folder, entry.name), text, readers, total)
+        with folder.open(entry.name) as stream:
+            yield from _open_file(stream, text, readers, total)
     elif stat.S_ISLNK(mode):
         reason = "a symbolic link; links are not followed, name its target to scan it"
         yield Met(text, 0, Status.UNSUPPORTED, reason)
@@ -166,15 +177,16 @@ def _meet(
         yield Met(text, 0, Status.UNSUPPORTED, SPECIAL_FILE)
 
 
-def _open_file(path: Path, text: str, readers: Readers, total: Budget) -> Iterator[Found | Met]:
-    with open_readonly(path) as stream:
-        facts = os.fstat(stream.fileno())
-        stamp = Stamp(facts.st_size, facts.st_mtime_ns)
-        # Members of one name may each be an archive: only counting through them all tells
-        # what is in the one from what is in the other.
-        order = count(1)
-        for entry in _open(stream, path, stamp.bytes, text, 0, 1, readers, total):
-            yield replace(entry, position=next(order) if entry.position else 0, stamp=stamp)
+def _open_file(
+    stream: BinaryIO, text: str, readers: Readers, total: Budget
+) -> Iterator[Found | Met]:
+    facts = os.fstat(stream.fileno())
+    stamp = Stamp(facts.st_size, facts.st_mtime_ns)
+    # Members of one name may each be an archive: only counting through them all tells what is in
+    # the one from what is in the other.
+    order = count(1)
+    for entry in _open(stream, Path(stream.name), stamp.bytes, text, 0, 1, readers, total):
+        yield replace(entry, position=next(order) if entry.position else 0, stamp=stamp)
 
 
 def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
@@ -192,9 +204,12 @@ def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
 def _recognises(kind: ModuleType, head: bytes, stream: BinaryIO) -> bool:
     """Whether `stream`, which is left anywhere, is of the kind."""
     stream.seek(0)
-    with contextlib.suppress(Exception):  # what a parser chokes on may still be an image
+    try:
         return bool(kind.recognises(head, stream))
-    return False
+    except Exception as error:  # what a parser chokes on may still be an image
+        if is_of_the_system(error):
+            raise
+        return False
 
 
 def _open(

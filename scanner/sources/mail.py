@@ -110,7 +110,11 @@ def _field_follows(stream: BinaryIO) -> bool:
 
 
 def _parts(text: bytes, name: str) -> Iterator[Member]:
-    message = BytesParser(policy=compat32).parse(io.BytesIO(text))
+    """Each part with the very bytes it has; only a CR in front of the line break before a boundary
+    is taken for a part of that.
+    """
+    # Not `parse`, which reads as text and so turns every CR LF of a picture into LF.
+    message = BytesParser(policy=compat32).parsebytes(text)
     number = 0
     for part in message.walk():
         if part.is_multipart():

@@ -63,19 +63,30 @@ def test_a_report_that_leads_out_of_the_evidence_is_written_inside_it(tmp_path: 
     assert [path.name for path in evidence.iterdir()] == ["out.csv"]
 
 
-def test_a_scan_of_the_temporary_folder_without_a_report_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "tmp").mkdir()
-    (tmp_path / "photo.jpg").write_bytes(image_bytes())
-    arguments = command(tmp_path, "--device", "cpu")
-    inside = environment(TMPDIR=str(tmp_path / "tmp"))
-    ended = subprocess.run(arguments, env=inside, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith(
-        f"Error: without --report the scan keeps its journal in the temporary folder {tmp_path}/tmp"
+@pytest.mark.parametrize("words", [["{}"], ["{}", "--report", "{}.csv"], ["verify", "x.csv"]])
+@pytest.mark.parametrize("variable", ["TMPDIR", "SQLITE_TMPDIR"])
+def test_temporary_files_are_not_written_into_the_evidence(
+    words: list[str], variable: str, tmp_path: Path
+) -> None:
+    """Nor tried: Python writes to a folder to see whether it can be used for them."""
+    evidence = tmp_path / "evidence"
+    (evidence / "tmp").mkdir(parents=True)
+    (evidence / "photo.jpg").write_bytes(image_bytes())
+    if words[0] == "verify":
+        assert imgscan(evidence, "--report", "x.csv", cwd=tmp_path).returncode == 0
+        words = [*words, "--evidence", "{}"]
+    before = (evidence / "tmp").stat().st_mtime_ns
+    arguments = command(*(word.format(evidence) for word in words))
+    inside = environment(**{variable: str(evidence / "tmp")})
+    ended = subprocess.run(
+        arguments, env=inside, cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert "TMPDIR" in ended.stderr
-    assert "--report" in ended.stderr
-    assert not list((tmp_path / "tmp").iterdir())
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        f"Error: the temporary folder {evidence}/tmp lies inside the evidence {evidence}, which "
+        f"must not be written to; set {variable} to a folder outside of it.\n"
+    )
+    assert (evidence / "tmp").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,17 @@
-"""Evidence must keep its access time wherever the system allows, and open wherever it does not."""
+"""Protects: evidence keeps its access time and opens at any depth, and outputs appear whole."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from scanner.files import list_folder, open_readonly
+from scanner.files import Folder, file_facts, open_readonly, replacing, write_whole
 from scanner.limits import Limits
 from scanner.sources import walk
 from tests.conftest import image_bytes, imgscan
@@ -94,9 +96,9 @@ def test_a_file_of_another_owner_opens_all_the_same() -> None:
     if was_root:
         os.seteuid(65534)  # no privilege to leave out access times of root's files
     try:
-        with open_readonly(other) as stream, list_folder(other.parent) as entries:
+        with open_readonly(other) as stream, closing(Folder(str(other.parent))) as folder:
             assert stream.read(1)
-            assert other.name in {entry.name for entry in entries}
+            assert other.name in {entry.name for entry in folder.entries()}
     finally:
         if was_root:
             os.seteuid(0)
@@ -112,5 +114,70 @@ def test_the_stream_cannot_write(tmp_path: Path) -> None:
 def test_what_is_missing_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         open_readonly(tmp_path / "none")
-    with pytest.raises(FileNotFoundError), list_folder(tmp_path / "none"):
-        pass
+    with pytest.raises(FileNotFoundError):
+        Folder(str(tmp_path / "none"))
+
+
+def test_a_path_longer_than_the_system_takes(tmp_path: Path) -> None:
+    deep = tmp_path
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(40):
+        deep /= "a folder of which there are many" * 4
+        os.mkdir(deep.name, dir_fd=here)
+        below = os.open(deep.name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    with os.fdopen(os.open("x", os.O_WRONLY | os.O_CREAT, dir_fd=here), "wb") as stream:
+        stream.write(b"content")
+    os.close(here)
+    with pytest.raises(OSError, match="too long"):
+        (deep / "x").read_bytes()
+    with open_readonly(deep / "x") as stream, closing(Folder(str(deep))) as folder:
+        assert stream.read() == b"content"
+        assert [entry.name for entry in folder.entries()] == ["x"]
+    assert file_facts(deep / "x").st_size == len(b"content")
+    with pytest.raises(FileNotFoundError):
+        open_readonly(deep / "none")
+    shutil.rmtree(tmp_path / deep.name)  # or tests that look around would meet it
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes and links")
+def test_what_became_a_pipe_a_folder_or_a_link_is_not_opened(tmp_path: Path) -> None:
+    """A pipe would keep the scan waiting, and a link could lead out of the evidence."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "link to folder").symlink_to("folder")
+    (tmp_path / "folder" / "inner").write_bytes(b"content")
+    with closing(Folder(str(tmp_path))) as folder:
+        for name in ("pipe", "folder", "link", "link to folder/inner"):
+            with pytest.raises(OSError, match=r"regular file|irectory|symbolic links"):
+                open_readonly(tmp_path / name)
+            if "/" not in name:
+                with pytest.raises(OSError, match=r"regular file|irectory|symbolic links"):
+                    folder.open(name)
+        with folder.open("file") as stream:
+            assert stream.name == str(tmp_path / "file")
+        with pytest.raises(OSError, match="irectory"):
+            Folder(str(tmp_path / "link to folder"), folder)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.onnx"
+    write_whole(path, b"before")
+    write_whole(path, b"after")
+    assert path.read_bytes() == b"after"
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, b"half")
+    with pytest.raises(FileNotFoundError), replacing(path) as partial:
+        partial.unlink()
+    assert path.read_bytes() == b"after"
+    assert list(tmp_path.iterdir()) == [path]
