@@ -56,7 +56,7 @@ def _refuse_temporary(folder: Path, name: str, evidence: Sequence[Path]) -> None
     if root := holder(resolved(folder), {identity(path): path for path in evidence}):
         raise PlaceError(
             f"the temporary folder {folder} lies inside the evidence {root}, which must not be "
-            "written to; set {name} to a folder outside of it."
+            f"written to; set {name} to a folder outside of it."
         )
 
 
