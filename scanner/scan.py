@@ -191,8 +191,8 @@ def _say_nothing(sentence: str) -> None:
 
 def _check_outputs(request: Request) -> None:
     """Raise PlaceError or ReportError for an output that cannot be written, or not there."""
-    place = _journal_place(request)
     check_temporary_folder(request.paths)
+    place = _journal_place(request)
     if not request.reports:
         check_standard_output()
     outputs = [*journal_files(place), index_path(place)]
