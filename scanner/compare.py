@@ -19,7 +19,8 @@ LONGEST_SHOWN = 200  # characters of a value; evidence may hold a whole workflow
 # Facts of a manifest that say what may move a score. Times, places and results are none.
 CAUSES = (
     "imgscan", "python", "platform", "libraries", "decoders", "unpackers", "model",
-    "false_positive_rate", "provider", "precision", "limits", "hashing",
+    "false_positive_rate", "provider", "precision", "kind_of_record", "limits",
+    "hashing",
 )  # fmt: skip
 
 

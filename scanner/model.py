@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.preprocess import Preprocessing
+from scanner.record import path_text
 
 Built = TypeVar("Built")
 CARD_FORMAT = 2
@@ -240,7 +241,7 @@ def open_model(name_or_file: str) -> ModelFile:
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
     card = _read_engines_card(path) if path.suffix == ".engine" else _read_card(path)
-    return ModelFile(path, path.stem, digest, card)
+    return ModelFile(path, path_text(path.stem), digest, card)
 
 
 def _read_engines_card(path: Path) -> ModelCard:

@@ -41,6 +41,7 @@ from scanner.outputs import (
 )
 from scanner.pipeline import Pipeline, Progress
 from scanner.processes import ProcessError, close_search_paths
+from scanner.record import RECORDS_VERSION
 from scanner.reports import ReportError, check_report, writable, write_report
 from scanner.reports import csv as csv_report
 from scanner.roots import OverlapError, check_roots
@@ -153,6 +154,7 @@ def _scan(
             "resumed": journal.resumed,
             "evidence": [str(path) for path in request.paths],
             "batch": backend.batch_size,
+            "kind_of_record": RECORDS_VERSION,
             "limits": asdict(request.limits),
             "hashing": facts.hashing_facts(hashing),
         }

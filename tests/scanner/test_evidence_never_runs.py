@@ -15,10 +15,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from scanner import processes
 from scanner.journal import SUFFIX
-from tests.conftest import HANG_GUARD, image_bytes
+from tests.conftest import HANG_GUARD, encoded, image_bytes
 from tests.scanner.scans import wait_for
 from tests.scanner.sources.conftest import tarred, zipped
 from tests.scanner.sources.rar_bytes import FASTEST, rar
@@ -185,3 +186,31 @@ def test_a_way_of_starting_python_that_cannot_be_made_safe(evidence: Path, mark:
     done = ended(run([sys.executable, "-I", *CONSOLE, "a.jpg", "--device", "cpu"], evidence))
     assert done.returncode == 0, done.stderr
     assert not mark.exists()
+
+
+def iptc_around(inner: bytes) -> bytes:
+    """An IPTC image (32x32, "JPEG") whose picture is any file at all, which decoders open."""
+
+    def field(record: int, number: int, content: bytes) -> bytes:
+        size = len(content).to_bytes(2)
+        return bytes([0x1C, record, number]) + size + content
+
+    facts = [(60, b"\1\0"), (20, b"\0\x20"), (30, b"\0\x20"), (120, b"\5")]
+    header = b"".join(field(3, number, content) for number, content in facts)
+    return header + field(8, 10, inner) + bytes(5)
+
+
+def test_postscript_that_hides_in_another_format(mark: Path, tmp_path: Path) -> None:
+    """Pillow hands it to Ghostscript, which is a program of the user's own, but runs its code."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "gs").write_text(f'#!/bin/sh\necho "$0" >> "{mark}"\n')
+    (programs / "gs").chmod(0o755)
+    postscript = encoded(Image.new("RGB", (32, 32)), "EPS")
+    (tmp_path / "a.iim").write_bytes(iptc_around(postscript))
+    path = os.pathsep.join([str(programs), os.environ["PATH"]])
+    command = [*CONSOLE, tmp_path / "a.iim", "--device", "cpu"]
+    done = ended(run(command, tmp_path, PATH=path))
+    assert done.returncode == 1, done.stdout
+    assert ",unreadable," in done.stdout
+    assert not mark.exists(), "the evidence's PostScript was run"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -10,7 +13,10 @@ from click.testing import CliRunner
 
 from scanner.cli import main
 from scanner.limit_options import OPTIONS, limit_options, size, size_text
-from scanner.limits import Limits
+from scanner.limits import RANGES, Limits
+from tests.conftest import image_bytes, imgscan
+from tests.scanner.sources.conftest import zipped
+from tests.scanner.sources.test_sevenzip import sevenzip
 
 
 @click.command()
@@ -52,7 +58,39 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--worker-memory", "1M"], ["--timeout", "0"], ["--max-ratio", "0"]]
-)
-def test_limits_nothing_could_work_with_are_refused(arguments: list[str]) -> None:
-    assert CliRunner().invoke(show, arguments).exit_code == 2
+    "arguments",
+    [
+        "--worker-memory 1M", "--worker-memory 99999999T", "--timeout 0", "--timeout 3000000",
+        "--timeout inf", "--timeout nan", "--timeout -1", "--max-ratio 0", "--max-depth 65",
+        "--max-members 99999999999999", "--max-pages 0", "--max-pages 99999999999",
+        "--max-pixels 0", "--max-pixels 99999999999999", "--max-file-size 9999999999T",
+        "--max-archive-size 9999999999T", "--max-total-size 9999999999T", "--max-ratio 9e9",
+    ],
+)  # fmt: skip
+def test_limits_nothing_could_work_with_are_refused(arguments: str) -> None:
+    """Not one file after the other for what no system takes."""
+    refused = CliRunner().invoke(show, arguments.split())
+    assert refused.exit_code == 2
+    assert "Invalid value for" in refused.stderr
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_the_ends_of_every_range_are_limits(name: str) -> None:
+    low, high = RANGES[name]
+    for end in (low, high):
+        allowed: dict[str, Any] = {name: end}
+        assert getattr(Limits(**allowed), name) == end
+    for beyond in (low - 1, high + 1, math.nan, math.inf, "1", None):
+        refused: dict[str, Any] = {name: beyond}
+        with pytest.raises(ValueError, match="is not between"):
+            Limits(**refused)
+
+
+def test_a_scan_works_at_the_ends_of_every_range(tmp_path: Path) -> None:
+    """The system takes these numbers, and no file pays for them."""
+    (tmp_path / "a.zip").write_bytes(zipped([("a.jpg", image_bytes())]))
+    (tmp_path / "a.7z").write_bytes(sevenzip({"a.jpg": image_bytes()}))
+    options = [f"{OPTIONS[name][0]}={high}" for name, (_, high) in RANGES.items()]
+    done = imgscan(tmp_path, "--device", "cpu", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(",scored,") == 2

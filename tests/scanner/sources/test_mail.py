@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import mailbox
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scanner.limits import Limits
 from scanner.record import Status
+from scanner.sources.mail import members as mail_members
 from tests.conftest import image_bytes
 from tests.scanner.sources.conftest import contents, rows, zipped
 from tests.scanner.sources.opening import LIMITS, opened
 
 JPEG = image_bytes("JPEG")
+
+# Line ends of every kind above all; a CR right before the boundary may be a part of that.
+binary_parts = st.lists(
+    st.sampled_from([b"\r", b"\n", b"\r\n", b"--", b"\x0b", b"\x85", b"\xff\xd8", b" ", b"From "])
+    | st.binary(max_size=9)
+).map(lambda pieces: b"".join(pieces).replace(b"--XX", b"").rstrip(b"\r"))
 
 
 def message(subject: str = "Photos") -> EmailMessage:
@@ -39,6 +49,44 @@ def test_attachments_and_inline_images(tmp_path: Path) -> None:
     images = {path for path, content in found.items() if content == JPEG}
     assert images == {"a.eml!/part-3", "a.eml!/Straße/ü.jpg", "a.eml!/z.zip!/x"}
     assert found.keys() - images == {"a.eml!/part-1", "a.eml!/part-2"}
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("encoding", [b"8bit", b"binary", b"", b"of our own"])
+@given(content=binary_parts)
+def test_the_bytes_of_a_part_are_its_bytes(encoding: bytes, end: bytes, content: bytes) -> None:
+    """Line ends in a picture are its own: another hash would hide it from lists, and its verdict
+    would be on other pixels."""
+    fields = [b"Content-Type: image/jpeg", b"Content-Transfer-Encoding: " + encoding]
+    lines = [
+        b"From: a@example.org",
+        b"MIME-Version: 1.0",
+        b'Content-Type: multipart/related; boundary="XX"',
+        b"",
+        b"--XX",
+        *(fields if encoding else fields[:1]),
+        b"",
+        content,
+        b"--XX--",
+        b"",
+    ]
+    (member,) = mail_members(io.BytesIO(end.join(lines)), "a", Limits(), ())
+    assert member.open is not None
+    with member.open() as stream:
+        assert stream.read(1 << 20) == content
+
+
+def test_a_saved_page_with_a_picture_in_binary(tmp_path: Path) -> None:
+    """As browsers save pages (MHTML)."""
+    page = (
+        b"From: <Saved by a browser>\r\nSubject: a page\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\n"
+        b'MIME-Version: 1.0\r\nContent-Type: multipart/related; type="text/html"; boundary="XX"\r\n'
+        b"\r\n--XX\r\nContent-Type: image/jpeg\r\nContent-Transfer-Encoding: binary\r\n"
+        b"Content-Location: https://example.org/a.jpg\r\n\r\n" + JPEG + b"\r\n--XX--\r\n"
+    )
+    assert b"\n" in JPEG
+    (tmp_path / "page.mhtml").write_bytes(page)
+    assert contents(opened(tmp_path)) == {"page.mhtml!/part-1": JPEG}
 
 
 def test_an_image_said_to_be_text(tmp_path: Path) -> None:
