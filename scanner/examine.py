@@ -6,8 +6,6 @@ Of containers, and of files too large to be held in memory, it takes the hashes 
 from __future__ import annotations
 
 import contextlib
-import errno
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +33,6 @@ from scanner.record import UNEXAMINED, Status
 from scanner.sources.container import Fate, Stamp, TooLarge, read_limited
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
-BLOCK_BYTES = 512  # in which systems count what a file takes on disk
 
 
 @dataclass(frozen=True)
@@ -79,8 +76,7 @@ def examine(
         data = source if isinstance(source, bytes) else _read(source, limits)
     except TooLarge as error:
         reason = f"larger than the limit of {error.limit:,} bytes"
-        over = Examined(Status.OVER_LIMIT, reason)
-        examined = _hashed(source, over, limits, hashing, alive)
+        examined = _hashed(source, Examined(Status.OVER_LIMIT, reason), hashing, alive)
         if listed := _left_out(examined.known, hashing):
             return replace(examined, status=Status.KNOWN, error=listed)
         return examined
@@ -106,7 +102,6 @@ def take_hashes(
     source: Path | bytes,
     fate: Fate,
     stamp: Stamp | None,
-    limits: Limits,
     hashing: Hashing = Hashing(),  # noqa: B008  immutable
     alive: Callable[[], None] = lambda: None,
 ) -> Examined:
@@ -115,7 +110,7 @@ def take_hashes(
     stamp: of the file when it was opened for its members; if it has changed since, its hashes
     would not be theirs. alive: called while it goes on.
     """
-    hashed = _hashed(source, Examined(fate.status, fate.error), limits, hashing, alive)
+    hashed = _hashed(source, Examined(fate.status, fate.error), hashing, alive)
     if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
         return hashed
     with contextlib.suppress(OSError):
@@ -126,32 +121,15 @@ def take_hashes(
 
 
 def _hashed(
-    source: Path | bytes,
-    outcome: Examined,
-    limits: Limits,
-    hashing: Hashing,
-    alive: Callable[[], None],
+    source: Path | bytes, outcome: Examined, hashing: Hashing, alive: Callable[[], None]
 ) -> Examined:
     """`outcome` with the hashes of `source`, or the reason why there are none."""
     try:
-        if isinstance(source, Path) and (holes := _mostly_holes(file_facts(source), limits)):
-            return Examined(Status.OVER_LIMIT, holes)
         hashes, size = hash_source(source, hashing.takes_md5, alive)
     except OSError as error:
         return outcome if outcome.status in UNEXAMINED else _unreadable(error)
     known = _known(hashes, hashing)
     return replace(outcome, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=size)
-
-
-def _mostly_holes(facts: os.stat_result, limits: Limits) -> str | None:
-    """A sentence for a sparse file: to hash it takes as long as it claims to be."""
-    stored = getattr(facts, "st_blocks", math.inf) * BLOCK_BYTES  # Windows does not say
-    if facts.st_size <= max(limits.file_bytes, limits.ratio * stored):
-        return None
-    return (
-        f"a file of {facts.st_size:,} bytes, more than {limits.ratio:,} times the {stored:,} that "
-        "are stored; it was not read"
-    )
 
 
 def _unreadable(error: OSError) -> Examined:
@@ -247,10 +225,6 @@ def _failure(error: Exception, limits: Limits) -> Examined:
 
 def _read(path: Path, limits: Limits) -> bytes:
     with open_readonly(path) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        if size > limits.file_bytes:
+        if os.fstat(stream.fileno()).st_size > limits.file_bytes:
             raise TooLarge(limits.file_bytes)
-        data = read_limited(stream, limits.file_bytes)
-    if len(data) < size:
-        raise OSError(errno.EIO, f"only {len(data):,} of its {size:,} bytes can be had")
-    return data
+        return read_limited(stream, limits.file_bytes)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 # Linux alone can leave the access time as it is.
 NO_ACCESS_TIME = getattr(os, "O_NOATIME", 0)
@@ -63,10 +64,61 @@ class Folder:
 def open_readonly(path: Path) -> BinaryIO:
     """The bytes of a regular file, whose path may be of any length and has no links.
 
-    Raises OSError as `open` does, and for what is a link, lies behind one or is no regular file.
+    Raises OSError as `open` does, and for what is a link, lies behind one or is no regular file; so
+    does reading where the bytes end before the size says so.
     """
-    opener = partial(_open_regular, None, str(path))
-    return open(path, "rb", BUFFER_BYTES, opener=opener)
+    name = os.fspath(path)
+    return _Whole(name, partial(_open_regular, None, name)).buffered()
+
+
+def check_read(stream: BinaryIO) -> None:
+    """Raise the OSError that reading a file of `open_readonly` met, though a parser may hide it.
+
+    What such a parser makes of the file is no statement about its bytes.
+    """
+    raw = getattr(stream, "raw", None)
+    if isinstance(raw, _Whole) and raw.trouble is not None:
+        raise raw.trouble
+
+
+class _Whole(io.FileIO):
+    """A file that raises OSError where its bytes end before its size says so.
+
+    trouble: what reading it last met.
+    """
+
+    def __init__(self, path: str, opener: Callable[[str, int], int]) -> None:
+        super().__init__(path, "rb", opener=opener)
+        self.trouble: OSError | None = None
+        self._size = os.fstat(self.fileno()).st_size
+
+    def buffered(self) -> io.BufferedReader:
+        return io.BufferedReader(self, BUFFER_BYTES)
+
+    def readinto(self, buffer: Any, /) -> int:
+        with self._noted():
+            read = super().readinto(buffer) or 0
+            if not read and len(buffer):
+                self._check_end()
+            return read
+
+    def readall(self) -> bytes:
+        with self._noted():
+            data = super().readall()
+            self._check_end()
+            return data
+
+    def _check_end(self) -> None:
+        if (end := self.tell()) < self._size:
+            raise OSError(errno.EIO, f"only {end:,} of its {self._size:,} bytes can be had")
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.trouble = error
+            raise
 
 
 def file_facts(path: Path) -> os.stat_result:
@@ -121,7 +173,7 @@ def _open_regular(folder: int | None, path: str, _: str, flags: int) -> int:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file any more", path)
     except OSError:
-        os.close(descriptor)
+        _close(descriptor)
         raise
     return descriptor
 
@@ -132,14 +184,19 @@ def _open(path: str, flags: int) -> int:
     here: int | None = None
     try:
         for folder in folders:
-            below = os.open(folder, PASS_ONLY | os.O_RDONLY | FOLDER_ONLY | NO_LINK, dir_fd=here)
-            if here is not None:
-                os.close(here)
-            here = below
+            passing = PASS_ONLY | os.O_RDONLY | FOLDER_ONLY | NO_LINK
+            above, here = here, os.open(folder, passing, dir_fd=here)
+            if above is not None:
+                _close(above)
         return _open_in(here, name, flags)
     finally:
         if here is not None:
-            os.close(here)
+            _close(here)
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # network drives report what nobody waits for any more
+        os.close(descriptor)
 
 
 def _open_in(folder: int | None, name: str, flags: int) -> int:

@@ -240,7 +240,7 @@ def _serve(
                 if container is None:
                     examined = examine(source, preprocessing, limits, hashing, alive)
                 else:
-                    examined = take_hashes(source, *container, limits, hashing, alive)
+                    examined = take_hashes(source, *container, hashing, alive)
                 limit_work(0)
                 _send(pipe, examined)
     except _ParentGone:

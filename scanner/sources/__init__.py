@@ -7,7 +7,9 @@ Walking is lazy, opens everything read-only, follows no links and writes nothing
 
 from __future__ import annotations
 
+import contextlib
 import io
+import math
 import os
 import stat
 from collections.abc import Generator, Iterator, Sequence
@@ -18,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
-from scanner.files import Folder, open_readonly
+from scanner.files import Folder, check_read, open_readonly
 from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status, path_text
@@ -36,7 +38,6 @@ from scanner.sources.container import (
     Stamp,
     TooLarge,
     failure,
-    is_of_the_system,
     read_limited,
 )
 from scanner.sources.isolated import Readers
@@ -46,6 +47,7 @@ CONTAINERS = (zip, tar, compressed, *ISOLATED, appended_zip)
 INSIDE = "!/archive"  # names the container in a file that is something else as well
 LONGEST_FOLDER = 65_536  # characters of a folder's path; or one chain of folders never ends
 TOO_DEEP = f"its path is longer than {LONGEST_FOLDER:,} characters; what is in it was not read"
+BLOCK_BYTES = 512  # in which systems count what a file takes on disk
 SPECIAL_FILE = "a device, pipe or socket, not a regular file"
 
 
@@ -182,11 +184,25 @@ def _open_file(
 ) -> Iterator[Found | Met]:
     facts = os.fstat(stream.fileno())
     stamp = Stamp(facts.st_size, facts.st_mtime_ns)
+    if holes := _mostly_holes(facts, readers.limits):
+        yield Met(text, 0, Status.OVER_LIMIT, holes, stamp)
+        return
     # Members of one name may each be an archive: only counting through them all tells what is in
     # the one from what is in the other.
     order = count(1)
     for entry in _open(stream, Path(stream.name), stamp.bytes, text, 0, 1, readers, total):
         yield replace(entry, position=next(order) if entry.position else 0, stamp=stamp)
+
+
+def _mostly_holes(facts: os.stat_result, limits: Limits) -> str | None:
+    """A sentence for a sparse file: reading it takes as long as it claims to be."""
+    stored = getattr(facts, "st_blocks", math.inf) * BLOCK_BYTES  # Windows does not say
+    if facts.st_size <= max(limits.file_bytes, limits.ratio * stored):
+        return None
+    return (
+        f"a file of {facts.st_size:,} bytes, more than {limits.ratio:,} times the {stored:,} that "
+        "are stored; it was not read"
+    )
 
 
 def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
@@ -196,6 +212,7 @@ def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
     """
     head = stream.read(HEAD_BYTES)
     found = next((kind for kind in CONTAINERS if _recognises(kind, head, stream)), None)
+    check_read(stream)
     stream.seek(0)
     is_behind_content = found is appended_zip and not head.startswith(appended_zip.PROGRAMS)
     return found, found is not None and (is_behind_content or is_image(head))
@@ -204,12 +221,9 @@ def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
 def _recognises(kind: ModuleType, head: bytes, stream: BinaryIO) -> bool:
     """Whether `stream`, which is left anywhere, is of the kind."""
     stream.seek(0)
-    try:
+    with contextlib.suppress(Exception):  # what a parser chokes on may still be an image
         return bool(kind.recognises(head, stream))
-    except Exception as error:  # what a parser chokes on may still be an image
-        if is_of_the_system(error):
-            raise
-        return False
+    return False
 
 
 def _open(
@@ -239,7 +253,9 @@ def _open(
         yield Found(path, position, source, fate=fate)
     elif fate.status is not Status.CONTAINER:
         yield Met(name, position or 1, fate.status, fate.error)
-    if kind in ISOLATED and _recognises(appended_zip, b"", stream):
+    is_zip_behind = kind in ISOLATED and _recognises(appended_zip, b"", stream)
+    check_read(stream)
+    if is_zip_behind:
         name = f"{name}{INSIDE}"
         fate = yield from _expand(appended_zip, stream, size, name, depth, readers, outer)
         if fate.status is not Status.CONTAINER:
@@ -276,6 +292,7 @@ def _expand(
                 continue
             inner, size = io.BytesIO(read), len(read)
             yield from _open(inner, read, size, member.path, number, depth + 1, readers, budget)
+        check_read(stream)
     except ProcessError:
         raise
     except Exception as error:  # parsers raise nearly anything on hostile bytes

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeGuard
+from typing import NamedTuple, Protocol
 
 from scanner.record import Status, path_text
 
@@ -119,11 +119,6 @@ def read_limited(stream: Readable, limit: int) -> bytes:
     return content.getvalue()
 
 
-def is_of_the_system(error: Exception) -> TypeGuard[OSError]:
-    """Whether the bytes could not be read, and so say nothing; parsers raise OSError, too."""
-    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
-
-
 def failure(error: Exception, noun: str) -> tuple[Status, str]:
     """Status and sentence for what was raised while `noun` was read."""
     if isinstance(error, MemberError):
@@ -134,7 +129,7 @@ def failure(error: Exception, noun: str) -> tuple[Status, str]:
         return Status.OVER_LIMIT, f"the {noun} is larger than the limit of {error.limit:,} bytes"
     if isinstance(error, MemoryError):
         return Status.OVER_LIMIT, f"reading the {noun} needs more memory than the limit allows"
-    if is_of_the_system(error):
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return Status.UNREADABLE, f"the {noun} cannot be read: {path_text(str(error.strerror))}"
     # A parser may quote any name or byte of the file.
     detail = path_text(" ".join(str(error).split()))[:LONGEST_DETAIL]

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, NamedTuple
 
-from scanner.files import open_readonly
+from scanner.files import check_read, open_readonly
 from scanner.limits import Limits
 from scanner.processes import START_SECONDS, Child, ProcessError, Watch, exit_reason, start
 from scanner.record import Status
@@ -161,6 +161,7 @@ def _answers(
         with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
             for member in kind.members(stream, name, limits, passwords):
                 yield _read(member, limits)
+            check_read(stream)
     except Exception as error:  # parsers raise nearly anything on hostile bytes
         status, sentence = failure(error, kind.NOUN)
         yield _Answer(None, None, status, sentence)
