@@ -148,7 +148,7 @@ def _open_tiff_page(data: bytes, offset: int) -> Image.Image:
     try:
         image = Image.open(tiff.page_alone(data, offset), formats=["TIFF"])
     except UnidentifiedImageError as error:
-        raise ValueError("no page can be read where the page before it says") from error
+        raise ValueError("no page can be read where the file names one") from error
     subfile: Any = image.getexif().get(raw.NEW_SUBFILE_TYPE, 0)
     if isinstance(subfile, int) and subfile & raw.REDUCED:
         raise UnsupportedImage("a reduced copy of another page, which has a row of its own")
