@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scanner import raw, signatures, tiff
 from scanner.limits import MAX_PIXELS
+from scanner.pixels import NoPicture, to_rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +53,8 @@ class Decoded:
     """One frame or page of an image, ready for `view`.
 
     `rgb` is mode RGB after EXIF orientation; `width` and `height` are the stored pixels before it,
-    as other tools report them; `page` counts from 1, and `frames` is how many the file has.
+    as other tools report them; `page` counts from 1, and `frames` is how many the file has;
+    `opacity` is the mean alpha, 0 to 1.
     """
 
     rgb: Image.Image
@@ -61,6 +63,7 @@ class Decoded:
     height: int
     page: int
     frames: int
+    opacity: float
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,11 @@ class Pages:
         """Decode one page to 8-bit RGB. Raises as `opened` does."""
         with _quietly(self._max_pixels), self._at(page) as image:
             width, height = self._check_size(image)
-            rgb = to_rgb(image)
-        return Decoded(rgb, self.format, width, height, page, self.frames)
+            try:
+                rgb, opacity = to_rgb(image)
+            except NoPicture as error:
+                raise UnsupportedImage(str(error)) from error
+        return Decoded(rgb, self.format, width, height, page, self.frames, opacity)
 
     @contextmanager
     def _at(self, page: int) -> Iterator[Image.Image]:
@@ -217,25 +223,6 @@ def _register_heif() -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB from any Pillow mode, upright. Raises UnsupportedImage for float samples."""
-    image.load()
-    if image.mode == "F":
-        raise UnsupportedImage("floating-point pixels have no defined brightness range")
-    if image.mode.startswith("I"):
-        # 16-bit grey arrives as I;16 or I; Pillow's own conversion to L would clip at 255.
-        samples: NDArray[Any] = np.asarray(image).astype(np.float64) / 257.0
-        exif = image.getexif()
-        image = Image.fromarray(np.clip(np.rint(samples), 0, 255).astype(np.uint8), "L")
-        image.info["exif"] = exif.tobytes()
-    image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
 
 
 def view(rgb: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
