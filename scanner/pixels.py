@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 from PIL.IcnsImagePlugin import IcnsImageFile
 from PIL.IcoImagePlugin import IcoImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -61,6 +61,8 @@ def _from_icon(image: Image.Image) -> Image.Image:
 
 def _undefined(image: Image.Image) -> str | None:
     """Why no sample can be called white, as a sentence; None where one is."""
+    if isinstance(image, ImageFile.StubImageFile):  # of a made-up mode
+        return f"imgscan does not open {image.format} files"
     if image.mode == "F":
         samples = "floating-point"
     elif image.mode == "I" and image.format not in SCALED:

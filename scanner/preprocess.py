@@ -34,6 +34,10 @@ RESAMPLING_FILTERS = {
 }
 FITS = ("crop", "stretch")
 ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # formats whose frames follow each other in time
+# What shows through is white, which alone can turn a verdict. Of 1,000 photographs that it learnt
+# (CIFAKE) the 96-pixel ResNet-18 calls 1 fake; with one of the 1,024 pixels transparent 4, with two
+# 37. Of 1,000 fakes it calls 1 real; at an alpha of 0.95 it calls 14, at 0.9 84, at 0.5 993.
+LEAST_OPACITY = 0.999
 
 
 class NotAnImage(Exception):
@@ -54,7 +58,7 @@ class Decoded:
 
     `rgb` is mode RGB after EXIF orientation; `width` and `height` are the stored pixels before it,
     as other tools report them; `page` counts from 1, and `frames` is how many the file has;
-    `opacity` is the mean alpha, 0 to 1.
+    `opacity` is the mean alpha, 0 to 1, and 1 without transparency.
     """
 
     rgb: Image.Image
@@ -64,6 +68,11 @@ class Decoded:
     page: int
     frames: int
     opacity: float
+
+    @property
+    def see_through(self) -> bool:
+        """Whether a verdict might be of the white behind the picture and not of the picture."""
+        return self.opacity < LEAST_OPACITY
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,21 @@ from PIL.TiffImagePlugin import (
     TiffImageFile,
 )
 
-WHITE_IS_ZERO = 0
+WHITE_IS_ZERO, YCBCR = 0, 6
 SIGNED = 2
 APART = 2  # a plane for each sample
 WHOLE = (1, 1)  # colour has the resolution of brightness
-ALPHA = 2
+MULTIPLIED, ALPHA = 1, 2  # grey that is multiplied by its alpha, and grey that is not
 
-# Kinds of grey that Pillow unpacks but does not list: photometric 0 is for `is_negative` to heed.
+# Kinds of grey that Pillow unpacks and does not list, or not in every version: byte order,
+# photometric, sample format, fill order, bits, extra samples. `is_negative` heeds photometric 0.
 OPEN_INFO |= {
     (MM, 0, (1,), 1, (16,), ()): ("I;16B", "I;16B"),
     (II, 0, (1,), 1, (12,), ()): ("I;16", "I;12"),
     (MM, 0, (1,), 1, (12,), ()): ("I;16", "I;12"),
     (MM, 1, (1,), 1, (12,), ()): ("I;16", "I;12"),
+    (II, 1, (1,), 1, (8, 8), (MULTIPLIED,)): ("La", "La"),
+    (MM, 1, (1,), 1, (8, 8), (MULTIPLIED,)): ("La", "La"),
     (II, 0, (1,), 1, (8, 8), (ALPHA,)): ("LA", "LA"),
     (MM, 0, (1,), 1, (8, 8), (ALPHA,)): ("LA", "LA"),
 }
@@ -40,11 +43,14 @@ def mend(image: TiffImageFile) -> str | None:
     if SIGNED in tags.get(SAMPLEFORMAT, ()):
         return f"signed {bits}-bit integer pixels have no defined brightness range"
     bare = image.info["compression"] == "raw"
-    if bare and image.mode == "YCbCr" and tags.get(YCBCRSUBSAMPLING) != WHOLE:
+    samples = tags.get(SAMPLESPERPIXEL, 1)
+    # Old versions of Pillow misread this kind of colour whatever its resolution, in another mode.
+    whole = image.mode == "YCbCr" and tags.get(YCBCRSUBSAMPLING) == WHOLE
+    if bare and samples > 1 and tags.get(PHOTOMETRIC_INTERPRETATION) == YCBCR and not whole:
         return "uncompressed colour of a reduced resolution is not decoded"
     if tags.get(PLANAR_CONFIGURATION) != APART:
         return None
-    if tags.get(SAMPLESPERPIXEL, 1) == 1:
+    if samples == 1:
         # A single plane is like any other, but Pillow then unpacks it as the first of several.
         tags[PLANAR_CONFIGURATION] = 1
         image._setup()
@@ -53,7 +59,7 @@ def mend(image: TiffImageFile) -> str | None:
     # sample, and alpha that is not said to be any for one that the colours are multiplied by.
     guessed = image.mode == "RGBA" and EXTRASAMPLES not in tags
     if (bare and bits > 8) or guessed or image.mode in ("LA", "La", "LAB", "PA"):
-        return "colour planes that lie apart are not decoded if they are of this kind"
+        return "separate colour planes of this kind are not decoded"
     return None
 
 

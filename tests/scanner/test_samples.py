@@ -172,7 +172,7 @@ def test_planes_that_lie_apart_are_the_same_picture(mode: str) -> None:
 @pytest.mark.parametrize(("mode", "depth"), [("RGB", 16), ("RGBA", 16), ("LAB", 8)])
 def test_planes_that_the_decoder_takes_for_others_are_not_judged(mode: str, depth: int) -> None:
     decode(colour_tiff(mode, depth, apart=False))
-    with pytest.raises(UnsupportedImage, match="planes that lie apart are not decoded"):
+    with pytest.raises(UnsupportedImage, match="separate colour planes of this kind"):
         decode(colour_tiff(mode, depth))
 
 
@@ -182,7 +182,7 @@ def test_alpha_that_the_decoder_loses_is_not_judged() -> None:
     packbits = {259: (SHORT, [32773])}
     plane = b"\x07" + bytes(range(8))
     data = tiff(Page((8, 1), [plane, plane], own | packbits))
-    with pytest.raises(UnsupportedImage, match="planes that lie apart are not decoded"):
+    with pytest.raises(UnsupportedImage, match="separate colour planes of this kind"):
         decode(data)
 
 
@@ -194,5 +194,10 @@ def test_reduced_colour_is_not_taken_for_whole_pixels(subsampling: list[int] | N
     data = tiff(Page(SIZE, [bytes(48)], own)) + bytes(100)
     with pytest.raises(UnsupportedImage, match="reduced resolution"):
         decode(data)
-    whole = tiff(Page(SIZE, [bytes(96)], own | {530: (SHORT, [1, 1])}))
-    assert decode(whole).rgb.size == SIZE
+
+
+@pytest.mark.parametrize("data", [b"GRIB" + bytes(3) + b"\1" + bytes(99), b"BUFR" + bytes(99)])
+def test_a_format_without_a_decoder_is_not_called_damaged(data: bytes) -> None:
+    """Nor is anything said of samples that nobody has seen."""
+    with pytest.raises(UnsupportedImage, match=r"imgscan does not open (GRIB|BUFR) files"):
+        decode(data)

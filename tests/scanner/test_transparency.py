@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scanner.preprocess import Decoded, decode, opened
+from scanner.preprocess import decode, opened
 from tests.conftest import encoded
 from tests.scanner.png_bytes import GREY, PALETTE, RGB, png
 from tests.scanner.tiff_bytes import SHORT, Page, tiff
@@ -94,7 +94,6 @@ def test_a_picture_in_an_icon_keeps_its_transparent_colour() -> None:
     [
         (1, 8, 1, [10, 20, 100, 255], [245, 100]),
         (1, 8, 2, [10, 20, 100, 255], [236, 100]),
-        (1, 8, 0, [10, 20, 100, 255], [10, 100]),
         (0, 8, 2, [245, 20, 155, 255], [236, 100]),
         (2, 8, 1, [10, 10, 10, 20, 0, 90, 0, 255], [245, (0, 90, 0)]),
         (2, 8, 2, [10, 10, 10, 20, 0, 90, 0, 255], [236, (0, 90, 0)]),
@@ -120,6 +119,15 @@ def test_each_kind_of_extra_sample_of_a_tiff(
     assert decode(data).opacity == pytest.approx(1 if extra == 0 else (20 + 255) / 510)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_palette_with_an_alpha_channel_beside_it(order: str) -> None:
+    reds = [256 * level for level in range(256)]
+    tags = {258: (SHORT, [8, 8]), 262: (SHORT, [3]), 277: (SHORT, [2]), 338: (SHORT, [2]),
+            320: (SHORT, reds + [0] * 512)}  # fmt: skip
+    data = tiff(Page((3, 1), [bytes([9, 0, 90, 255, 200, 255])], tags), order=order)
+    assert first_row(data) == [255, (90, 0, 0), (200, 0, 0)]
+
+
 def half_visible(mode: str) -> Image.Image:
     """64×32 pixels: invisible red beside opaque blue."""
     image = Image.new("RGBA", (64, 32), (250, 0, 0, 0))
@@ -137,7 +145,6 @@ def half_visible(mode: str) -> Image.Image:
         ("GIF", "RGBA", {}),
         ("TIFF", "RGBA", {}),
         ("TIFF", "LA", {"compression": "tiff_lzw"}),
-        ("TIFF", "PA", {}),
         ("TGA", "RGBA", {}),
         ("SGI", "RGBA", {}),
         ("DDS", "LA", {}),
@@ -178,5 +185,20 @@ def test_an_alpha_channel_that_hides_nothing_changes_nothing() -> None:
     np.testing.assert_array_equal(np.asarray(decoded.rgb), noise[..., :3])
 
 
-def faded(alpha: int) -> Decoded:
-    return decode(encoded(Image.new("RGBA", (32, 32), (90, 60, 30, alpha)), "PNG"))
+@pytest.mark.parametrize("alpha", [0, 1, 13, 128, 242, 254])
+def test_where_the_white_behind_shows_the_picture_is_see_through(alpha: int) -> None:
+    """The model calls a white sheet a photograph, whatever is hardly visible on it."""
+    decoded = decode(encoded(Image.new("RGBA", (32, 32), (90, 60, 30, alpha)), "PNG"))
+    assert decoded.opacity == pytest.approx(alpha / 255)
+    assert decoded.see_through
+
+
+@pytest.mark.parametrize(("transparent", "see_through"), [(0, False), (1, False), (2, True)])
+def test_a_pixel_in_a_thousand_may_be_transparent(transparent: int, see_through: bool) -> None:
+    alpha = np.full(32 * 32, 255, np.uint8)
+    alpha[:transparent] = 0
+    image = Image.new("RGB", (32, 32))
+    image.putalpha(Image.fromarray(alpha.reshape(32, 32)))
+    decoded = decode(encoded(image, "PNG"))
+    assert decoded.opacity == pytest.approx(1 - transparent / 1024)
+    assert decoded.see_through == see_through
