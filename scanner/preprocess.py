@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scanner import raw, signatures, tiff
 from scanner.limits import MAX_PIXELS
+from scanner.pixels import NoPicture, to_rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +34,10 @@ RESAMPLING_FILTERS = {
 }
 FITS = ("crop", "stretch")
 ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # formats whose frames follow each other in time
+# What shows through is white, which alone can turn a verdict. Of 1,000 photographs that it learnt
+# (CIFAKE) the 96-pixel ResNet-18 calls 1 fake; with one of the 1,024 pixels transparent 4, with two
+# 37. Of 1,000 fakes it calls 1 real; at an alpha of 0.95 it calls 14, at 0.9 84, at 0.5 993.
+LEAST_OPACITY = 0.999
 
 
 class NotAnImage(Exception):
@@ -52,7 +57,8 @@ class Decoded:
     """One frame or page of an image, ready for `view`.
 
     `rgb` is mode RGB after EXIF orientation; `width` and `height` are the stored pixels before it,
-    as other tools report them; `page` counts from 1, and `frames` is how many the file has.
+    as other tools report them; `page` counts from 1, and `frames` is how many the file has;
+    `opacity` is the mean alpha, 0 to 1, and 1 without transparency.
     """
 
     rgb: Image.Image
@@ -61,6 +67,12 @@ class Decoded:
     height: int
     page: int
     frames: int
+    opacity: float
+
+    @property
+    def see_through(self) -> bool:
+        """Whether a verdict might be of the white behind the picture and not of the picture."""
+        return self.opacity < LEAST_OPACITY
 
 
 @dataclass(frozen=True)
@@ -116,8 +128,11 @@ class Pages:
         """Decode one page to 8-bit RGB. Raises as `opened` does."""
         with _quietly(self._max_pixels), self._at(page) as image:
             width, height = self._check_size(image)
-            rgb = to_rgb(image)
-        return Decoded(rgb, self.format, width, height, page, self.frames)
+            try:
+                rgb, opacity = to_rgb(image)
+            except NoPicture as error:
+                raise UnsupportedImage(str(error)) from error
+        return Decoded(rgb, self.format, width, height, page, self.frames, opacity)
 
     @contextmanager
     def _at(self, page: int) -> Iterator[Image.Image]:
@@ -148,7 +163,7 @@ def _open_tiff_page(data: bytes, offset: int) -> Image.Image:
     try:
         image = Image.open(tiff.page_alone(data, offset), formats=["TIFF"])
     except UnidentifiedImageError as error:
-        raise ValueError("no page can be read where the page before it says") from error
+        raise ValueError("no page can be read where the file names one") from error
     subfile: Any = image.getexif().get(raw.NEW_SUBFILE_TYPE, 0)
     if isinstance(subfile, int) and subfile & raw.REDUCED:
         raise UnsupportedImage("a reduced copy of another page, which has a row of its own")
@@ -217,25 +232,6 @@ def _register_heif() -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB from any Pillow mode, upright. Raises UnsupportedImage for float samples."""
-    image.load()
-    if image.mode == "F":
-        raise UnsupportedImage("floating-point pixels have no defined brightness range")
-    if image.mode.startswith("I"):
-        # 16-bit grey arrives as I;16 or I; Pillow's own conversion to L would clip at 255.
-        samples: NDArray[Any] = np.asarray(image).astype(np.float64) / 257.0
-        exif = image.getexif()
-        image = Image.fromarray(np.clip(np.rint(samples), 0, 255).astype(np.uint8), "L")
-        image.info["exif"] = exif.tobytes()
-    image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
 
 
 def view(rgb: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:

@@ -117,7 +117,7 @@ def test_a_chain_that_leads_nowhere_has_a_row_that_says_so() -> None:
     (last,) = [page for page in chief.further if page.page == 4]
     assert last.status is Status.UNREADABLE
     assert last.error is not None
-    assert "no page can be read where the page before it says" in last.error
+    assert "no page can be read where the file names one" in last.error
 
 
 def test_a_damaged_page_does_not_show_another_one() -> None:

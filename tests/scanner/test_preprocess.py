@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from scanner.pixels import to_rgb
 from scanner.preprocess import (
     NotAnImage,
     Preprocessing,
     TooManyPixels,
     UnsupportedImage,
     decode,
-    to_rgb,
     view,
 )
 from tests.conftest import encoded, image_bytes
+from tests.scanner.png_bytes import RGB, png
 
 ORIENTATION = 0x0112
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -104,20 +104,8 @@ def test_16_bit_grey_is_turned_upright_too(kind: str) -> None:
     assert decode(encoded(image, kind, exif=exif)).rgb.size == (2, 5)
 
 
-def png(colour_type: int, depth: int, width: int, height: int, rows: bytes) -> bytes:
-    """A PNG written by hand, for sample depths that Pillow does not write."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        checksum = zlib.crc32(name + body)
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", checksum)
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
-    data = chunk(b"IDAT", zlib.compress(rows))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
-
-
 def test_16_bit_colour_is_scaled_not_clipped() -> None:
-    data = png(2, 16, 2, 1, b"\0" + struct.pack(">6H", 0, 0x8000, 0xFFFF, 0xFFFF, 0x0100, 0))
+    data = png(RGB, 16, (2, 1), b"\0" + struct.pack(">6H", 0, 0x8000, 0xFFFF, 0xFFFF, 0x0100, 0))
     rgb = decode(data).rgb
     assert [rgb.getpixel((x, 0)) for x in range(2)] == [(0, 128, 255), (255, 1, 0)]
 
@@ -130,9 +118,11 @@ def test_cmyk_becomes_rgb() -> None:
     assert blue < 50
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "RGB", "YCbCr", "LAB", "HSV"])
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr", "LAB", "HSV", "La", "PA", "RGBa"]
+)
 def test_every_mode_becomes_rgb(mode: str) -> None:
-    assert to_rgb(Image.new(mode, (4, 4))).mode == "RGB"
+    assert to_rgb(Image.new(mode, (4, 4)))[0].mode == "RGB"
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
@@ -186,7 +176,7 @@ def test_pixel_limit_is_of_the_header() -> None:
     with pytest.raises(TooManyPixels, match="40x50"):
         decode(data, 1999)
     with pytest.raises(TooManyPixels):
-        decode(png(2, 8, 50_000, 50_000, b""))
+        decode(png(RGB, 8, (50_000, 50_000), b""))
 
 
 def test_view_of_the_right_size_is_untouched() -> None:
