@@ -203,6 +203,7 @@ def _page(pages: Pages, number: int, preprocessing: Preprocessing) -> Examined:
         height=decoded.height,
         page=decoded.page,
         frames=decoded.frames,
+        doubt=decoded.doubt,
         view=view(decoded.rgb, preprocessing),
     )
 

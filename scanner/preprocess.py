@@ -70,9 +70,12 @@ class Decoded:
     opacity: float
 
     @property
-    def see_through(self) -> bool:
-        """Whether a verdict might be of the white behind the picture and not of the picture."""
-        return self.opacity < LEAST_OPACITY
+    def doubt(self) -> str | None:
+        """Why no verdict can be given on the picture, whatever its score; None where one can."""
+        if self.opacity >= LEAST_OPACITY:
+            return None
+        visible = f"only {self.opacity:.1%} of the picture is visible, the rest is transparent"
+        return f"{visible}; a verdict might be of the white behind it"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image
 
 from scanner.preprocess import decode, opened
-from tests.conftest import encoded
+from tests.conftest import encoded, imgscan
 from tests.scanner.png_bytes import GREY, PALETTE, RGB, png
 from tests.scanner.tiff_bytes import SHORT, Page, tiff
 
@@ -186,19 +188,41 @@ def test_an_alpha_channel_that_hides_nothing_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("alpha", [0, 1, 13, 128, 242, 254])
-def test_where_the_white_behind_shows_the_picture_is_see_through(alpha: int) -> None:
+def test_where_the_white_behind_shows_the_picture_is_is_doubtful(alpha: int) -> None:
     """The model calls a white sheet a photograph, whatever is hardly visible on it."""
     decoded = decode(encoded(Image.new("RGBA", (32, 32), (90, 60, 30, alpha)), "PNG"))
     assert decoded.opacity == pytest.approx(alpha / 255)
-    assert decoded.see_through
+    assert "of the picture is visible" in (decoded.doubt or "")
 
 
-@pytest.mark.parametrize(("transparent", "see_through"), [(0, False), (1, False), (2, True)])
-def test_a_pixel_in_a_thousand_may_be_transparent(transparent: int, see_through: bool) -> None:
+@pytest.mark.parametrize(("transparent", "is_doubtful"), [(0, False), (1, False), (2, True)])
+def test_a_pixel_in_a_thousand_may_be_transparent(transparent: int, is_doubtful: bool) -> None:
     alpha = np.full(32 * 32, 255, np.uint8)
     alpha[:transparent] = 0
     image = Image.new("RGB", (32, 32))
     image.putalpha(Image.fromarray(alpha.reshape(32, 32)))
     decoded = decode(encoded(image, "PNG"))
     assert decoded.opacity == pytest.approx(1 - transparent / 1024)
-    assert decoded.see_through == see_through
+    assert bool(decoded.doubt) == is_doubtful
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 254, 255])
+def test_the_verdict_on_what_is_hardly_visible_is_inconclusive(
+    alpha: int, tmp_path: Path, brightness_model: Path
+) -> None:
+    """A picture at an alpha of 1 in 255 was judged as the white sheet that it looks like."""
+    picture = Image.new("RGBA", (32, 32), (0, 0, 0, alpha))
+    (tmp_path / "a.png").write_bytes(encoded(picture, "PNG"))
+    report = tmp_path / "out.jsonl"
+    done = imgscan(
+        tmp_path / "a.png", "--model", brightness_model, "--report", report, "--device", "cpu"
+    )
+    assert done.returncode == 0, done.stderr
+    row = json.loads(report.read_text())
+    assert row["status"] == "scored"
+    if alpha == 255:
+        assert (row["verdict"], row["reason"]) == ("real", None)
+    else:
+        assert (row["verdict"], row["p_fake"], row["llr"]) == ("inconclusive", None, None)
+        visible = f"only {alpha / 255:.1%} of the picture is visible, the rest is transparent"
+        assert row["reason"] == f"{visible}; a verdict might be of the white behind it"
