@@ -6,12 +6,14 @@ import io
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scanner.limits import Limits
+from scanner.processes import programs
 from scanner.record import Status, path_text
 from scanner.sources.container import (
     CHUNK_BYTES,
@@ -27,9 +29,17 @@ if TYPE_CHECKING:
 
 NOUN = "archive"
 MAGIC = b"Rar!\x1a\x07"
+TOOLS = {  # the programs as rarfile names them
+    "unrar": "UNRAR_TOOL",
+    "unar": "UNAR_TOOL",
+    "7z": "SEVENZIP_TOOL",
+    "7zz": "SEVENZIP2_TOOL",
+    "bsdtar": "BSDTAR_TOOL",
+}
 NO_NEXT_VOLUME = "Cannot open next volume"  # as rarfile says it
 LATER_VOLUME = "a later volume of a split archive; it is read when the first lies beside it"
 MISSING_VOLUME = "the split archive goes on in another volume, which does not lie beside it"
+LINKED_VOLUME = "a volume of the split archive is a link or no file; links are not followed"
 NO_PROGRAM = (
     "nothing here unpacks this RAR member; install unrar (or, for archives that are neither solid "
     "nor encrypted, unar, 7-Zip or bsdtar) and scan again"
@@ -52,6 +62,8 @@ def members(
     import rarfile
 
     rarfile.USE_EXTRACT_HACK = 0  # which would write a file of its own
+    for program, place_of_it in programs().items():  # by its path: nothing else may be run here
+        setattr(rarfile, TOOLS[program], place_of_it)
     _mend_bsdtar()
     with _place(stream, limits.file_bytes) as place:
         archive = _open(place, passwords)
@@ -59,6 +71,9 @@ def members(
             with suppress(MemberError):  # its name leads to no other volume
                 archive = _open(str(stream.name), passwords)
                 place = str(stream.name)
+        by_path = isinstance(stream, io.BufferedReader) and place == str(stream.name)
+        if by_path and not all(map(_is_regular, archive.volumelist())):
+            raise MemberError(Status.UNSUPPORTED, LINKED_VOLUME)
         room = limits.archive_bytes
         expanded = 0
         for info in archive.infolist():
@@ -137,6 +152,10 @@ def _open(place: str | BinaryIO, passwords: Sequence[str]) -> RarFile:
         if archive.infolist():
             return archive
     raise encrypted("archive's list of members", passwords)
+
+
+def _is_regular(volume: str) -> bool:
+    return stat.S_ISREG(os.lstat(volume).st_mode)
 
 
 def _goes_on(archive: RarFile) -> bool:

@@ -22,10 +22,10 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ([], 0),
         (["--fail-on", "fake"], 0),
-        (["--fail-on", "unexamined"], 0),
         (["--fail-on", "inconclusive"], 1),
         (["--fail-on", "fake", "--fail-on", "inconclusive"], 1),
         (["--fail-on", "real"], 2),
+        (["--fail-on", "unexamined"], 2),  # they always count
     ],
 )
 def test_fail_on(options: list[str], code: int, evidence: Path) -> None:

@@ -13,11 +13,11 @@ import pytest
 
 from scanner.files import Folder, file_facts, open_readonly, replacing, write_whole
 from scanner.limits import Limits
+from scanner.processes import PROGRAMS
 from scanner.sources import walk
 from tests.conftest import image_bytes, imgscan
 from tests.scanner.sources.conftest import tarred, zipped
 from tests.scanner.sources.rar_bytes import FASTEST, rar
-from tests.scanner.sources.test_rar import PROGRAMS
 
 LONG_AGO = 1_000_000_000
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can keep access times")

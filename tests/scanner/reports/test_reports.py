@@ -153,7 +153,7 @@ def test_json_is_strict(
     for document in documents:
         json.loads(document, parse_constant=refuse)
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_report(report, [replace(records[0], logit=float("nan"))], facts)
+        WRITERS[suffix](report, [replace(records[0], logit=float("nan"))], facts)
 
 
 @pytest.mark.parametrize("logit", [float("nan"), float("inf"), float("-inf")])

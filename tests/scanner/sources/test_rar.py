@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -12,16 +13,16 @@ from typing import BinaryIO
 import pytest
 import rarfile
 
+from scanner.processes import PROGRAMS
 from scanner.record import Status
 from scanner.sources.container import MemberError
-from scanner.sources.rar import LATER_VOLUME, MISSING_VOLUME, members
+from scanner.sources.rar import LATER_VOLUME, LINKED_VOLUME, MISSING_VOLUME, TOOLS, members
 from tests.scanner.sources.conftest import contents, rows, zipped
 from tests.scanner.sources.opening import LIMITS, opened
 from tests.scanner.sources.rar_bytes import FASTEST, rar, split_rar
 
 MEMBERS = [("a.jpg", b"1" * 300), ("f/[ü] 1.jpg", bytes(range(256)))]
 CONTENTS = {f"a.rar!/{name}": content for name, content in MEMBERS}
-PROGRAMS = ("unrar", "unar", "7z", "7zz", "bsdtar")
 
 needs_program = pytest.mark.skipif(
     not any(map(shutil.which, PROGRAMS)), reason=f"none of {', '.join(PROGRAMS)} is installed"
@@ -81,6 +82,28 @@ def test_volumes_beside_the_first_are_read(tmp_path: Path) -> None:
     assert contents(entries) == {"a.part1.rar!/x.jpg": b"1" * 300 + b"2" * 300 + b"3"}
     later = {f"a.part{number}.rar": (Status.UNSUPPORTED, LATER_VOLUME) for number in (2, 3)}
     assert rows(entries) == later
+
+
+def test_every_program_that_may_run_is_known_to_rarfile() -> None:
+    assert list(TOOLS) == list(PROGRAMS)
+    assert {getattr(rarfile, tool) for tool in TOOLS.values()} >= set(PROGRAMS) - {
+        name for name in PROGRAMS if shutil.which(name)
+    }
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs links")
+def test_a_volume_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    """It may lead out of the evidence, whose report must not show what lies elsewhere."""
+    (tmp_path / "evidence").mkdir()
+    parts = split_rar("x.jpg", [b"1" * 300, b"2" * 300, b"3"])
+    (tmp_path / "evidence" / "a.part1.rar").write_bytes(parts[0])
+    for number in (2, 3):
+        (tmp_path / f"a.part{number}.rar").write_bytes(parts[number - 1])
+        link = tmp_path / "evidence" / f"a.part{number}.rar"
+        link.symlink_to(tmp_path / f"a.part{number}.rar")
+    entries = opened(tmp_path / "evidence")
+    assert contents(entries) == {}
+    assert rows(entries)["a.part1.rar"] == (Status.UNSUPPORTED, LINKED_VOLUME)
 
 
 @pytest.mark.parametrize("name", ["a.part1.rar", "no number"])
