@@ -8,6 +8,7 @@ Walking is lazy, opens everything read-only, follows no links and writes nothing
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import math
 import os
@@ -184,7 +185,7 @@ def _open_file(
 ) -> Iterator[Found | Met]:
     facts = os.fstat(stream.fileno())
     stamp = Stamp(facts.st_size, facts.st_mtime_ns)
-    if holes := _mostly_holes(facts, readers.limits):
+    if holes := _mostly_holes(stream, facts, readers.limits):
         yield Met(text, 0, Status.OVER_LIMIT, holes, stamp)
         return
     # Members of one name may each be an archive: only counting through them all tells what is in
@@ -194,15 +195,27 @@ def _open_file(
         yield replace(entry, position=next(order) if entry.position else 0, stamp=stamp)
 
 
-def _mostly_holes(facts: os.stat_result, limits: Limits) -> str | None:
+def _mostly_holes(stream: BinaryIO, facts: os.stat_result, limits: Limits) -> str | None:
     """A sentence for a sparse file: reading it takes as long as it claims to be."""
     stored = getattr(facts, "st_blocks", math.inf) * BLOCK_BYTES  # Windows does not say
     if facts.st_size <= max(limits.file_bytes, limits.ratio * stored):
+        return None
+    if not stored and _has_data(stream):  # some drivers of file systems do not say either
         return None
     return (
         f"a file of {facts.st_size:,} bytes, more than {limits.ratio:,} times the {stored:,} that "
         "are stored; it was not read"
     )
+
+
+def _has_data(stream: BinaryIO) -> bool:
+    """Whether a file is more than one hole; `stream` is left at its beginning."""
+    try:
+        os.lseek(stream.fileno(), 0, os.SEEK_DATA)
+    except OSError as error:
+        return error.errno != errno.ENXIO
+    os.lseek(stream.fileno(), 0, os.SEEK_SET)
+    return True
 
 
 def _container(stream: BinaryIO) -> tuple[ModuleType | None, bool]:

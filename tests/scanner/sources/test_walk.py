@@ -253,3 +253,26 @@ def test_walking_writes_nothing(tmp_path: Path) -> None:
         "b.tar!//etc/absolute": b"4",
     }
     assert sorted(tmp_path.parent.rglob("*")) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "SEEK_DATA"), reason="this system does not tell of holes")
+def test_a_sparse_file_is_no_longer_than_what_it_stores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read one of a thousand terabytes takes weeks, for the price of a name."""
+    for name, start in (("hole", b""), ("gz", COMPRESSIONS["gz"](b"x")), ("tar", bytes(9))):
+        with (tmp_path / name).open("wb") as stream:
+            stream.write(start)
+            stream.truncate(1 << 43)
+    met = rows(walked(tmp_path))
+    assert {status for status, _ in met.values()} == {Status.OVER_LIMIT}
+    assert met.keys() == {"hole", "gz", "tar"}
+    assert met["hole"][1] == (
+        "a file of 8,796,093,022,208 bytes, more than 2,000 times the 0 that are stored; it was "
+        "not read"
+    )
+    # Small ones may be stored in the directory, and large ones where the driver does not count.
+    monkeypatch.setattr("scanner.sources.BLOCK_BYTES", 0)
+    large = tmp_path / "gz"
+    large.write_bytes(bytes(1000) + b"x")
+    assert contents(walked(large, limits=Limits(file_bytes=10)))["gz"] == bytes(1000) + b"x"
