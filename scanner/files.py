@@ -212,12 +212,14 @@ def _steps(path: str) -> list[str]:
     Single folders, so that none can be a link, or, where passing through one takes permission to
     list it, whatever the system takes at once.
     """
-    if PASS_ONLY and CAN_STEP:
-        root, *names = Path(path).parts
-        return [root, *names]
-    steps, rest = [], path
-    while CAN_STEP and len(os.fsencode(rest)) > LONGEST_STEP:
-        cut = rest.rfind(os.sep, 1, LONGEST_STEP // 4)
-        steps.append(rest[:cut])
-        rest = rest[cut:].lstrip(os.sep)
-    return [*steps, rest]
+    if not CAN_STEP:
+        return [path]
+    first, *names = Path(path).parts
+    steps = [first]
+    for name in names:
+        longer = os.path.join(steps[-1], name)  # noqa: PTH118
+        if PASS_ONLY or len(os.fsencode(longer)) > LONGEST_STEP:
+            steps.append(name)
+        else:
+            steps[-1] = longer
+    return steps

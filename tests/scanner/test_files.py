@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sys
 from contextlib import closing
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner import files
 from scanner.files import Folder, file_facts, open_readonly, replacing, write_whole
 from scanner.limits import Limits
 from scanner.processes import PROGRAMS
@@ -118,7 +120,11 @@ def test_what_is_missing_is_an_os_error(tmp_path: Path) -> None:
         Folder(str(tmp_path / "none"))
 
 
-def test_a_path_longer_than_the_system_takes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pass_only", [files.PASS_ONLY, 0])  # as where there is no such thing
+def test_a_path_longer_than_the_system_takes(
+    pass_only: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PASS_ONLY", pass_only)
     deep = tmp_path
     here = os.open(tmp_path, os.O_RDONLY)
     for _ in range(40):
@@ -181,3 +187,27 @@ def test_a_file_is_replaced_whole_or_not_at_all(
         partial.unlink()
     assert path.read_bytes() == b"after"
     assert list(tmp_path.iterdir()) == [path]
+
+
+# Where files are written: outputs beside which nothing else may look at half of one.
+WRITERS = {
+    "scanner/files.py",  # all of the others write through it
+    "scanner/known.py",  # the index, of one scan alone, which goes with it
+    "scanner/logs.py",  # which grows
+    "scanner/signing.py",  # a new key; no file is ever replaced
+    "scanner/streams.py",  # nothing, to nowhere
+    "scanner/processes.py",
+    "scanner/sources/rar.py",  # a file in memory
+    "export/trt.py",  # a folder of its own that goes
+}
+WRITES = re.compile(r"\.write_(bytes|text)\(|open\([^)]*\"[wax]b?\+?\"")
+
+
+def test_no_output_is_written_in_place() -> None:
+    """A crash on the way would leave half a model file or timing cache under its name."""
+    root = Path(files.__file__).parent.parent
+    modules = [path for folder in ("scanner", "export") for path in (root / folder).rglob("*.py")]
+    found = {str(path.relative_to(root)) for path in modules if WRITES.search(path.read_text())}
+    reports = {path for path in found if path.startswith("scanner/reports/")}  # to a partial path
+    assert found - reports <= WRITERS
+    assert found & {"scanner/files.py", "export/trt.py"}, "it sees them"
