@@ -34,12 +34,12 @@ def judge(
     logit: the model's raw log-odds. size: stored width and height in pixels, for the domain. doubt:
     why there can be no verdict, whatever the score.
     """
-    if doubt:
-        return Judgement(Verdict.INCONCLUSIVE, None, None, None, doubt)
     if not math.isfinite(logit):
         return Judgement(Verdict.INCONCLUSIVE, None, None, None, "the model returned no number")
     if size not in card.domain:
         return Judgement(Verdict.INCONCLUSIVE, None, None, None, _outside_domain(size, card))
+    if doubt:
+        return Judgement(Verdict.INCONCLUSIVE, None, None, None, doubt)
     # Calibration weighs both classes equally: prior odds of 1, so log-odds are likelihood ratios.
     calibrated = float(card.calibration.apply(np.array([logit], np.float32))[0])
     p_fake = 1 / (1 + math.exp(-calibrated)) if calibrated > -700 else 0.0
