@@ -53,7 +53,7 @@ class Folder:
         if self._descriptor is None:
             return open_readonly(Path(self.path, name))
         opener = partial(_open_regular, self._descriptor, name)
-        return open(f"{self.path}{os.sep}{name}", "rb", BUFFER_BYTES, opener=opener)
+        return _Whole(f"{self.path}{os.sep}{name}", opener).buffered()
 
     def close(self) -> None:
         if self._descriptor is not None:

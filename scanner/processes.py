@@ -149,7 +149,10 @@ def programs() -> dict[str, str]:
 
 
 def start(target: Callable[..., None], memory_bytes: int, *arguments: Any) -> Child:
-    """Start `target(pipe, *arguments)` in a child that is confined, see `_confine`."""
+    """Start `target(pipe, *arguments)` in a child that is confined, see `_confine`.
+
+    Raises ProcessError.
+    """
     # Not fork: a copy of a process that runs inference threads may deadlock.
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
@@ -158,8 +161,13 @@ def start(target: Callable[..., None], memory_bytes: int, *arguments: Any) -> Ch
     ours, theirs = context.Pipe()
     life = (theirs, memory_bytes, target, arguments)
     process = context.Process(target=_live, args=life, daemon=True)
-    with _deaf_children():
-        process.start()
+    try:
+        with _deaf_children():
+            process.start()
+    except OSError as error:  # processes meet at a socket in the folder for temporary files
+        where = "set TMPDIR to a folder of a shorter name" if "too long" in str(error) else ""
+        what = where or "look for what the system lacks"
+        raise ProcessError(f"no process can be started: {error}; {what}.") from error
     theirs.close()
     return Child(process, ours)
 
