@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -33,8 +34,8 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """faults.c compiled."""
     compiler = shutil.which("cc")
-    if compiler is None or not sys.platform.startswith("linux") or sys.maxsize < 2**63 - 1:
-        pytest.skip("faults are put under a scan on 64-bit Linux, with a C compiler")
+    if compiler is None or platform.libc_ver()[0] != "glibc" or sys.maxsize < 2**63 - 1:
+        pytest.skip("it takes a C compiler and 64-bit Linux with glibc to put faults under a scan")
     path = tmp_path_factory.mktemp("faults") / "faults.so"
     subprocess.run([compiler, *FLAGS, "-o", path, SOURCE, "-ldl"], check=True)
     return path
@@ -46,6 +47,8 @@ def trials(memory: Path, brightness_model: Path, library: Path) -> Iterator[Tria
     work = memory / "trials"
     work.mkdir()
     with Trials(work, brightness_model, library) as trials:
+        if not trials.sites:
+            pytest.skip("this Python does not call the C library by the names that faults.c knows")
         yield trials
 
 

@@ -52,6 +52,7 @@ static int rule_count;
 static long serial, main_process;
 static __thread int busy; /* the calls of this library are not about the evidence */
 
+/* Read the plan, if it is another than the last. */
 static void load_plan(void) {
     FILE *plan = fopen(getenv("FAULTS_PLAN"), "r");
     long now = 0;
@@ -108,10 +109,7 @@ static void change(const struct rule *r, const char *place) {
         if (truncate(victim, r->a) < 0) perror(victim); /* it is gone by now */
         return;
     }
-    const char *changing[] = {"remove", "folder", "fifo", "link", "copy"};
-    int known = 0;
-    for (int n = 0; n < 5; n++) known |= !strcmp(r->action, changing[n]);
-    if (!known) return;
+    if (!strstr("remove folder fifo link copy", r->action)) return;
     snprintf(aside, sizeof aside, "%s.aside/%d.%d", root, getpid(), changes++);
     if (rename(victim, aside) < 0) return; /* another process was first */
     if (!strcmp(r->action, "folder")) mkdir(victim, 0755);
@@ -126,6 +124,7 @@ static void change(const struct rule *r, const char *place) {
     }
 }
 
+/* Let a test know where plans can strike. */
 static void note(const struct rule *r, const char *where, const char *call, const char *name) {
     int file = open(r->text, O_WRONLY | O_CREAT | O_APPEND, 0644);
     dprintf(file, "%s\t%s\t%s\n", where, call, name);
@@ -215,7 +214,7 @@ ssize_t read(int file, void *bytes, size_t size) {
     int is_errno = does(r, "errno");
     if (is_errno || does(r, "cut")) {
         off64_t end = is_errno ? r->b : r->a, at = REAL(lseek64)(file, 0, SEEK_CUR);
-        if (is_errno && at >= end && fails(r)) return -1;
+        if (at >= end && fails(r)) return -1;
         size = at >= end ? 0 : size < (size_t)(end - at) ? size : (size_t)(end - at);
     }
     if (does(r, "short") && size > (size_t)r->a) size = (size_t)r->a;
@@ -236,10 +235,6 @@ DIR *fdopendir(int file) {
     return fails(struck("opendir", file, "")) ? NULL : REAL(fdopendir)(file);
 }
 
-DIR *opendir(const char *path) {
-    return fails(struck("opendir", AT_FDCWD, path)) ? NULL : REAL(opendir)(path);
-}
-
 struct dirent64 *readdir64(DIR *folder) {
     static struct dirent64 again, told;
     static DIR *again_in;
@@ -253,7 +248,3 @@ struct dirent64 *readdir64(DIR *folder) {
     if (does(r, "name")) *stpncpy(told.d_name, r->text, NAME_MAX) = 0;
     return &told;
 }
-
-/* The names by which a Python that was built otherwise calls the same; all are 64-bit here. */
-int open(const char *path, int flags, ...) __attribute__((alias("open64")));
-int openat(int folder, const char *path, int flags, ...) __attribute__((alias("openat64")));

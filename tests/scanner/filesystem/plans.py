@@ -117,7 +117,8 @@ def is_fair(plan: Plan) -> bool:
     """
     for rule in plan.rules:
         victim = path_of(rule.name) if rule.victim == "=" else rule.victim
-        if rule.action == "link" and plan.by_name and "/" not in victim:
+        is_named = "/" not in victim if plan.by_name else victim == ROOT
+        if rule.action == "link" and is_named:
             return False
         if rule.action in ("copy", "resize") and victim not in FILES:
             return False

@@ -17,7 +17,7 @@ from tests.scanner.filesystem.plans import Plan, plans
 from tests.scanner.filesystem.scanning import Rule
 from tests.scanner.filesystem.trials import Trials
 
-EXAMPLES = int(os.environ.get("FAULTS_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("FAULTS_EXAMPLES", "30"))
 # Each of these once ended a scan, made it hang, or made it say what is not so. {outside} is a
 # folder of what must not be seen.
 ONCE_WRONG = {

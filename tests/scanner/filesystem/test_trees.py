@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -14,11 +13,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from scanner.record import Record, Status, path_from_text
+from scanner.record import UNEXAMINED, Record, Status, path_from_text
 from scanner.reports.read import read_records
 from tests.conftest import command, environment, image_bytes
 from tests.scanner.filesystem.scanning import Scans
 from tests.scanner.sources.conftest import COMPRESSIONS, tarred, zipped
+from tests.scanner.sources.rar_bytes import split_rar
+
+resource = pytest.importorskip("resource", reason="what follows is of Unix")
 
 LONGEST_NAME = 255
 LAST_SECOND = 2**63 - 1
@@ -154,6 +156,22 @@ def test_what_is_no_file(scans: Scans, evidence: Path) -> None:
     met = _scanned(scans)
     assert {record.status for record in met.values()} == {Status.UNSUPPORTED}
     assert met.keys() == {path.name for path in evidence.iterdir()}
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_volume_that_is_no_file(scans: Scans, evidence: Path, tmp_path: Path, kind: str) -> None:
+    """A split archive goes on in the evidence or nowhere: no link to a volume is followed."""
+    content = image_bytes("PNG")
+    first, second = split_rar("a.png", [content[:500], content[500:]])
+    (evidence / "v.part1.rar").write_bytes(first)
+    (tmp_path / "elsewhere").write_bytes(second)
+    if kind == "link":
+        (evidence / "v.part2.rar").symlink_to(tmp_path / "elsewhere")
+    else:
+        os.mkfifo(evidence / "v.part2.rar")
+    met = _scanned(scans)
+    assert met["v.part2.rar"].status is Status.UNSUPPORTED
+    assert all(met[path].status in UNEXAMINED for path in met)
 
 
 @pytest.mark.parametrize(("name", "levels"), [("d", 5000), ("d" * LONGEST_NAME, 200)])

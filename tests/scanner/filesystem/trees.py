@@ -58,6 +58,8 @@ PATHS = (*FILES, *SPECIAL, *FOLDERS)
 
 def plant(root: Path) -> None:
     """Make `root` the evidence folder, whatever it was."""
+    if root.is_symlink() or root.is_file() or root.is_fifo():
+        root.unlink()
     shutil.rmtree(root, ignore_errors=True)
     for folder in ("", *FOLDERS):
         (root / folder).mkdir()

@@ -67,7 +67,8 @@ class Trials:
         plant(self._root)
         answer = self._scans.scan([], [Rule("*", "*", "note", text=str(notes))])
         assert answer.trouble is None, answer.trouble
-        calls = Counter(os.fsdecode(line) for line in notes.read_bytes().splitlines())
+        lines = notes.read_bytes().splitlines() if notes.exists() else []
+        calls = Counter(map(os.fsdecode, lines))
         sites = []
         for line, times in sorted(calls.items()):
             where, call, name = line.split("\t")
