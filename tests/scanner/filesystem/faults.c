@@ -19,9 +19,9 @@
  * errno a b: fail with error a; a read only from byte b on, those before are given.
  * Changes, before the call goes on: remove; folder; fifo; link (to text); copy (of the file text
  * takes its place); resize (to a bytes, with zeros where it grows).
- * Lies, in what the call gives: cut (the file ends at byte a), short (a read gives a bytes at most),
- * mtime (a seconds, b nanoseconds), size, mode, ino, blksize (a); of a listing: twice (the entry
- * comes again), type (a), name (text).
+ * Lies, in what the call gives: cut (the file ends at byte a), short (a read gives a bytes at
+ * most), mtime (a seconds, b nanoseconds), size, mode, ino, blocks, blksize (a); of a listing:
+ * twice (the entry comes again), type (a), name (text).
  * note: for the call and name `*`, add a line `main or child, call, name` to the file text.
  */
 
@@ -42,9 +42,9 @@
 #define REAL(call) ((__typeof__(&call))dlsym(RTLD_NEXT, #call))
 
 struct rule {
-    char where[8], call[8], name[NAME_MAX + 1], action[16], text[512], victim[512];
-    int times, met;
-    long long a, b;
+    char line[4096];
+    const char *where, *call, *name, *action, *text, *victim;
+    long long times, met, a, b;
 };
 
 static struct rule rules[MOST_RULES];
@@ -55,21 +55,21 @@ static __thread int busy; /* the calls of this library are not about the evidenc
 /* Read the plan, if it is another than the last. */
 static void load_plan(void) {
     FILE *plan = fopen(getenv("FAULTS_PLAN"), "r");
-    long now = 0;
-    if (!plan || fscanf(plan, "%ld %ld\n", &now, &main_process) != 2 || now == serial) {
-        if (plan) fclose(plan);
-        return;
+    long now = serial;
+    if (plan && fscanf(plan, "%ld %ld\n", &now, &main_process) == 2 && now != serial) {
+        serial = now;
+        for (rule_count = 0; rule_count < MOST_RULES; rule_count++) {
+            struct rule *r = &rules[rule_count];
+            char *field[9] = {0}, *rest = r->line;
+            if (!fgets(r->line, sizeof r->line, plan)) break;
+            for (int n = 0; n < 9; n++) field[n] = strsep(&rest, "\t\n");
+            if (!field[8]) abort();
+            r->where = field[0], r->call = field[1], r->name = field[2], r->action = field[4];
+            r->times = atoll(field[3]), r->a = atoll(field[5]), r->b = atoll(field[6]);
+            r->text = field[7], r->victim = field[8], r->met = 0;
+        }
     }
-    serial = now;
-    rule_count = 0;
-    char line[4096];
-    while (rule_count < MOST_RULES && fgets(line, sizeof line, plan)) {
-        struct rule *r = memset(&rules[rule_count], 0, sizeof *r);
-        const char *form = "%7[^\t]\t%7[^\t]\t%255[^\t]\t%d\t%15[^\t]\t%lld\t%lld\t%511[^\t]\t%511[^\t\n]";
-        rule_count += 9 == sscanf(line, form, r->where, r->call, r->name, &r->times, r->action,
-                                  &r->a, &r->b, r->text, r->victim);
-    }
-    fclose(plan);
+    if (plan) fclose(plan);
 }
 
 /* The absolute path of what a call is about, with no link in its folder; NULL outside the root. */
@@ -188,6 +188,7 @@ static int lie(const struct rule *r, int outcome, struct stat64 *facts) {
     if (does(r, "size")) facts->st_size = r->a;
     if (does(r, "mode")) facts->st_mode = (mode_t)r->a;
     if (does(r, "ino")) facts->st_ino = (ino_t)r->a;
+    if (does(r, "blocks")) facts->st_blocks = (blkcnt_t)r->a;
     if (does(r, "blksize")) facts->st_blksize = (blksize_t)r->a;
     if (does(r, "mtime")) facts->st_mtim = (struct timespec){(time_t)r->a, (long)r->b};
     return outcome;

@@ -91,6 +91,7 @@ def actions(call: str, outside: Path) -> list[Action]:
         *_each("size", SIZES),
         *_each("mode", [kind | 0o644 for kind in KINDS]),
         *_each("ino", INODES),
+        *_each("blocks", [0]),
         *_each("blksize", BLOCK_SIZES),
     ]
     bad_sectors = [{"action": "errno", "a": errno.EIO, "b": offset} for offset in OFFSETS]

@@ -27,6 +27,7 @@ ONCE_WRONG = {
     "the listing of all breaks off": Rule("list", "evidence", "errno", errno.EIO, times=-2),
     "a folder does not close": Rule("close", "album", "errno", errno.EIO),
     "no facts of the evidence": Rule("stat", "evidence", "errno", errno.EACCES),
+    "no count of blocks": Rule("stat", "large.bin", "blocks", 0),
     "huge blocks": Rule("stat", "a.png", "blksize", 1 << 31),
     "a pipe for a file": Rule("open", "a.png", "fifo", times=1),
     "a link for a file": Rule("open", "a.png", "link", text="{outside}/image", times=1),

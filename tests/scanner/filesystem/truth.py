@@ -14,6 +14,8 @@ SUCCESS = (Status.SCORED, Status.NOT_IMAGE, Status.CONTAINER)
 VOLUMES = {"vol.part1.rar", "vol.part2.rar"}  # what befalls the one shows in the other
 CHANGES_KIND = ("remove", "folder", "fifo", "link")
 CHANGES_BYTES = ("resize", "copy")
+# Names may come twice while a folder changes, and many file systems do not say what they store.
+HARMLESS = ("twice", "blocks")
 
 Truth = Mapping[str, Sequence[Record]]  # the rows of each entry of the evidence, by its path
 
@@ -91,7 +93,7 @@ def _concerned(rules: Iterable[Rule]) -> set[str]:
     """Paths whose rows may differ from those of an undisturbed scan."""
     met: set[str] = set()
     for rule in rules:
-        if rule.action == "twice":
+        if rule.action in HARMLESS:
             continue
         for place in (path_of(rule.name), rule.victim):
             met |= {
