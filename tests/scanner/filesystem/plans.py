@@ -16,9 +16,9 @@ from tests.scanner.filesystem.trees import FILES, PATHS
 
 ROOT = "evidence"  # the name of the evidence folder
 ERRORS = [
-    errno.EACCES, errno.EAGAIN, errno.EBADMSG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.EMFILE,
-    errno.ENAMETOOLONG, errno.ENODEV, errno.ENOENT, errno.ENOMEM, errno.ENOTDIR, errno.ENXIO,
-    errno.EOVERFLOW, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT, errno.EUCLEAN,
+    errno.EACCES, errno.EAGAIN, errno.EBADMSG, errno.EINTR, errno.EIO, errno.EISDIR, errno.ELOOP,
+    errno.EMFILE, errno.ENAMETOOLONG, errno.ENODEV, errno.ENOENT, errno.ENOMEM, errno.ENOTDIR,
+    errno.ENXIO, errno.EOVERFLOW, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT, errno.EUCLEAN,
 ]  # fmt: skip
 LAST = 2**63 - 1
 # The first and last second there is, 1601, before 1678, 1969, 1970, behind 2262, the year 10000.
@@ -31,6 +31,10 @@ LISTED_KINDS = [0, 1, 4, 8, 10]  # unknown, pipe, folder, regular file, link
 OFFSETS = [0, 1, 10, 600, 70_000, 1 << 20]
 RESIZED = (0, 100, 200_000)  # to which a change may bring a file
 COPIED = "spare"  # outside of the evidence, what may take its place
+
+CHANGES_KIND = ("remove", "folder", "fifo", "link")
+CHANGES_BYTES = ("copy", "resize")
+CHANGES = (*CHANGES_KIND, *CHANGES_BYTES)
 
 Action = Mapping[str, Any]  # the fields of a rule that say what happens
 
@@ -73,6 +77,8 @@ def _rules(site: Site, outside: Path) -> st.SearchStrategy[Rule]:
 
 
 def _rule(site: Site, action: Action, times: int, where: str, victim: str) -> Rule:
+    if action["action"] not in CHANGES:
+        victim = "="
     return Rule(site.call, site.name, times=times, where=where, victim=victim, **action)
 
 
@@ -113,19 +119,23 @@ def _each(action: str, values: Any) -> list[Action]:
 def is_fair(plan: Plan) -> bool:
     """Whether it is known what would be right.
 
-    A link in the place of what a user named is followed, and nobody knows what a folder holds that
-    has become a file.
+    A link in the place of what a user named is followed, nobody knows what a folder holds that has
+    become a file, and who is interrupted tries again for ever.
     """
     for rule in plan.rules:
-        victim = path_of(rule.name) if rule.victim == "=" else rule.victim
+        if rule.a == errno.EINTR and rule.times < 0:
+            return False
+        victim = befallen(rule)
         is_named = "/" not in victim if plan.by_name else victim == ROOT
         if rule.action == "link" and is_named:
             return False
-        if rule.action in ("copy", "resize") and victim not in FILES:
+        if rule.action in CHANGES_BYTES and victim not in FILES:
             return False
     return True
 
 
-def path_of(name: str) -> str:
-    """Where in the evidence something of a name lies; no two are of one name."""
-    return next((path for path in PATHS if PurePosixPath(path).name == name), ROOT)
+def befallen(rule: Rule) -> str:
+    """Where in the evidence that lies which a rule is about; no two entries are of one name."""
+    if rule.victim != "=":
+        return rule.victim
+    return next((path for path in PATHS if PurePosixPath(path).name == rule.name), ROOT)

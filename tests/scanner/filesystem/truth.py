@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from scanner.record import Record, Status, path_from_text
-from tests.scanner.filesystem.plans import ROOT, Plan, path_of
+from tests.scanner.filesystem.plans import CHANGES_BYTES, CHANGES_KIND, ROOT, Plan, befallen
 from tests.scanner.filesystem.scanning import Rule
 from tests.scanner.filesystem.trees import OUTSIDE, PATHS
 
 SUCCESS = (Status.SCORED, Status.NOT_IMAGE, Status.CONTAINER)
 VOLUMES = {"vol.part1.rar", "vol.part2.rar"}  # what befalls the one shows in the other
-CHANGES_KIND = ("remove", "folder", "fifo", "link")
-CHANGES_BYTES = ("resize", "copy")
-# Names may come twice while a folder changes, and many file systems do not say what they store.
-HARMLESS = ("twice", "blocks")
+# Names may come twice while a folder changes, a read may give less than was asked for, and many
+# file systems do not say how much they store.
+HARMLESS = ("twice", "short", "blocks")
 
 Truth = Mapping[str, Sequence[Record]]  # the rows of each entry of the evidence, by its path
 
@@ -91,25 +90,20 @@ def _told(rows: Sequence[Record] | None) -> list[tuple[object, ...]]:
 
 def _concerned(rules: Iterable[Rule]) -> set[str]:
     """Paths whose rows may differ from those of an undisturbed scan."""
-    met: set[str] = set()
-    for rule in rules:
-        if rule.action in HARMLESS:
-            continue
-        for place in (path_of(rule.name), rule.victim):
-            met |= {
-                path for path in PATHS if place == ROOT or PurePosixPath(path).is_relative_to(place)
-            }
+    places = [befallen(rule) for rule in rules if rule.action not in HARMLESS]
+    met = {path for path in PATHS for place in places if _lies_in(path, place)}
     return met | VOLUMES if met & VOLUMES else met
+
+
+def _lies_in(path: str, place: str) -> bool:
+    return place == ROOT or PurePosixPath(path).is_relative_to(place)
 
 
 def _may_be_missing(path: str, rules: Iterable[Rule]) -> bool:
     """Whether the entry may be gone, or have lost its name, before anybody has seen it."""
     for rule in rules:
-        if rule.action == "name" and path in _concerned([rule]):
-            return True
-        if rule.action in CHANGES_KIND:
-            place = path_of(rule.name) if rule.victim == "=" else rule.victim
-            if place == ROOT or PurePosixPath(path).is_relative_to(place):
-                # Whoever meets the entry itself has seen its name; but an empty folder has no row.
-                return place != path or rule.victim != "=" or rule.action == "folder"
+        place = befallen(rule)
+        if rule.action in (*CHANGES_KIND, "name") and _lies_in(path, place):
+            # Whoever meets the entry itself has seen its name; but an empty folder has no row.
+            return place != path or rule.victim != "=" or rule.action == "folder"
     return False
