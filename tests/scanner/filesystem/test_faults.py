@@ -40,6 +40,7 @@ ONCE_WRONG = {
     "a large file in part": Rule("read", "large.bin", "cut", 1 << 20),
     "mail in part": Rule("read", "letter.eml", "cut", 400),
     "a zip that cannot be told": Rule("read", "behind.jpg", "errno", errno.EIO, 600, where="main"),
+    "a read that would wait": Rule("read", "pack.zip", "errno", errno.EAGAIN, where="main"),
     "an archive that cannot be told": Rule("read", "files.tar.gz", "errno", errno.EIO, times=2),
     "an archive in part": Rule("read", "files.tar.gz", "cut", 1, where="main", times=-3),
 }
