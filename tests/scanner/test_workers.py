@@ -103,12 +103,12 @@ def test_a_hang_costs_its_own_file(count: int) -> None:
 def test_hashing_may_last_if_it_goes_on(tmp_path: Path) -> None:
     """An archive of many gigabytes takes longer than any one image may."""
     with (tmp_path / "archive").open("wb") as stream:
-        stream.truncate(3 << 30)
+        stream.truncate(1 << 30)
     archive = Found("archive", 0, tmp_path / "archive", fate=OPENED)
     with Workers(1, Preprocessing(32), Limits(seconds=0.3)) as workers:
         answered = answers(workers, [*images(2), archive, *images(2, "later")])
     examined = answered.pop("archive")
-    assert (examined.status, examined.bytes) == (Status.CONTAINER, 3 << 30)
+    assert (examined.status, examined.bytes) == (Status.CONTAINER, 1 << 30)
     assert examined.sha256 is not None
     assert {examined.status for examined in answered.values()} == {Status.SCORED}
 
