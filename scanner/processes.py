@@ -107,11 +107,13 @@ def close_search_paths(evidence: Sequence[Path]) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(_module_folders(given.split(os.pathsep)))
     roots = [resolved(path) for path in evidence]
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    os.environ["PATH"] = os.pathsep.join(
+    kept = [
         folder
         for folder in folders
         if not _is_here(folder) and not any(map(partial(_lies_in, roots), _programs_in(folder)))
-    )
+    ]
+    # No folder at all would mean the current one. In this one there are no programs.
+    os.environ["PATH"] = os.pathsep.join(kept or [str(HOME)])
 
 
 def _module_folders(folders: Sequence[str]) -> list[str]:

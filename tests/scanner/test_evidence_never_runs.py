@@ -175,6 +175,17 @@ def test_children_do_not_look_where_python_was_told_to(
     assert not mark.exists(), f"these ran: {mark.read_text()}"
 
 
+@pytest.mark.parametrize("path", ["", ".", ":", "bin", "./bin:."])
+def test_a_path_of_nothing_but_the_evidence(path: str, evidence: Path, mark: Path) -> None:
+    """Python asks the program uname for the processor, for one."""
+    for name in (*processes.PROGRAMS, "uname"):
+        os.link(evidence / "bin" / "a program", evidence / name)
+    report = evidence.parent / "out.csv"
+    done = ended(run([*CONSOLE, "a.rar", "--report", report], evidence, PATH=path))
+    assert done.returncode == 1, done.stderr
+    assert not mark.exists(), f"these ran: {mark.read_text()}"
+
+
 def test_a_way_of_starting_python_that_cannot_be_made_safe(evidence: Path, mark: Path) -> None:
     """Its children would ignore what they are told of the current folder."""
     done = ended(run([sys.executable, "-E", *CONSOLE, "."], evidence))

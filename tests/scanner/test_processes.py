@@ -126,6 +126,9 @@ def test_programs_of_the_evidence_are_never_found(
     (trusted / "unrar").write_text("#!/bin/sh\n")
     (trusted / "unrar").chmod(0o755)
     assert processes.programs() == {"unrar": str(trusted / "unrar")}
+    monkeypatch.setenv("PATH", ".")
+    close_search_paths([evidence])
+    assert os.get_exec_path() == [str(processes.HOME)], "none at all would mean the current one"
 
 
 def test_modules_come_from_where_python_is_installed_or_from_elsewhere(
