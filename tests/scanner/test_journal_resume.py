@@ -75,6 +75,17 @@ def test_changed_evidence_is_refused(tmp_path: Path) -> None:
             journal.has("a", 0, changed)
 
 
+@pytest.mark.parametrize("seconds", [-(2**63), -11_644_473_600, 9_223_372_037, 2**63 - 1])
+def test_a_date_of_any_year_is_kept(seconds: int, tmp_path: Path) -> None:
+    """NTFS begins in 1601, and a wrong clock may say anything."""
+    journal = opened(tmp_path)
+    journal.add("a", 0, TEXT, stamp=Stamp(2**63 - 1, seconds * 10**9))
+    journal.commit()
+    assert journal.has("a", 0, Stamp(2**63 - 1, seconds * 10**9))
+    with pytest.raises(JournalError, match="a has changed"):
+        journal.has("a", 0, Stamp(2**63 - 1, seconds * 10**9 + 1))
+
+
 def test_vanished_evidence_is_refused(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     for name in "ab":
