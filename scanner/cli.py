@@ -20,7 +20,7 @@ from scanner.interrupts import ignore_signals, stoppable
 from scanner.limit_options import limit_options
 from scanner.limits import Limits
 from scanner.record import safe_text
-from scanner.streams import prepare_streams, say
+from scanner.streams import discard, prepare_streams, say
 
 
 class ImgscanGroup(DefaultGroup):
@@ -29,7 +29,13 @@ class ImgscanGroup(DefaultGroup):
     def main(self, *args: Any, **extra: Any) -> Any:
         prepare_streams()
         _speak_utf8()
-        return super().main(*args, **extra)
+        try:
+            with told("the command"):
+                return super().main(*args, **extra)
+        except StopError as error:  # of what no command was yet at work on, such as --help
+            error.show()
+            discard(sys.stdout)
+            sys.exit(error.exit_code)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

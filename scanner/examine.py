@@ -25,6 +25,7 @@ from scanner.preprocess import (
     Preprocessing,
     TooManyPixels,
     UnsupportedImage,
+    doubt,
     opened,
     view,
 )
@@ -203,7 +204,7 @@ def _page(pages: Pages, number: int, preprocessing: Preprocessing) -> Examined:
         height=decoded.height,
         page=decoded.page,
         frames=decoded.frames,
-        doubt=decoded.doubt,
+        doubt=doubt(decoded, preprocessing),
         view=view(decoded.rgb, preprocessing),
     )
 

@@ -48,8 +48,9 @@ def told(
         raise
     except Exception as error:
         logging.getLogger(LOGGER).exception("unexpected error")
-        if isinstance(error, OSError) and error.filename is not None:
-            raise StopError(f"{error.filename} cannot be used: {error.strerror}.") from error
+        if isinstance(error, OSError) and error.strerror:
+            what = "the output" if error.filename is None else error.filename
+            raise StopError(f"{what} cannot be used: {error.strerror}.") from error
         raise StopError(
             f"{work} met a fault of its own ({type(error).__name__}: {error})."
         ) from error

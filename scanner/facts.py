@@ -82,7 +82,8 @@ def surroundings() -> dict[str, Any]:
     libraries = {library.name: library.version for library in installed if library.name}
     return {
         "python": sys.version,
-        "platform": platform.platform(),
+        # Not platform.platform(), which runs a program to learn of the processor.
+        "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
         "libraries": dict(sorted(libraries.items(), key=lambda item: item[0].lower())),
         "decoders": decoders(),
         "unpackers": unpackers(),

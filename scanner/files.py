@@ -29,19 +29,35 @@ LONGEST_STEP = 1000  # bytes of a path that any system takes at once
 class Folder:
     """An open folder, whose entries are opened from there: what became a link is not followed.
 
-    path: without links, of any length. above: if it is the folder that this one lies in, no path
-    has to be gone through. Raises OSError.
+    path: without links, of any length. near: another open folder; if this one lies in it, or above
+    it where `identity` says which one to expect, no path has to be gone through. Raises OSError.
     """
 
-    def __init__(self, path: str, above: Folder | None = None) -> None:
+    def __init__(
+        self, path: str, near: Folder | None = None, identity: tuple[int, int] | None = None
+    ) -> None:
         self.path = path
         self._descriptor: int | None = None
-        parent, name = os.path.split(path)
+        if CAN_STEP:
+            self._descriptor = self._open(near, identity)
+
+    def _open(self, near: Folder | None, identity: tuple[int, int] | None) -> int:
         flags = os.O_RDONLY | FOLDER_ONLY | NO_LINK
-        if above is not None and above.path == parent and above._descriptor is not None:
-            self._descriptor = _open_in(above._descriptor, name, flags)
-        elif CAN_STEP:
-            self._descriptor = _open(path, flags)
+        parent, name = os.path.split(self.path)
+        if near is not None and near._descriptor is not None:
+            if near.path == parent:
+                return _open_in(near._descriptor, name, flags)
+            if identity is not None:
+                above = _open_in(near._descriptor, os.pardir, flags)
+                if _identity(above) == identity:
+                    return above
+                _close(above)  # `near` was moved elsewhere meanwhile
+        return _open(self.path, flags)
+
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """What tells it from any other folder; None where the system opens none."""
+        return None if self._descriptor is None else _identity(self._descriptor)
 
     def entries(self) -> Iterator[os.DirEntry[str]]:
         """Its entries, to be taken by their `name`; may raise OSError at any of them."""
@@ -94,6 +110,10 @@ class _Whole(io.FileIO):
 
     def buffered(self) -> io.BufferedReader:
         return io.BufferedReader(self, BUFFER_BYTES)
+
+    def seek(self, position: int, whence: int = os.SEEK_SET, /) -> int:
+        with self._noted():
+            return super().seek(position, whence)
 
     def readinto(self, buffer: Any, /) -> int:
         with self._noted():
@@ -192,6 +212,11 @@ def _open(path: str, flags: int) -> int:
     finally:
         if here is not None:
             _close(here)
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    facts = os.fstat(descriptor)
+    return facts.st_dev, facts.st_ino
 
 
 def _close(descriptor: int) -> None:

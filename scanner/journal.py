@@ -39,7 +39,7 @@ CREATE TABLE content (
 ) WITHOUT ROWID;
 CREATE TABLE file (
     path TEXT, position INTEGER, sha256 TEXT, bytes INTEGER, status TEXT, error TEXT, stamp TEXT,
-    container TEXT,
+    container TEXT, run INTEGER,
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
 CREATE TABLE in_flight (
@@ -80,6 +80,7 @@ class Journal:
     def __init__(self, path: Path, fresh: bool = False) -> None:
         self.path = path
         self.suspects: dict[tuple[str, int], int] = {}
+        self._run = 0  # how often this scan was carried on
         self._unmet = 0  # files with a record from an earlier run that this one has not met
         _refuse_foreign(path)
         with trouble_explained(path):
@@ -103,6 +104,7 @@ class Journal:
             if not self.resumed:
                 self._create(identity)
             self._refuse_other(identity)
+            self._run = self._next_run()
             self.suspects = self._recall_in_flight()
             self._unmet = self.files()
 
@@ -141,6 +143,13 @@ class Journal:
         started: str = self._database.execute(query).fetchone()[0]
         return started
 
+    def _next_run(self) -> int:
+        self._database.execute("INSERT OR IGNORE INTO scan VALUES ('runs', '0')")
+        self._database.execute("UPDATE scan SET value = value + 1 WHERE key = 'runs'")
+        self._database.commit()
+        query = "SELECT value FROM scan WHERE key = 'runs'"
+        return int(self._database.execute(query).fetchone()[0])
+
     def _recall_in_flight(self) -> dict[tuple[str, int], int]:
         """Count a death against the file that alone was handed over in the last run, if so.
 
@@ -157,10 +166,12 @@ class Journal:
 
     def has(self, path: str, position: int, stamp: Stamp | None = None) -> bool:
         """Whether the file already has its record. Raises JournalError if it has changed since."""
-        query = "SELECT stamp FROM file WHERE path = ? AND position = ?"
+        query = "SELECT stamp, run FROM file WHERE path = ? AND position = ?"
         row = self._database.execute(query, (path, position)).fetchone()
         if row is None:
             return False
+        if row[1] == self._run:  # a folder that changes may list a name twice
+            return True
         if None not in (stamp, row[0]) and row[0] != _stamp_text(stamp):
             raise JournalError(
                 f"{path} has changed since the interrupted scan of {self.path} recorded it; "
@@ -226,8 +237,8 @@ class Journal:
             if container is None:
                 row = (None, None, None)
             self.add_page(examined, logit, verdict)
-        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        place = (_stamp_text(stamp), container)
+        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        place = (_stamp_text(stamp), container, self._run)
         self._database.execute(insert, (path, position, examined.sha256, *row, *place))
 
     def add_page(self, examined: Examined, logit: float | None, verdict: Verdict | None) -> None:

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -21,7 +22,7 @@ def size(value: str) -> int:
     Raises click.BadParameter.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", value.strip(), re.IGNORECASE)
-    number = int(float(match[1]) * UNITS[match[2].upper()]) if match else 0
+    number = int(Decimal(match[1]) * UNITS[match[2].upper()]) if match else 0
     if not number:
         raise click.BadParameter(f"{value!r} is no size; write for example 512M or 2G.")
     return number

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from scanner.roots import holder, identity, resolved
 
-# Environment variables that name the folder for temporary files, SQLite's own first.
-TEMPORARY = ("SQLITE_TMPDIR", "TMPDIR", "TEMP", "TMP")
+# Environment variables that name the folder for temporary files, and those that Python takes where
+# none does; on Windows there is always one.
+SQLITES = "SQLITE_TMPDIR"
+TEMPORARY = (SQLITES, "TMPDIR", "TEMP", "TMP")
+UNNAMED = [Path(name) for name in ("/tmp", "/var/tmp", "/usr/tmp")] if os.name == "posix" else []
 
 
 class PlaceError(Exception):
@@ -40,16 +43,21 @@ def check_outputs(
 
 
 def check_temporary_folder(evidence: Sequence[Path]) -> None:
-    """Raise PlaceError if the folder for temporary files lies in the evidence.
+    """Raise PlaceError if the folder for temporary files lies in the evidence; else, settle on it.
 
     Processes talk to each other through it, databases use it, and a scan without a report keeps its
     journal there.
     """
-    # Python tries the folders it may choose from by writing, so first those that are named.
-    for name in TEMPORARY:
-        if folder := os.environ.get(name):
-            _refuse_temporary(Path(folder), name, evidence)
-    _refuse_temporary(Path(tempfile.gettempdir()), "TMPDIR", evidence)
+    named = [(name, Path(os.environ[name])) for name in TEMPORARY if os.environ.get(name)]
+    # Python tries each by writing to it, until one will do, and last of all the current folder.
+    for name, folder in (*named, *(("TMPDIR", folder) for folder in UNNAMED)):
+        _refuse_temporary(folder, name, evidence)
+        if name != SQLITES and folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+            break
+    else:
+        if UNNAMED:
+            raise PlaceError("there is no folder for temporary files; set TMPDIR to one.")
+    os.environ[SQLITES] = tempfile.gettempdir()  # or it would look for one by itself
 
 
 def _refuse_temporary(folder: Path, name: str, evidence: Sequence[Path]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
 from PIL import Image, ImageFile, ImageOps
 from PIL.IcnsImagePlugin import IcnsImageFile
 from PIL.IcoImagePlugin import IcoImageFile
@@ -28,8 +27,8 @@ class NoPicture(Exception):
     """The samples cannot be told to be a picture's; the sentence says why."""
 
 
-def to_rgb(image: Image.Image) -> tuple[Image.Image, float]:
-    """8-bit RGB of an image of any Pillow mode, upright and on white, and its mean alpha, 0 to 1.
+def to_rgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """8-bit RGB of an image of any Pillow mode, upright and on white, and its alpha if it has any.
 
     `image` is as it was opened, or as a frame of it was sought: once it is loaded, nothing tells
     any more how deep a PNG's samples were. Raises NoPicture, and what the decoder raises.
@@ -111,12 +110,11 @@ def _levels(white: int) -> list[int]:
     return [round(255 * min(sample, white) / white) for sample in range(WHITE + 1)]
 
 
-def _on_white(image: Image.Image) -> tuple[Image.Image, float]:
+def _on_white(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if image.mode == "La":
         image = image.convert("LA")  # the only way that Pillow knows from there
     if not image.has_transparency_data:
-        return image if image.mode == "RGB" else image.convert("RGB"), 1.0
+        return image if image.mode == "RGB" else image.convert("RGB"), None
     rgba = image.convert("RGBA")
-    opacity = float(np.asarray(rgba.getchannel("A")).mean()) / 255
     white = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(white, rgba).convert("RGB"), opacity
+    return Image.alpha_composite(white, rgba).convert("RGB"), rgba.getchannel("A")

@@ -58,7 +58,7 @@ class Decoded:
 
     `rgb` is mode RGB after EXIF orientation; `width` and `height` are the stored pixels before it,
     as other tools report them; `page` counts from 1, and `frames` is how many the file has;
-    `opacity` is the mean alpha, 0 to 1, and 1 without transparency.
+    `alpha` is mode L, of the size of `rgb`, and None without transparency.
     """
 
     rgb: Image.Image
@@ -67,15 +67,12 @@ class Decoded:
     height: int
     page: int
     frames: int
-    opacity: float
+    alpha: Image.Image | None
 
     @property
-    def doubt(self) -> str | None:
-        """Why no verdict can be given on the picture, whatever its score; None where one can."""
-        if self.opacity >= LEAST_OPACITY:
-            return None
-        visible = f"only {self.opacity:.1%} of the picture is visible, the rest is transparent"
-        return f"{visible}; a verdict might be of the white behind it"
+    def opacity(self) -> float:
+        """The mean alpha, 0 to 1."""
+        return 1.0 if self.alpha is None else float(np.asarray(self.alpha).mean()) / 255
 
 
 @dataclass(frozen=True)
@@ -132,10 +129,10 @@ class Pages:
         with _quietly(self._max_pixels), self._at(page) as image:
             width, height = self._check_size(image)
             try:
-                rgb, opacity = to_rgb(image)
+                rgb, alpha = to_rgb(image)
             except NoPicture as error:
                 raise UnsupportedImage(str(error)) from error
-        return Decoded(rgb, self.format, width, height, page, self.frames, opacity)
+        return Decoded(rgb, self.format, width, height, page, self.frames, alpha)
 
     @contextmanager
     def _at(self, page: int) -> Iterator[Image.Image]:
@@ -237,8 +234,22 @@ def _register_heif() -> None:
     pillow_heif.register_heif_opener()
 
 
+def doubt(decoded: Decoded, preprocessing: Preprocessing) -> str | None:
+    """Why no verdict can be given on a picture, whatever its score; None where one can.
+
+    It goes by the whole picture and by what of it the model sees.
+    """
+    if decoded.alpha is None:
+        return None
+    seen = float(view(decoded.alpha, preprocessing).mean()) / 255
+    if (opacity := min(decoded.opacity, seen)) >= LEAST_OPACITY:
+        return None
+    visible = f"only {opacity:.1%} of the picture is visible, the rest is transparent"
+    return f"{visible}; a verdict might be of the white behind it"
+
+
 def view(rgb: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """The model's input for one image: uint8, size×size×3, RGB, 0 to 255."""
+    """The model's input for one image: uint8, size×size×3, RGB, 0 to 255; or so of its alpha."""
     size = (preprocessing.size, preprocessing.size)
     if rgb.size != size:
         resample = RESAMPLING_FILTERS[preprocessing.resample]

@@ -14,7 +14,7 @@ import math
 import os
 import stat
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -77,8 +77,8 @@ def walk(
 def _walk_root(
     root: Path, name: str, is_single: bool, readers: Readers, total: Budget
 ) -> Iterator[Found | Met]:
+    mode = root.stat().st_mode
     place = root.resolve()  # a link that the user names is followed; workers are elsewhere
-    mode = place.stat().st_mode
     if stat.S_ISDIR(mode):
         yield from _walk_folders(str(place), "" if is_single else f"{root}{os.sep}", readers, total)
     elif stat.S_ISREG(mode):
@@ -105,37 +105,69 @@ def _kept(text: str, entries: Iterator[Found | Met]) -> Iterator[Found | Met]:
             yield Met(f"{text}{INSIDE}", last.position + 1, Status.UNREADABLE, sentence)
 
 
+@dataclass
+class _Level:
+    """A folder that a walk is in, and those in it that are still to be met."""
+
+    name: str
+    identity: tuple[int, int] | None
+    subfolders: list[str] = field(default_factory=list)
+
+
 def _walk_folders(top: str, prefix: str, readers: Readers, total: Budget) -> Iterator[Found | Met]:
     """All that lies in the folder `top`, whose entries' names begin with `prefix`.
 
-    No more than two folders are open at a time, whatever the depth; subfolders come after files.
+    Subfolders come after files. Whatever the depth, two folders are open at most, and all that is
+    kept is the names of those still to be met.
     """
-    waiting = [(top, prefix)]
-    folder: Folder | None = None
     try:
-        while waiting:
-            path, prefix = waiting.pop()
-            text = path_text(prefix or ".")
-            if len(prefix) > LONGEST_FOLDER:
-                yield Met(text, 0, Status.OVER_LIMIT, TOO_DEEP)
+        folder = Folder(top)
+    except OSError as error:
+        yield _unreadable(prefix or ".", error)
+        return
+    path = top.rstrip(os.sep)
+    levels = [_Level("", folder.identity)]
+    try:
+        yield from _list(folder, prefix, levels[-1].subfolders, readers, total)
+        while True:
+            if not levels[-1].subfolders:
+                left = len(levels.pop().name) + 1
+                if not levels:
+                    return
+                path, prefix = path[:-left], prefix[:-left]
+                folder = _above(folder, path or os.sep, levels[-1].identity)
+                continue
+            name = levels[-1].subfolders.pop()
+            inner = f"{prefix}{name}{os.sep}"
+            if len(inner) > LONGEST_FOLDER:
+                yield Met(path_text(inner), 0, Status.OVER_LIMIT, TOO_DEEP)
                 continue
             try:
-                above, folder = folder, Folder(path, folder)
+                inmost = Folder(f"{path}{os.sep}{name}", folder)
             except OSError as error:
-                reason = f"the folder cannot be read: {error.strerror}"
-                yield Met(text, 0, Status.UNREADABLE, reason)
+                yield _unreadable(inner, error)
                 continue
-            if above is not None:
-                above.close()
-            subfolders: list[str] = []
-            yield from _list(folder, prefix, subfolders, readers, total)
-            waiting.extend(
-                (f"{path.rstrip(os.sep)}{os.sep}{name}", f"{prefix}{name}{os.sep}")
-                for name in reversed(subfolders)
-            )
-    finally:
-        if folder is not None:
             folder.close()
+            folder, path, prefix = inmost, inmost.path, inner
+            levels.append(_Level(name, folder.identity))
+            yield from _list(folder, prefix, levels[-1].subfolders, readers, total)
+    finally:
+        folder.close()
+
+
+def _above(folder: Folder, path: str, identity: tuple[int, int] | None) -> Folder:
+    """The folder at `path`, which `folder` lies in; itself where that cannot be opened any more."""
+    try:
+        above = Folder(path, folder, identity)
+    except OSError:  # the rows of what is still to be met there will say so
+        return folder
+    folder.close()
+    return above
+
+
+def _unreadable(name: str, error: OSError) -> Met:
+    reason = f"the folder cannot be read: {error.strerror}"
+    return Met(path_text(name), 0, Status.UNREADABLE, reason)
 
 
 def _list(

@@ -19,11 +19,20 @@ from typing import BinaryIO, NamedTuple
 
 from scanner.files import check_read, open_readonly
 from scanner.limits import Limits
-from scanner.processes import START_SECONDS, Child, ProcessError, Watch, exit_reason, start
+from scanner.processes import (
+    START_SECONDS,
+    Child,
+    ProcessError,
+    Watch,
+    exit_reason,
+    limit_work,
+    start,
+)
 from scanner.record import Status
 from scanner.sources.container import Member, MemberError, failure, read_limited
 
 POLL_SECONDS = 0.5
+LATE_SECONDS = 1.0  # the parent comes first, if there still is one
 
 
 class _Answer(NamedTuple):
@@ -149,9 +158,14 @@ def _serve(pipe: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         pipe.send(None)
         while True:
-            module, *request = pipe.recv()
-            for answer in _answers(importlib.import_module(module), *request):
+            module, source, name, limits, passwords = pipe.recv()
+            kind = importlib.import_module(module)
+            limit_work(limits.seconds + LATE_SECONDS)
+            for answer in _answers(kind, source, name, limits, passwords):
+                limit_work(0)
                 pipe.send(answer)
+                limit_work(limits.seconds + LATE_SECONDS)
+            limit_work(0)
 
 
 def _answers(

@@ -6,12 +6,12 @@ import io
 import os
 import re
 import shutil
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from scanner.files import open_readonly
 from scanner.limits import Limits
 from scanner.processes import programs
 from scanner.record import Status, path_text
@@ -38,8 +38,9 @@ TOOLS = {  # the programs as rarfile names them
 }
 NO_NEXT_VOLUME = "Cannot open next volume"  # as rarfile says it
 LATER_VOLUME = "a later volume of a split archive; it is read when the first lies beside it"
-MISSING_VOLUME = "the split archive goes on in another volume, which does not lie beside it"
-LINKED_VOLUME = "a volume of the split archive is a link or no file; links are not followed"
+MISSING_VOLUME = (
+    "the split archive goes on in another volume, which does not lie beside it, or not as a file"
+)
 NO_PROGRAM = (
     "nothing here unpacks this RAR member; install unrar (or, for archives that are neither solid "
     "nor encrypted, unar, 7-Zip or bsdtar) and scan again"
@@ -62,6 +63,7 @@ def members(
     import rarfile
 
     rarfile.USE_EXTRACT_HACK = 0  # which would write a file of its own
+    rarfile.open = _open_volume
     for program, place_of_it in programs().items():  # by its path: nothing else may be run here
         setattr(rarfile, TOOLS[program], place_of_it)
     _mend_bsdtar()
@@ -71,9 +73,6 @@ def members(
             with suppress(MemberError):  # its name leads to no other volume
                 archive = _open(str(stream.name), passwords)
                 place = str(stream.name)
-        by_path = isinstance(stream, io.BufferedReader) and place == str(stream.name)
-        if by_path and not all(map(_is_regular, archive.volumelist())):
-            raise MemberError(Status.UNSUPPORTED, LINKED_VOLUME)
         room = limits.archive_bytes
         expanded = 0
         for info in archive.infolist():
@@ -128,7 +127,7 @@ def _place(stream: BinaryIO, most: int) -> Iterator[str | BinaryIO]:
         with os.fdopen(os.memfd_create("rar"), "wb") as memory:
             shutil.copyfileobj(stream, memory, CHUNK_BYTES)
             memory.flush()
-            yield f"/proc/{os.getpid()}/fd/{memory.fileno()}"
+            yield f"{_descriptors()}{memory.fileno()}"
     else:
         yield stream
 
@@ -154,8 +153,15 @@ def _open(place: str | BinaryIO, passwords: Sequence[str]) -> RarFile:
     raise encrypted("archive's list of members", passwords)
 
 
-def _is_regular(volume: str) -> bool:
-    return stat.S_ISREG(os.lstat(volume).st_mode)
+def _descriptors() -> str:
+    return f"/proc/{os.getpid()}/fd/"
+
+
+def _open_volume(path: str, mode: str = "rb", *_: object) -> Any:
+    """What rarfile takes for `open`: a volume is evidence, and so neither a link nor a pipe."""
+    if path.startswith(_descriptors()):  # a copy in memory
+        return Path(path).open(mode)
+    return open_readonly(Path(path))
 
 
 def _goes_on(archive: RarFile) -> bool:

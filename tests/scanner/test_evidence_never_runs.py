@@ -175,13 +175,18 @@ def test_children_do_not_look_where_python_was_told_to(
     assert not mark.exists(), f"these ran: {mark.read_text()}"
 
 
-@pytest.mark.parametrize("path", ["", ".", ":", "bin", "./bin:."])
+@pytest.mark.parametrize("path", ["", ".", ":", "bin", "./bin:.", "LINKS"])
 def test_a_path_of_nothing_but_the_evidence(path: str, evidence: Path, mark: Path) -> None:
     """Python asks the program uname for the processor, for one."""
     for name in (*processes.PROGRAMS, "uname"):
         os.link(evidence / "bin" / "a program", evidence / name)
+    links = evidence.parent / "links"  # a folder of the user's own
+    links.mkdir()
+    for name in (*processes.PROGRAMS, "uname"):
+        (links / name).symlink_to(evidence / name)
+    path = path.replace("LINKS", str(links))
     report = evidence.parent / "out.csv"
-    done = ended(run([*CONSOLE, "a.rar", "--report", report], evidence, PATH=path))
+    done = ended(run([*CONSOLE, ".", "--report", report], evidence, PATH=path))
     assert done.returncode == 1, done.stderr
     assert not mark.exists(), f"these ran: {mark.read_text()}"
 

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scanner.preprocess import decode, opened
+from scanner.preprocess import Preprocessing, decode, doubt, opened
 from tests.conftest import encoded, imgscan
 from tests.scanner.png_bytes import GREY, PALETTE, RGB, png
 from tests.scanner.tiff_bytes import SHORT, Page, tiff
 
 WHITE = (255, 255, 255)
+VIEW = Preprocessing(32)
 
 
 def first_row(data: bytes) -> list[object]:
@@ -192,7 +193,7 @@ def test_where_the_white_behind_shows_the_picture_is_is_doubtful(alpha: int) -> 
     """The model calls a white sheet a photograph, whatever is hardly visible on it."""
     decoded = decode(encoded(Image.new("RGBA", (32, 32), (90, 60, 30, alpha)), "PNG"))
     assert decoded.opacity == pytest.approx(alpha / 255)
-    assert "of the picture is visible" in (decoded.doubt or "")
+    assert "of the picture is visible" in (doubt(decoded, VIEW) or "")
 
 
 @pytest.mark.parametrize(("transparent", "is_doubtful"), [(0, False), (1, False), (2, True)])
@@ -203,7 +204,16 @@ def test_a_pixel_in_a_thousand_may_be_transparent(transparent: int, is_doubtful:
     image.putalpha(Image.fromarray(alpha.reshape(32, 32)))
     decoded = decode(encoded(image, "PNG"))
     assert decoded.opacity == pytest.approx(1 - transparent / 1024)
-    assert bool(decoded.doubt) == is_doubtful
+    assert bool(doubt(decoded, VIEW)) == is_doubtful
+
+
+def test_what_the_model_sees_is_visible() -> None:
+    """It sees the centre square, and the rest may be as opaque as it likes."""
+    picture = Image.new("RGBA", (35_200, 32), (0, 0, 0, 255))
+    picture.paste((0, 0, 0, 0), (17_584, 0, 17_616, 32))
+    decoded = decode(encoded(picture, "PNG"))
+    assert decoded.opacity > 0.999
+    assert "only 0.0% of the picture is visible" in (doubt(decoded, VIEW) or "")
 
 
 @pytest.mark.parametrize("alpha", [0, 1, 254, 255])

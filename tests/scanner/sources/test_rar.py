@@ -16,7 +16,7 @@ import rarfile
 from scanner.processes import PROGRAMS
 from scanner.record import Status
 from scanner.sources.container import MemberError
-from scanner.sources.rar import LATER_VOLUME, LINKED_VOLUME, MISSING_VOLUME, TOOLS, members
+from scanner.sources.rar import LATER_VOLUME, MISSING_VOLUME, TOOLS, members
 from tests.scanner.sources.conftest import contents, rows, zipped
 from tests.scanner.sources.opening import LIMITS, opened
 from tests.scanner.sources.rar_bytes import FASTEST, rar, split_rar
@@ -103,7 +103,7 @@ def test_a_volume_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
         link.symlink_to(tmp_path / f"a.part{number}.rar")
     entries = opened(tmp_path / "evidence")
     assert contents(entries) == {}
-    assert rows(entries)["a.part1.rar"] == (Status.UNSUPPORTED, LINKED_VOLUME)
+    assert rows(entries)["a.part1.rar"] == (Status.UNREADABLE, MISSING_VOLUME)
 
 
 @pytest.mark.parametrize("name", ["a.part1.rar", "no number"])

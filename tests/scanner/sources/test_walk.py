@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from scanner.limits import Limits
 from scanner.record import Status, path_from_text
+from scanner.sources import walk
 from scanner.sources.container import Found
 from tests.scanner.sources.conftest import (
     COMPRESSIONS,
@@ -243,16 +246,18 @@ def test_an_inner_bomb_spends_the_outer_archives_ratio_too(tmp_path: Path) -> No
 
 
 def test_walking_writes_nothing(tmp_path: Path) -> None:
-    (tmp_path / "a.zip").write_bytes(zipped([("../escape", b"1"), ("/etc/absolute", b"2")]))
-    (tmp_path / "b.tar").write_bytes(tarred([("../escape", b"3"), ("/etc/absolute", b"4")]))
-    before = sorted(tmp_path.parent.rglob("*"))
-    assert contents(walked(tmp_path)) == {
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    (evidence / "a.zip").write_bytes(zipped([("../escape", b"1"), ("/etc/absolute", b"2")]))
+    (evidence / "b.tar").write_bytes(tarred([("../escape", b"3"), ("/etc/absolute", b"4")]))
+    before = sorted(tmp_path.rglob("*"))
+    assert contents(walked(evidence)) == {
         "a.zip!/../escape": b"1",
         "a.zip!//etc/absolute": b"2",
         "b.tar!/../escape": b"3",
         "b.tar!//etc/absolute": b"4",
     }
-    assert sorted(tmp_path.parent.rglob("*")) == before
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "SEEK_DATA"), reason="this system does not tell of holes")
@@ -276,3 +281,38 @@ def test_a_sparse_file_is_no_longer_than_what_it_stores(
     large = tmp_path / "gz"
     large.write_bytes(bytes(1000) + b"x")
     assert contents(walked(large, limits=Limits(file_bytes=10)))["gz"] == bytes(1000) + b"x"
+
+
+def test_a_deep_tree_with_many_branches_takes_little_memory_and_time(tmp_path: Path) -> None:
+    """A path for each folder still to be met would take gigabytes, and a way from the top hours."""
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(800):
+        for n in range(9):
+            os.mkdir(f"b{n}", dir_fd=here)
+        below = os.open("b0", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("x", os.O_WRONLY | os.O_CREAT, dir_fd=here))
+    os.close(here)
+    tracemalloc.start()
+    entries = list(walk([tmp_path], Limits()))
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [entry.path for entry in entries] == ["b0/" * 800 + "x"]
+    assert held < 4_000_000
+    shutil.rmtree(tmp_path / "b0")
+
+
+def test_a_folder_moved_while_it_is_walked_leads_nowhere_else(tmp_path: Path) -> None:
+    """The way back leads up, and up is elsewhere once a folder was moved."""
+    for name in ("evidence/a/b", "evidence/a/c", "outside/c"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "x").write_bytes(name.encode())
+    entries = walk([tmp_path / "evidence"], Limits())
+    met = [next(entries)]  # in a/b or a/c, whichever was listed last
+    first = met[0].path.split("/")[1]
+    (tmp_path / "evidence" / "a" / first).rename(tmp_path / "outside" / f"{first}{first}")
+    met += list(entries)
+    found = {content(entry) for entry in met[1:] if isinstance(entry, Found)}
+    assert found <= {b"evidence/a/b", b"evidence/a/c"}
+    assert len(met) == 2
