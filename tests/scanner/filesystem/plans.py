@@ -127,7 +127,7 @@ def is_fair(plan: Plan) -> bool:
     if len(set(rewritten)) < len(rewritten) or not set(rewritten) <= set(FILES):
         return False
     for rule in plan.rules:
-        if rule.a == errno.EINTR and rule.times < 0:
+        if rule.action == "errno" and rule.a == errno.EINTR and rule.times < 0:
             return False
         victim = befallen(rule)
         is_named = "/" not in victim if plan.by_name else victim == ROOT
