@@ -120,16 +120,18 @@ def is_fair(plan: Plan) -> bool:
     """Whether it is known what would be right.
 
     A link in the place of what a user named is followed, nobody knows what a folder holds that has
-    become a file, and who is interrupted tries again for ever.
+    become a file or what a file holds that is changed twice, and who is interrupted tries again for
+    ever.
     """
+    rewritten = [befallen(rule) for rule in plan.rules if rule.action in CHANGES_BYTES]
+    if len(set(rewritten)) < len(rewritten) or not set(rewritten) <= set(FILES):
+        return False
     for rule in plan.rules:
-        if rule.a == errno.EINTR and rule.times < 0:
+        if rule.action == "errno" and rule.a == errno.EINTR and rule.times < 0:
             return False
         victim = befallen(rule)
         is_named = "/" not in victim if plan.by_name else victim == ROOT
         if rule.action == "link" and is_named:
-            return False
-        if rule.action in CHANGES_BYTES and victim not in FILES:
             return False
     return True
 

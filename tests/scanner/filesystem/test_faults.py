@@ -41,6 +41,7 @@ ONCE_WRONG = {
     "mail in part": Rule("read", "letter.eml", "cut", 400),
     "a zip that cannot be told": Rule("read", "behind.jpg", "errno", errno.EIO, 600, where="main"),
     "a read that would wait": Rule("read", "pack.zip", "errno", errno.EAGAIN, where="main"),
+    "a seek that fails": Rule("seek", "behind.jpg", "errno", errno.EIO, where="main", times=8),
     "an archive that cannot be told": Rule("read", "files.tar.gz", "errno", errno.EIO, times=2),
     "an archive in part": Rule("read", "files.tar.gz", "cut", 1, where="main", times=-3),
 }
