@@ -27,6 +27,17 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
     return sentence
 
 
+def in_shell(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", script],
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=HANG_GUARD,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "sub"])
 @pytest.mark.parametrize(
     "words",
@@ -65,15 +76,8 @@ def test_a_name_that_no_system_takes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", ["x.jpg", "models", "verify x.csv", "compare a.csv b.csv"])
 def test_a_current_folder_that_is_gone(words: str, tmp_path: Path) -> None:
     scan = " ".join(command(*words.split()))
-    script = f'mkdir "{tmp_path}/gone" && cd "{tmp_path}/gone" && rmdir "{tmp_path}/gone" && {scan}'
-    done = subprocess.run(
-        ["sh", "-c", script],
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=HANG_GUARD,
-        check=False,
-    )
+    gone = f'"{tmp_path}/gone"'
+    done = in_shell(f"mkdir {gone} && cd {gone} && rmdir {gone} && {scan}")
     assert "the current folder does not exist any more" in told(done)
 
 
@@ -88,26 +92,22 @@ def test_closed_streams(closed: str, tmp_path: Path) -> None:
     for n, streams in enumerate(("", closed)):
         scan = [f"{tmp_path}/{n}.jpg" for n in range(3)]
         words = command(*scan, "--report", reports[n], "--device", "cpu", "--verbose")
-        script = f"{' '.join(words)} {streams}"
-        done = subprocess.run(
-            ["sh", "-c", script], env=environment(), capture_output=True, timeout=HANG_GUARD
-        )
+        done = in_shell(f"{' '.join(words)} {streams}")
         assert done.returncode == 0, done.stderr
     assert reports[0].read_bytes() == reports[1].read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["--help", "--version", "models", "columns", "engines"])
+def test_an_output_on_a_full_disk(words: str) -> None:
+    done = in_shell(f"{' '.join(command(words))} > /dev/full")
+    assert "No space left on device" in told(done)
 
 
 @posix
 def test_no_report_and_no_standard_output(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").write_bytes(image_bytes())
-    script = f"{' '.join(command(tmp_path / 'x.jpg', '--device', 'cpu'))} >&-"
-    done = subprocess.run(
-        ["sh", "-c", script],
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=HANG_GUARD,
-        check=False,
-    )
+    done = in_shell(f"{' '.join(command(tmp_path / 'x.jpg', '--device', 'cpu'))} >&-")
     assert "standard output is closed; name a file for the report" in told(done)
 
 

@@ -176,17 +176,20 @@ def test_children_do_not_look_where_python_was_told_to(
 
 
 @pytest.mark.parametrize("path", ["", ".", ":", "bin", "./bin:.", "LINKS"])
-def test_a_path_of_nothing_but_the_evidence(path: str, evidence: Path, mark: Path) -> None:
-    """Python asks the program uname for the processor, for one."""
+def test_a_path_of_nothing_but_the_evidence(path: str, tmp_path: Path, mark: Path) -> None:
+    """Python would ask the program uname for the processor, for one."""
+    evidence = tmp_path / "evidence"
+    links = tmp_path / "links"  # a folder of the user's own
+    for folder in (evidence / "bin", links):
+        folder.mkdir(parents=True)
     for name in (*processes.PROGRAMS, "uname"):
-        os.link(evidence / "bin" / "a program", evidence / name)
-    links = evidence.parent / "links"  # a folder of the user's own
-    links.mkdir()
-    for name in (*processes.PROGRAMS, "uname"):
+        for place in (evidence / name, evidence / "bin" / name):
+            place.write_text(f'#!/bin/sh\necho "$0" >> "{mark}"\n')
+            place.chmod(0o755)
         (links / name).symlink_to(evidence / name)
+    (evidence / "a.rar").write_bytes(rar([("a.jpg", image_bytes())], FASTEST))
     path = path.replace("LINKS", str(links))
-    report = evidence.parent / "out.csv"
-    done = ended(run([*CONSOLE, ".", "--report", report], evidence, PATH=path))
+    done = ended(run([*CONSOLE, ".", "--report", tmp_path / "out.csv"], evidence, PATH=path))
     assert done.returncode == 1, done.stderr
     assert not mark.exists(), f"these ran: {mark.read_text()}"
 
