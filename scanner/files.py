@@ -115,6 +115,10 @@ class _Whole(io.FileIO):
         with self._noted():
             return super().seek(position, whence)
 
+    def tell(self) -> int:
+        with self._noted():
+            return super().tell()
+
     def readinto(self, buffer: Any, /) -> int:
         with self._noted():
             read = super().readinto(buffer) or 0
