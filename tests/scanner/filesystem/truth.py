@@ -63,7 +63,7 @@ def _untrue(rows: Sequence[Record], states: Sequence[Sequence[Record]]) -> list[
     true = {row for state in states for row in state}
     hashes = {(row.path, row.sha256) for row in true}
     failed = tuple(f"{row.path}!/" for row in rows if row.status not in SUCCESS)
-    places = {row.path for row in rows}
+    places = {row.path.rstrip("/") for row in rows}  # one that is said to be a folder has a slash
     told = [_told(state) for state in states]
     wrong = []
     for row in rows:
