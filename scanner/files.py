@@ -141,7 +141,8 @@ class _Whole(io.FileIO):
         try:
             yield
         except OSError as error:
-            self.trouble = error
+            if error.errno != errno.EINVAL:  # which a parser gets that asks for an impossible place
+                self.trouble = error
             raise
 
 

@@ -41,6 +41,15 @@ ROOT = Path(__file__).parent.parent
 LEAKED = 4  # test images of each class that also lie in train
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file's tests on one core, and on the same one all files that share a training."""
+    shared = {"tiny_run", "tiny_model"}
+    sharing = {item.path for item in items if shared & set(getattr(item, "fixturenames", ()))}
+    for item in items:
+        group = "training" if item.path in sharing else str(item.path.relative_to(ROOT))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def image_bytes(kind: str = "JPEG", seed: int = 0, size: tuple[int, int] = (32, 32)) -> bytes:
     """A small encoded RGB image; another seed gives other bytes."""
     noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)

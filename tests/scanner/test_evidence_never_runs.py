@@ -80,13 +80,18 @@ def program_names() -> set[str]:
     return here | {*processes.PROGRAMS, "djpeg", "gs", "jbig2dec", "lsar", "uname"}
 
 
+def outside_environment() -> dict[str, str]:
+    """Without what a scan in this very process has made safe."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+
+
 def run(command: Sequence[object], evidence: Path, **options: str) -> subprocess.Popen[str]:
     """Start a command from inside the evidence, with it in every search path."""
     path = os.pathsep.join([str(evidence / "bin"), "bin", ".", "", os.environ["PATH"]])
     return subprocess.Popen(
         [str(word) for word in command],
         cwd=evidence,
-        env=os.environ | {"PATH": path} | options,
+        env=outside_environment() | {"PATH": path} | options,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -121,7 +126,8 @@ def imported_before(evidence: Path) -> set[str]:
     (package / "__init__.py").write_text(ONES_OWN_IMPORTS)
     (package / "__main__.py").touch()
     command = [sys.executable, "-m", "empty"]
-    return set(subprocess.check_output(command, cwd=package.parent, encoding="utf-8").split())
+    env = outside_environment()
+    return set(subprocess.check_output(command, cwd=package.parent, env=env, text=True).split())
 
 
 @pytest.mark.parametrize("command", [CONSOLE, MODULE], ids=["imgscan", "python -m scanner"])
