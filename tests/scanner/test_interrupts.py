@@ -73,9 +73,9 @@ import time
 from scanner.interrupts import stoppable
 
 with stoppable("interrupted.", 2):
-    print("ready", flush=True)
     while True:
         try:
+            print("ready", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             pass
