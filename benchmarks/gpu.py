@@ -66,11 +66,8 @@ class Place:
 
     travel: Path
     data: Path
+    models: tuple[Path, ...]
     device: str
-
-    @property
-    def models(self) -> list[Path]:
-        return sorted(self.travel.glob("*.onnx"))
 
     def environment(self) -> dict[str, str]:
         """The variables by which the packages that travelled, and CUDA's libraries, are found."""
@@ -251,6 +248,13 @@ def pack(
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.option("--travel", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--data", type=click.Path(path_type=Path), help="CIFAKE.  [default: TRAVEL/cifake]")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Model files to scan with.  [default: those in TRAVEL]",
+)
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option("--minutes", type=click.FloatRange(min=0), required=True, help="For everything.")
@@ -259,7 +263,8 @@ def pack(
 @click.option("--total-mib", default=64, help="All of them together.")
 def run(
     part: str, options: tuple[str, ...], travel: Path, data: Path | None,
-    device: str, out: Path, minutes: float, files: int, file_mib: int, total_mib: int,
+    models: tuple[Path, ...], device: str, out: Path, minutes: float,
+    files: int, file_mib: int, total_mib: int,
 ) -> None:  # fmt: skip
     """Do PART of the work on this machine; OPTIONS of `train` go to trainer.finetune.
 
@@ -268,7 +273,8 @@ def run(
     deadline = time.monotonic() + 60 * minutes
     out.mkdir(parents=True, exist_ok=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    place = Place(travel, data or travel / "cifake", device)
+    models = models or tuple(sorted(travel.glob("*.onnx")))
+    place = Place(travel, data or travel / "cifake", models, device)
     environment = place.environment()
     done: list[Done] = []
     log = out / f"{part}.log"

@@ -12,7 +12,7 @@ from trainer.evaluate import predict
 from trainer.learner import Learner
 from trainer.run import RunError
 
-WARM_STEPS = 5  # compile, choose algorithms, take memory
+WARM_STEPS = 2  # compile, choose algorithms, take memory
 TIMED_STEPS = 60
 # A slow machine times fewer steps: a GPU does sixty in seconds, a CPU may take an hour.
 TIMED_SHARE = 0.03  # of the budget
@@ -54,8 +54,7 @@ def measure_cost(learner: Learner, images: Images, seconds: float) -> Cost:
     while steps < TIMED_STEPS and time.monotonic() - started < TIMED_SHARE * seconds:
         learner.step(steps, total)
         steps += 1
-        if not learner.on_gpu or steps == TIMED_STEPS:
-            _wait(learner)
+    _wait(learner)
     a_step = (time.monotonic() - started) / max(1, steps)
     validate, score = _evaluation(learner, images)
     learner.restart(begun_with)

@@ -1,0 +1,90 @@
+"""Protects: work comes home from another machine whole or not at all, and within its limits."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import gpu
+from benchmarks.gpu import hand_over, main
+from benchmarks.parts import PartsError, cut, join
+from tests.pictures import write_pictures
+from trainer.checkpoint import load_checkpoint
+
+
+def test_parts_make_the_file_again_wherever_they_lie(tmp_path: Path) -> None:
+    original = tmp_path / "weights"
+    original.write_bytes(os.urandom(10_500))
+    first, second, output = tmp_path / "one", tmp_path / "two", tmp_path / "joined"
+    first.mkdir()
+    second.mkdir()
+    manifest, *parts = cut(original, "model.pt", first, 1000)
+    assert len(parts) == 11
+    assert max(part.stat().st_size for part in parts) == 1000
+    for part in parts[4:]:
+        part.rename(second / part.name)
+    join(manifest, [first, second], output)
+    assert output.read_bytes() == original.read_bytes()
+    output.unlink()
+    (second / parts[7].name).write_bytes(b"\0" * 1000)
+    with pytest.raises(PartsError, match=r"part07 is damaged"):
+        join(manifest, [first, second], output)
+    (second / parts[7].name).unlink()
+    with pytest.raises(PartsError, match=r"part07 is missing"):
+        join(manifest, [first, second], output)
+    assert not output.exists()
+
+
+def test_what_does_not_fit_at_once_waits_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending, first, second = tmp_path / "pending", tmp_path / "first", tmp_path / "second"
+    for folder in (pending, first, second):
+        folder.mkdir()
+    monkeypatch.setattr(gpu, "PENDING", pending)
+    (first / "log").write_bytes(b"x" * 50)
+    for name, size in {"a": 100, "b": 100, "c": 100, "small": 10, "huge": 900}.items():
+        (pending / name).write_bytes(b"x" * size)
+    assert hand_over(first, count=4, size=500, total=300) == ["c", "huge"]
+    assert {file.name for file in first.iterdir()} == {"log", "small", "a", "b"}
+    assert hand_over(second, count=4, size=500, total=300) == ["huge"]
+
+
+def test_more_than_may_travel_is_refused(tmp_path: Path) -> None:
+    packages = tmp_path / "packages.tar.xz"
+    packages.write_bytes(os.urandom(2**20))
+    command = ["pack", str(tmp_path / "travel"), "--packages", str(packages)]
+    result = CliRunner().invoke(main, [*command, "--limit-mib", "1"])
+    assert result.exit_code == 1
+    assert "only 1 may travel" in result.output
+
+
+def test_a_training_run_comes_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packed, trained, handed over and unpacked in another folder, as on two machines."""
+    data, there, home = tmp_path / "data", tmp_path / "there", tmp_path / "home"
+    write_pictures(data, count=120, seed=51)
+    for folder in (there, home):
+        folder.mkdir()
+    root = Path(gpu.__file__).parent.parent
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.chdir(there)
+    (there / "trainer").symlink_to(root / "trainer")
+    (there / "scanner").symlink_to(root / "scanner")
+    options = "--backbone bird_lotfi_cnn --weights none --image-size 32 --epochs 2"
+    command = f"run train --travel . --data {data} --device cpu --out out --minutes 2 -- {options}"
+    result = CliRunner().invoke(main, command.split(), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "left for the next run: nothing" in result.output
+    monkeypatch.chdir(home)
+    result = CliRunner().invoke(main, ["unpack", str(there / "out")], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert load_checkpoint(home / "runs/bird_lotfi_cnn-paper").backbone == "bird_lotfi_cnn"
+    kept = home / "results/gpu/bird_lotfi_cnn-paper"
+    assert {"metrics.json", "metrics.csv", "loss.png"} <= {file.name for file in kept.iterdir()}
+    record = json.loads((home / "results/gpu/train.json").read_text())
+    assert record["steps"][0]["returncode"] == 0
+    assert record["machine"]["cores"] >= 1

@@ -1,0 +1,120 @@
+"""Protects: a run that is given minutes ends in them, with a model, as if it knew its epochs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+
+from trainer import budget
+from trainer import finetune as finetune_module
+from trainer.budget import Cost
+from trainer.checkpoint import load_checkpoint
+from trainer.data import load_images
+from trainer.finetune import finetune, main
+from trainer.learner import Learner
+from trainer.recipe import Recipe, learning_rate
+from trainer.run import RunError, Settings, read_settings
+
+RECIPE = Recipe(
+    image_size=32, epochs=3, batch_size=64, accumulation=1, learning_rate=2e-3, average=0.9
+)
+
+
+@pytest.fixture
+def settings(tiny_data: Path, tiny_run: Path) -> Settings:
+    """From weights that know the pictures already: a few steps must leave a model to calibrate."""
+    weights = str(tiny_run / "model.pt")
+    return Settings("bird_lotfi_cnn", weights, str(tiny_data), "test", RECIPE, "float32", seed=3)
+
+
+def test_epochs_are_those_that_the_budget_holds() -> None:
+    cost = Cost(epoch=10, ending=20)
+    assert cost.epochs_in(20 + 10 / 0.96 * 7 + 1) == 7
+    assert cost.epochs_in(20 + 10 / 0.96 + 0.1) == 1
+    with pytest.raises(RunError, match=r"holds no epoch: one takes 0.2 .* give --epochs"):
+        cost.epochs_in(29)
+
+
+@pytest.fixture
+def _quick_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a short budget holds some epochs."""
+    monkeypatch.setattr(budget, "WRITING_SECONDS", 1.0)
+
+
+@pytest.mark.usefixtures("_quick_ending")
+def test_a_run_given_time_is_the_run_of_the_epochs_that_it_chose(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Timing some steps first leaves no trace in the weights."""
+    timed, told = tmp_path / "timed", tmp_path / "told"
+    assert finetune(settings, timed, "cpu", deadline=time.monotonic() + 8, fit=True)
+    chosen = read_settings(timed).recipe.epochs
+    assert finetune(replace(settings, recipe=replace(RECIPE, epochs=chosen)), told, "cpu"), (
+        "a run without a deadline ends"
+    )
+    found, expected = load_checkpoint(timed), load_checkpoint(told)
+    assert found.training["recipe"]["epochs"] == chosen
+    assert "stopped_after_steps" not in found.training
+    assert all(torch.equal(found.state[name], expected.state[name]) for name in expected.state)
+    steps = pd.read_csv(timed / "steps.csv")
+    total = found.training["steps"]
+    last = replace(RECIPE, epochs=chosen)
+    assert steps["learning_rate"].iloc[-1] == pytest.approx(learning_rate(last, total - 1, total))
+
+
+def test_training_that_is_slower_than_measured_stops_in_time_with_its_best_weights(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finetune_module, "measure_cost", lambda *_: Cost(epoch=1e-4, ending=0.0))
+    settings = replace(settings, recipe=replace(RECIPE, warmup=0))  # so many epochs warm up long
+    assert finetune(settings, tmp_path, "cpu", deadline=time.monotonic() + 5, fit=True)
+    facts = json.loads((tmp_path / "metrics.json").read_text())["training"]
+    assert 0 < facts["stopped_after_steps"] < facts["steps"]
+    best = pd.read_csv(tmp_path / "metrics.csv")["f1"].max()
+    summary = json.loads((tmp_path / "metrics.json").read_text())
+    assert load_checkpoint(tmp_path).training == facts
+    # Calibration moves the threshold, and the weights are rounded: near, not equal.
+    assert summary["validation"]["f1"] == pytest.approx(best, abs=0.1)
+
+
+@pytest.mark.usefixtures("_quick_ending")
+def test_the_command_chooses_epochs_and_resuming_keeps_them(
+    settings: Settings, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    begun = f"--backbone bird_lotfi_cnn --weights {settings.weights} --data {settings.data}"
+    rest = f"--out {out} --image-size 32 --device cpu --precision float32 --no-audit"
+    given = [*begun.split(), *rest.split()]
+    result = CliRunner().invoke(main, [*given, "--budget-minutes", "0.001"])
+    assert result.exit_code == 1
+    assert "holds no epoch" in result.output
+    result = CliRunner().invoke(main, [*given, "--budget-minutes", "0.15", "--out", f"{out}2"])
+    assert result.exit_code == 0, result.output
+    assert "fit into the budget" in result.output
+    config = out.with_name("run2") / "config.json"
+    chosen = json.loads(config.read_text())["recipe"]["epochs"]
+    assert f"{chosen} epochs of" in result.output
+    result = CliRunner().invoke(main, [*given, "--out", f"{out}2", "--resume"])
+    assert "is finished; there is nothing to resume" in result.output, "not: other options"
+
+
+def test_a_deep_network_from_random_weights_begins_shallow(tiny_data: Path, tmp_path: Path) -> None:
+    """Where the recipe says so; weights from a file are left as they are."""
+    recipe = replace(RECIPE, zero_init_residual=True)
+    settings = Settings("resnet18", "none", str(tiny_data), "test", recipe, "float32", seed=3)
+    images = load_images(tiny_data, 32, "cpu")
+    fresh = Learner(settings, images.train).detector.state_dict()
+    ends = [name for name in fresh if name.endswith("bn2.weight")]
+    assert len(ends) == 8
+    assert all(not fresh[name].any() for name in ends)
+    kept = tmp_path / "weights.pt"
+    torch.save({name: torch.ones_like(tensor) for name, tensor in fresh.items()}, kept)
+    loaded = Learner(replace(settings, weights=str(kept)), images.train).detector.state_dict()
+    assert all(loaded[name].all() for name in ends)
