@@ -2,6 +2,9 @@
 
 python -m benchmarks.agreement --data data/cifake
 python -m benchmarks.agreement --model resnet18-int8
+python -m benchmarks.agreement --device cuda
+
+On another device than the CPU its verdicts are also compared with the CPU's, file by file.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,7 @@ from benchmarks.evidence import lay_out
 from benchmarks.machine import describe_machine, write_results
 from benchmarks.pages import AGREEMENT
 from export.parity import TOLERANCES
+from scanner.backends import DEVICES
 from scanner.model import DEFAULT_MODEL, ModelCard, ModelError, open_model
 from scanner.record import Status
 from scanner.verdict import verdicts
@@ -30,12 +35,30 @@ from trainer.data import DataError, Example
 FOUR_DIGITS = 5e-5  # what a card's F1 is read to
 
 
-def scan(evidence: Path, report: Path, model: str) -> pd.DataFrame:
-    """Run the command as a user would and read its report but the row of the archive."""
+def scan(evidence: Path, report: Path, model: str, device: str) -> tuple[pd.DataFrame, float]:
+    """Run the command as a user would and read its report but the row of the archive.
+
+    Returns the rows, and the seconds it took from start to report.
+    """
     command = [sys.executable, "-m", "scanner", str(evidence), "--report", str(report)]
-    subprocess.run([*command, "--model", model, "--fresh", "--quiet"], check=True)
+    command += ["--model", model, "--device", device, "--fresh", "--quiet"]
+    started = time.perf_counter()
+    subprocess.run(command, check=True)
+    seconds = round(time.perf_counter() - started, 1)
     rows = pd.read_csv(report)
-    return rows[rows["status"] != Status.CONTAINER]
+    return rows[rows["status"] != Status.CONTAINER], seconds
+
+
+def compared(found: pd.DataFrame, on_cpu: pd.DataFrame) -> dict[str, Any]:
+    """How far two reports of the same files are apart: verdicts, and raw logits."""
+    both = found.merge(on_cpu, on="path", suffixes=("", "_cpu"))
+    apart = (both["logit"] - both["logit_cpu"]).abs()
+    return {
+        "rows": len(both),
+        "verdicts_flipped": int((both["verdict"] != both["verdict_cpu"]).sum()),
+        "largest_logit_difference": float(apart.max()),
+        "mean_logit_difference": float(apart.mean()),
+    }
 
 
 def f1_of(report: pd.DataFrame, labels: list[int]) -> float:
@@ -79,11 +102,17 @@ def verdict_counts(
 )
 @click.option("--model", default=DEFAULT_MODEL, help="A bundled model or an .onnx file.")
 @click.option(
+    "--device",
+    type=click.Choice([name for name in DEVICES if name != "auto"]),
+    default="cpu",
+    help="Where to score.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path),
     help="Where the figures go.  [default: results/agreement-MODEL.json]",
 )
-def main(data: Path, model: str, output: Path | None) -> None:
+def main(data: Path, model: str, device: str, output: Path | None) -> None:
     """Compare the F1 of two scans with the one on the model card; exit 1 if they disagree."""
     with tempfile.TemporaryDirectory() as place:
         try:
@@ -91,8 +120,12 @@ def main(data: Path, model: str, output: Path | None) -> None:
             folder, archive, examples = lay_out(data, Path(place))
         except (DataError, ModelError) as error:
             raise click.ClickException(str(error)) from error
-        in_folder = scan(folder, Path(place) / "folder.csv", model)
-        in_zip = scan(archive, Path(place) / "zip.csv", model)
+        in_folder, folder_seconds = scan(folder, Path(place) / "folder.csv", model, device)
+        in_zip, zip_seconds = scan(archive, Path(place) / "zip.csv", model, device)
+        with_cpu = None
+        if device != "cpu":
+            on_cpu, cpu_seconds = scan(folder, Path(place) / "cpu.csv", model, "cpu")
+            with_cpu = compared(in_folder, on_cpu) | {"seconds_cpu": cpu_seconds}
     in_zip["path"] = in_zip["path"].str.removeprefix("test.zip!/")
     both = in_folder.merge(in_zip, on="path", suffixes=("", "_zip"))
     labels = labels_of(in_folder["path"], examples)
@@ -100,6 +133,10 @@ def main(data: Path, model: str, output: Path | None) -> None:
     results: dict[str, Any] = {
         "model": file.name,
         "model_sha256": file.sha256,
+        "device": device,
+        "seconds_folder": folder_seconds,
+        "seconds_zip": zip_seconds,
+        **({"against_the_cpu": with_cpu} if with_cpu else {}),
         "rows_folder": len(in_folder),
         "rows_zip": len(in_zip),
         "rows_with_equal_p_fake": int((both["p_fake"] == both["p_fake_zip"]).sum()),
@@ -110,7 +147,8 @@ def main(data: Path, model: str, output: Path | None) -> None:
         "operating_points": counts,
         "machine": asdict(describe_machine()),
     }
-    write_results(output or Path(AGREEMENT.format(file.name)), results)
+    named = file.name if device == "cpu" else f"{file.name}-{device}"
+    write_results(output or Path(AGREEMENT.format(named)), results)
     for name, value in results.items():
         click.echo(f"{name:24} {value}")
     # A float32 file's card is about its own scores; that of another has its source's figures.

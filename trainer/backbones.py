@@ -184,6 +184,15 @@ def build_detector(backbone: str, image_size: int, weights: str) -> Detector:
     return detector
 
 
+def begin_as_identity(detector: Detector) -> None:
+    """Set the last normalisation of each residual branch to zero; networks without any stay."""
+    for block in detector.modules():
+        if isinstance(block, tv.resnet.Bottleneck):
+            nn.init.zeros_(block.bn3.weight)
+        elif isinstance(block, tv.resnet.BasicBlock):
+            nn.init.zeros_(block.bn2.weight)
+
+
 def _load_body(detector: Detector, path: Path) -> None:
     """Copy every tensor that fits from a checkpoint or a plain state dict.
 

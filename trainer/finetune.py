@@ -11,7 +11,6 @@ the step, so a resumed run ends with the weights of an uninterrupted one.
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Sequence
@@ -21,26 +20,30 @@ from pathlib import Path
 import click
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
 from trainer.audit import audit
-from trainer.backbones import BACKBONES, Detector, StartingWeightsError, build_detector
+from trainer.backbones import BACKBONES, StartingWeightsError
+from trainer.budget import Cost, measure_cost
 from trainer.calibration import CalibrationError
 from trainer.data import DataError, Images, load_images, read_examples
-from trainer.device import choose_device, moved
-from trainer.evaluate import History, autocast, finish, predict
+from trainer.device import choose_device
+from trainer.evaluate import History, finish, predict
+from trainer.learner import Learner
 from trainer.metrics import measure
 from trainer.recipe import RECIPES, learning_rate
 from trainer.run import (
+    CONFIG_FILE,
     RESUME_FILE,
     Progress,
     RunError,
     Settings,
     prepare_folder,
+    read_settings,
     restore,
     save_progress,
+    write_settings,
 )
 from trainer.tracking import TRACKERS, open_tracker
 
@@ -56,18 +59,20 @@ def finetune(
     images: Images | None = None,
     deadline: float = math.inf,
     trackers: Sequence[str] = (),
+    fit: bool = False,
 ) -> bool:
     """Train, choose the best weights on validation, calibrate them there, measure once on test.
 
     Writes config.json, steps.csv, metrics.csv, metrics.json, plots and model.pt into `out`.
     images: those of `settings`, where several runs share them. deadline: on time.monotonic's
-    clock; no step begins after it. trackers: names in TRACKERS.
+    clock; no step begins after it. trackers: names in TRACKERS. fit: choose as many epochs as end,
+    with the last evaluation, by the deadline; where training turns out slower it stops in time,
+    and the best weights so far are the run's.
 
     Returns whether the run is finished; one stopped by its deadline resumes. Raises RunError,
     DataError, StartingWeightsError; and CalibrationError for a run that is finished, but whose
     model does not rank fakes above photographs and is not kept.
     """
-    recipe = settings.recipe
     device = choose_device(device)
     prepare_folder(out, settings, resume)
     size = settings.recipe.image_size
@@ -75,92 +80,56 @@ def finetune(
     train, validation = images.train, images.validation
     click.echo(f"{len(train):,} training and {len(validation):,} validation images", err=True)
 
-    torch.manual_seed(settings.seed)
-    detector = build_detector(settings.backbone, recipe.image_size, settings.weights)
-    detector.to(device)
-    detector.to(memory_format=torch.channels_last)
-    average = copy.deepcopy(detector) if recipe.average else detector
-    follow = _Follower(average, detector)
-    torch.compiler.reset()  # its cache is too small for many backbones in one process
-    torch.backends.cudnn.benchmark = True
-    torch.backends.cudnn.allow_tf32 = False  # float32 means float32, as it does in the scanner
-    score = torch.compile(detector.score) if device.startswith("cuda") else detector.score
-    optimizer = torch.optim.AdamW(
-        detector.parameters(),
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        fused=device.startswith("cuda"),
-    )
-
-    batch_size = min(recipe.batch_size, len(train))
-    micro_batches = len(train) // batch_size
-    steps_per_epoch = -(-micro_batches // recipe.accumulation)
-    total_steps = recipe.epochs * steps_per_epoch
-    evaluate_every = min(recipe.evaluate_every, steps_per_epoch)
+    learner = Learner(settings, train)
+    recipe = settings.recipe
+    if fit:
+        cost = measure_cost(learner, images, deadline - time.monotonic())
+        recipe = replace(recipe, epochs=cost.epochs_in(deadline - time.monotonic()))
+        settings = replace(settings, recipe=recipe)
+        write_settings(out, settings)
+        click.echo(_plan(cost, recipe.epochs), err=True)
+        deadline -= cost.ending
+    total_steps = recipe.epochs * learner.steps_per_epoch
+    evaluate_every = min(recipe.evaluate_every, learner.steps_per_epoch)
     progress = Progress(step=0, best_f1=-1.0, seconds=0.0, steps=[], evaluations=[])
     best_state: dict[str, Tensor] = {}
     if resume:
-        progress, best_state = restore(out / RESUME_FILE, detector, average, optimizer)
+        progress, best_state = restore(out / RESUME_FILE, *learner.parts)
     started = time.monotonic() - progress.seconds
     losses: list[Tensor] = []
     pace = _Pace()
-    epoch = -1
+    late = False
     with (
         open_tracker(trackers, out, settings) as tracker,
         tqdm(total=total_steps, initial=progress.step, unit="step", disable=None) as bar,
     ):
         for step in range(progress.step, total_steps):
-            if time.monotonic() > deadline:
-                save_progress(out / RESUME_FILE, progress, best_state, detector, average, optimizer)
+            if time.monotonic() > deadline and not fit:
+                save_progress(out / RESUME_FILE, progress, best_state, *learner.parts)
                 return False
-            torch.manual_seed(settings.seed * 1_000_003 + step + 1)
-            if epoch != step // steps_per_epoch:
-                epoch = step // steps_per_epoch
-                order = _epoch_order(len(train), settings.seed, epoch)
-            position = step % steps_per_epoch
-            first = position * recipe.accumulation
-            batches = range(first, min(first + recipe.accumulation, micro_batches))
-            rate = learning_rate(recipe, step, total_steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-
-            detector.train()
-            step_loss = torch.zeros((), device=device)
-            for batch in batches:
-                chosen = order[batch * batch_size : (batch + 1) * batch_size]
-                pixels = train.train_batch(chosen, recipe)
-                pixels = pixels.contiguous(memory_format=torch.channels_last)
-                labels = train.labels[moved(chosen, device)].float()
-                labels = torch.lerp(labels, torch.full_like(labels, 0.5), recipe.label_smoothing)
-                with autocast(device, settings.precision):
-                    logits = score(pixels)
-                loss = F.binary_cross_entropy_with_logits(logits.float(), labels) / len(batches)
-                loss.backward()
-                step_loss += loss.detach()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if average is not detector:
-                follow(min(recipe.average, (1 + step) / (10 + step)))
-
-            losses.append(step_loss)
-            pace.seen += len(batches) * batch_size
+            losses.append(learner.step(step, total_steps))
+            pace.seen += learner.images_of(step)
             progress.step = step + 1
             progress.seconds = time.monotonic() - started
-            finished = progress.step == total_steps
-            passed = {"step": progress.step, "epoch": progress.step / steps_per_epoch}
+            late = fit and time.monotonic() > deadline
+            last = late or progress.step == total_steps
+            passed = {"step": progress.step, "epoch": progress.step / learner.steps_per_epoch}
             bar.update()
-            if progress.step % LOG_EVERY == 0 or finished:
+            if progress.step % LOG_EVERY == 0 or last:
                 mean_loss = float(torch.stack(losses).mean())
                 losses.clear()
-                speed = pace.lap()
+                rate, speed = learning_rate(recipe, step, total_steps), pace.lap()
                 note = {"learning_rate": rate, "loss": mean_loss, "images_per_second": speed}
                 progress.steps.append({**passed, **note})
                 tracker.log(progress.step, {"learning_rate": rate, "train/loss": mean_loss})
                 bar.set_postfix(loss=f"{mean_loss:.4f}", img_s=f"{speed:.0f}")
 
-            if progress.step % evaluate_every == 0 or finished:
-                found = predict(average, validation, train.preprocessing, settings.precision)
+            if progress.step % evaluate_every == 0 or last:
+                found = predict(
+                    learner.average, validation, train.preprocessing, settings.precision
+                )
                 figures = measure(*found)
+                rate = learning_rate(recipe, step, total_steps)
                 progress.evaluations.append({**passed, "learning_rate": rate, **asdict(figures)})
                 measured = {f"validation/{name}": value for name, value in asdict(figures).items()}
                 tracker.log(progress.step, measured)
@@ -172,33 +141,42 @@ def finetune(
                 )
                 if figures.f1 > progress.best_f1:
                     progress.best_f1 = figures.f1
-                    state = average.state_dict()
-                    best_state = {name: tensor.cpu().clone() for name, tensor in state.items()}
+                    best_state = learner.state()
                 pace.begun = None
-            if progress.step % recipe.checkpoint_every == 0 or finished:
-                save_progress(out / RESUME_FILE, progress, best_state, detector, average, optimizer)
+            if progress.step % recipe.checkpoint_every == 0 or last:
+                save_progress(out / RESUME_FILE, progress, best_state, *learner.parts)
                 pace.begun = None
-    if time.monotonic() > deadline:
+            if late:
+                break
+    if time.monotonic() > deadline and not fit:
         return False
-    detector.load_state_dict(best_state)
+    learner.detector.load_state_dict(best_state)
     steps, evaluations = pd.DataFrame(progress.steps), pd.DataFrame(progress.evaluations)
     speed = float(steps["images_per_second"].median())
     if math.isnan(speed):  # too short a run for one lap without an evaluation
-        speed = recipe.epochs * micro_batches * batch_size / progress.seconds
+        speed = recipe.epochs * learner.images_per_epoch / progress.seconds
     facts = {
         "steps": total_steps,
+        **({"stopped_after_steps": progress.step} if late else {}),
         "train_images": len(train),
         "seconds": round(progress.seconds, 1),
         "images_per_second": round(speed, 1),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
+        "device": torch.cuda.get_device_name() if learner.on_gpu else device,
         "torch": str(torch.__version__),
         **asdict(settings),
         # The model card travels; folders of this machine stay here.
         "data": Path(settings.data).name,
         "weights": Path(settings.weights).name,
     }
-    finish(out, settings, images, detector, facts, History(steps, evaluations))
+    finish(out, settings, images, learner.detector, facts, History(steps, evaluations))
     return True
+
+
+def _plan(cost: Cost, epochs: int) -> str:
+    return (
+        f"{epochs} epochs of {cost.epoch:.1f} s and {cost.ending:.0f} s for the last evaluation "
+        "fit into the budget"
+    )
 
 
 def domain_of(data: str) -> str:
@@ -220,30 +198,6 @@ class _Pace:
         speed = math.nan if self.begun is None else self.seen / (now - self.begun)
         self.begun, self.seen = now, 0
         return speed
-
-
-class _Follower:
-    """Moves averaged weights, and the batch statistics that go with them, towards the latest."""
-
-    def __init__(self, average: Detector, detector: Detector) -> None:
-        pairs = zip(average.state_dict().values(), detector.state_dict().values(), strict=True)
-        split: dict[bool, list[tuple[Tensor, Tensor]]] = {True: [], False: []}
-        for kept, latest in pairs:
-            split[kept.is_floating_point()].append((kept, latest))
-        self._floats, self._counts = split[True], split[False]
-
-    @torch.no_grad()
-    def __call__(self, decay: float) -> None:
-        # As lists: hundreds of small operations a step would keep a GPU waiting.
-        kept, latest = map(list, zip(*self._floats, strict=True))
-        torch._foreach_lerp_(kept, latest, 1 - decay)
-        for count, newer in self._counts:
-            count.copy_(newer)
-
-
-def _epoch_order(count: int, seed: int, epoch: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    return torch.randperm(count, generator=generator)
 
 
 @click.command(context_settings={"show_default": True})
@@ -309,7 +263,8 @@ def _epoch_order(count: int, seed: int, epoch: int) -> Tensor:
 @click.option(
     "--budget-minutes",
     type=click.FloatRange(min=0),
-    help="Stop before the first step that begins later than this; --resume carries on.",
+    help="Take no longer. Without --epochs, as many are chosen as fit, after timing some steps; "
+    "with it, the run stops when the time is spent, and --resume carries on.",
 )
 @click.option(
     "--resume", is_flag=True, help="Carry on an interrupted run from its last checkpoint."
@@ -332,18 +287,21 @@ def main(
     resume: bool,
 ) -> None:
     """Fine-tune a detector; without options, the paper's ResNet-152 on CIFAKE."""
-    recipe = RECIPES[recipe_name]
-    recipe = replace(
-        recipe, image_size=image_size or recipe.image_size, epochs=epochs or recipe.epochs
-    )
-    domain = domain or domain_of(data)
-    settings = Settings(backbone, weights, data, domain, recipe, precision, seed)
-    out = out or Path("runs") / f"{backbone}-{recipe_name}"
     deadline = math.inf if budget_minutes is None else time.monotonic() + 60 * budget_minutes
+    fit = budget_minutes is not None and epochs is None and not resume
+    recipe = RECIPES[recipe_name]
+    out = out or Path("runs") / f"{backbone}-{recipe_name}"
     try:
+        if resume and epochs is None and (out / CONFIG_FILE).is_file():
+            epochs = read_settings(out).recipe.epochs  # a budget may have chosen them
+        recipe = replace(
+            recipe, image_size=image_size or recipe.image_size, epochs=epochs or recipe.epochs
+        )
+        domain = domain or domain_of(data)
+        settings = Settings(backbone, weights, data, domain, recipe, precision, seed)
         if with_audit and not resume:
             click.echo(audit(read_examples(Path(data))).in_words(), err=True)
-        if not finetune(settings, out, device, resume, deadline=deadline, trackers=trackers):
+        if not finetune(settings, out, device, resume, None, deadline, trackers, fit):
             click.echo(f"the budget is spent; the same command with --resume carries on in {out}.")
     except (RunError, DataError, StartingWeightsError, CalibrationError) as error:
         raise click.ClickException(str(error)) from error

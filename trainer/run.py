@@ -68,7 +68,12 @@ def prepare_folder(out: Path, settings: Settings, resume: bool) -> None:
     if finished:
         raise RunError(f"{out} already holds a finished run; choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
-    config.write_text(json.dumps(wanted, indent=2) + "\n")
+    write_settings(out, settings)
+
+
+def write_settings(out: Path, settings: Settings) -> None:
+    """Write config.json into the run folder `out`."""
+    (out / CONFIG_FILE).write_text(json.dumps(asdict(settings), indent=2) + "\n")
 
 
 def read_settings(out: Path) -> Settings:

@@ -52,6 +52,8 @@ def _rows(experiment: Experiment, folder: Path) -> list[dict[str, Any]]:
         reduced.append(f"{recipe['image_size']} px")
     if recipe["epochs"] != experiment.recipe.epochs:
         reduced.append(f"{recipe['epochs']} epochs")
+    if "stopped_after_steps" in facts:
+        reduced.append(f"stopped after {facts['stopped_after_steps']} of {facts['steps']} steps")
     # A figure stands beside the paper's only where it answers the same question.
     as_begun = not experiment.pretrained or facts["weights"] != "none"
     whole = summary["test"]["images"] == CIFAKE_TEST_IMAGES

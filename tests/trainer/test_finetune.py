@@ -26,7 +26,8 @@ from trainer.calibration import CalibrationError
 from trainer.checkpoint import load_checkpoint
 from trainer.data import ImageSet, read_examples, split_examples
 from trainer.evaluate import predict
-from trainer.finetune import _Follower, _Pace, finetune, main
+from trainer.finetune import _Pace, finetune, main
+from trainer.learner import _Follower
 from trainer.metrics import measure
 from trainer.recipe import RECIPES, Recipe, learning_rate
 from trainer.run import RunError, Settings

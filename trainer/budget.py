@@ -1,0 +1,88 @@
+"""How many epochs a time budget holds, measured and not guessed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from trainer.data import Images, ImageSet
+from trainer.evaluate import predict
+from trainer.learner import Learner
+from trainer.run import RunError
+
+WARM_STEPS = 5  # compile, choose algorithms, take memory
+TIMED_STEPS = 60
+# A slow machine times fewer steps: a GPU does sixty in seconds, a CPU may take an hour.
+TIMED_SHARE = 0.03  # of the budget
+SAMPLE = 1024  # images that evaluation is timed on
+WRITING_SECONDS = 20.0  # plots, figures and weights at the end; from runs on two CPU cores
+MARGIN = 0.04  # of the training time: machines are not equally fast all the time
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a run, in seconds: one epoch with its evaluation, and all that follows the last one."""
+
+    epoch: float
+    ending: float
+
+    def epochs_in(self, seconds: float) -> int:
+        """Whole epochs that a budget of `seconds` holds beside the ending. Raises RunError."""
+        epochs = int((seconds - self.ending) * (1 - MARGIN) / self.epoch)
+        if epochs < 1:
+            raise RunError(
+                f"the budget left after starting, {seconds / 60:.1f} minutes, holds no epoch: one "
+                f"takes {self.epoch / 60:.1f} and the last evaluation {self.ending / 60:.1f}. Give "
+                "more, or give --epochs and carry on with --resume."
+            )
+        return epochs
+
+
+def measure_cost(learner: Learner, images: Images, seconds: float) -> Cost:
+    """What a run costs, from real steps and evaluations that are forgotten afterwards.
+
+    seconds: the budget, of which a small share is spent on this.
+    """
+    begun_with = learner.state()
+    total = learner.recipe.epochs * learner.steps_per_epoch
+    for step in range(WARM_STEPS):
+        learner.step(step, total)
+    _wait(learner)
+    started, steps = time.monotonic(), 0
+    while steps < TIMED_STEPS and time.monotonic() - started < TIMED_SHARE * seconds:
+        learner.step(steps, total)
+        steps += 1
+        if not learner.on_gpu or steps == TIMED_STEPS:
+            _wait(learner)
+    a_step = (time.monotonic() - started) / max(1, steps)
+    validate, score = _evaluation(learner, images)
+    learner.restart(begun_with)
+    evaluations = max(1, learner.steps_per_epoch // learner.recipe.evaluate_every)
+    validation, test = len(images.validation), len(images.splits.test)
+    return Cost(
+        epoch=learner.steps_per_epoch * a_step + evaluations * validation * validate,
+        ending=WRITING_SECONDS + (validation + 2 * test) * score,
+    )
+
+
+def _evaluation(learner: Learner, images: Images) -> tuple[float, float]:
+    """Seconds an image takes to validate while training, and to decode and score at the end."""
+    views, precision = images.train.preprocessing, learner.settings.precision
+    examples = images.splits.validation[:SAMPLE]
+    started = time.monotonic()
+    sample = ImageSet(examples, images.image_size, images.device)
+    decoding = time.monotonic() - started
+    seconds = []
+    for kind in (precision, "float32"):
+        predict(learner.average, sample, views, kind)  # chooses algorithms
+        started = time.monotonic()
+        predict(learner.average, sample, views, kind)
+        seconds.append(time.monotonic() - started)
+    return seconds[0] / len(examples), (decoding + seconds[1]) / len(examples)
+
+
+def _wait(learner: Learner) -> None:
+    if learner.on_gpu:
+        torch.cuda.synchronize()
