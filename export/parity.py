@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -166,8 +166,9 @@ def _cuda_works() -> bool:
     )
     model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
     one = np.ones(shape, np.float32)
-    try:
+    with suppress(Exception):  # absent libraries are met when the session opens
         onnxruntime.preload_dlls()
+    try:
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), providers=[(PROVIDER, OPTIONS)], enable_fallback=0
         )

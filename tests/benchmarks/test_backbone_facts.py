@@ -33,8 +33,12 @@ PLAN = Plan(rounds=2, seconds=0.01, each=500)
 class Noting(CpuBackend):
     """The CPU's own backend, which notes how many views it is given."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(open_model(str(path)), cores=1)
+        self.given: list[int] = []
+
     def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self.__dict__.setdefault("given", []).append(len(views))
+        self.given.append(len(views))
         return super().score(views)
 
 
@@ -47,9 +51,9 @@ class InPlaceOfGpu(Candidate):
 
 def test_the_last_batch_is_filled_up_and_its_filling_has_no_score(brightness_model: Path) -> None:
     views = np.random.default_rng(0).integers(0, 256, (21, 32, 32, 3), dtype=np.uint8)
-    backend = Noting(open_model(str(brightness_model)), cores=1)
+    backend = Noting(brightness_model)
     found = score_all(backend, views, 8)
-    assert backend.__dict__["given"] == [8, 8, 8]
+    assert backend.given == [8, 8, 8]
     assert found == pytest.approx(backend.score(views))
 
 
