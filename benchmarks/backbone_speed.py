@@ -1,4 +1,4 @@
-"""Candidates at one batch: who takes turns, how fast they are, and why some are not measured."""
+"""Candidates at one batch: how fast they are, and why some are not measured."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from benchmarks.backbone_plan import Plan, Refused
 from benchmarks.candidates import Candidate, forget_compiled
 from benchmarks.pytorch import NoPytorchModel
 from benchmarks.rounds import alternate, ratios, spread
 from benchmarks.speed import Sample, percentiles_ms, sample
 from scanner.backends import BackendError
-
-
-class Refused(Exception):
-    """What cannot be measured here; the sentence says why."""
 
 
 @contextmanager
@@ -28,19 +25,8 @@ def refusing() -> Iterator[None]:
         raise Refused((str(error).splitlines() or [type(error).__name__])[0]) from error
 
 
-def groups_of(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
-    """Who takes turns in one set of rounds: all, or one model's on a GPU, which may not hold more.
-
-    Ratios compare candidates of one model, so they are of one set of rounds either way.
-    """
-    if not any(candidate.on_gpu for candidate in candidates):
-        return [list(candidates)]
-    sources = dict.fromkeys(candidate.source for candidate in candidates)
-    return [[who for who in candidates if who.source == source] for source in sources]
-
-
 def measure_speed(
-    chosen: Sequence[Candidate], batch: int, rounds: int, seconds: float
+    chosen: Sequence[Candidate], batch: int, plan: Plan
 ) -> tuple[list[dict[str, Sample]], dict[str, str]]:
     """Interleaved rounds at one batch, after a warm-up, and why some candidates are not in them.
 
@@ -62,13 +48,14 @@ def measure_speed(
     turns = {}
     for candidate in chosen:
         try:
+            plan.budget.check()
             measure = opened(candidate, batch)
             measure(0)  # compiles, chooses kernels, takes memory
         except Refused as error:
             refused[candidate.name] = str(error)
         else:
-            turns[candidate.name] = partial(attempt, candidate.name, partial(measure, seconds))
-    measured = list(alternate(turns, rounds))
+            turns[candidate.name] = partial(attempt, candidate.name, partial(measure, plan.seconds))
+    measured = list(alternate(turns, plan.rounds))
     whole = [
         {name: found for name, found in round_.items() if found and name not in refused}
         for round_ in measured

@@ -14,8 +14,9 @@ COLUMNS = {
     "ECE": lambda best, _: f"{best['ece']:.4f}",
     "flips": lambda best, _: f"{best['verdicts_flipped']} of {best['images']:,}",
     "file": lambda best, _: f"{best['file_bytes'] / 1e6:.1f} MB",
-    "memory": lambda best, _: f"{best['peak_bytes'] / 1e6:,.0f} MB",
-    "load": lambda best, _: f"{best['load_seconds']:.2f} s",
+    # Both of CPU candidates alone.
+    "memory": lambda best, _: f"{best['peak_bytes'] / 1e6:,.0f} MB" if "peak_bytes" in best else "",
+    "load": lambda best, _: f"{best['load_seconds']:.2f} s" if "load_seconds" in best else "",
     "one image, median": lambda _, single: f"{single['p50_ms']:.1f} ms" if single else "",
     "images/s (batch)": lambda best, _: (
         f"{best['images_per_second_median']:,.0f} ({best['batch']})"

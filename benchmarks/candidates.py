@@ -24,6 +24,7 @@ PYTORCH, COMPILED = "pytorch", "torch.compile"
 TORCH_DEVICES = (PYTORCH, COMPILED)
 GPU_DEVICES = (COMPILED, "cuda", "tensorrt")
 DEVICES = (PYTORCH, "cpu", *GPU_DEVICES)
+PRECISIONS = ("float32", "float16", "int8")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Candidate:
         return "cuda" if self.on_gpu else "cpu"
 
     @property
+    def precision(self) -> str:
+        """What it computes in."""
+        return "float16" if self.device == COMPILED else self.file.card.precision
+
+    @property
     def source(self) -> str:
         """The name of the float32 file that this one is, or was made of."""
         return self.path.name.partition(".")[0]
@@ -60,8 +66,7 @@ class Candidate:
         """The model, its precision and where it runs."""
         places = {"cpu": "ONNX Runtime CPU", "cuda": "ONNX Runtime CUDA", "tensorrt": "TensorRT"}
         place = places.get(self.device, "PyTorch" if self.device == PYTORCH else self.device)
-        precision = "float16" if self.device == COMPILED else self.file.card.precision
-        return f"{self.source} {precision}, {place}"
+        return f"{self.source} {self.precision}, {place}"
 
     def open(self, batch: int) -> Backend:
         """Ready to score `batch` views at once. Raises BackendError, NoPytorchModel."""
@@ -74,12 +79,20 @@ class Candidate:
         return open_backend(self.file, self.device, batch_size=batch)
 
 
-def candidates(paths: Sequence[Path], devices: Sequence[str] = DEVICES) -> Iterator[Candidate]:
-    """Each model file on each of `devices`, in the order of DEVICES; PyTorch runs float32 only."""
+def candidates(
+    paths: Sequence[Path],
+    devices: Sequence[str] = DEVICES,
+    precisions: Sequence[str] = PRECISIONS,
+) -> Iterator[Candidate]:
+    """Each model file on each of `devices`, in the order of DEVICES; PyTorch reads float32 only.
+
+    precisions: of the arithmetic, in which torch.compile differs from its file.
+    """
     for path in paths:
         for device in (device for device in DEVICES if device in devices):
             candidate = Candidate(path, device)
-            if device not in TORCH_DEVICES or candidate.file.card.precision == "float32":
+            runs = device not in TORCH_DEVICES or candidate.file.card.precision == "float32"
+            if runs and candidate.precision in precisions:
                 yield candidate
 
 

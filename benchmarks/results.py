@@ -49,7 +49,9 @@ def command_line(part: str, quick: bool, models: Sequence[str], more: str = "") 
 
 
 def markdown(table: list[dict[str, str]]) -> str:
-    """A Markdown table of a dict a line; the first line's keys are the columns."""
+    """A Markdown table of a dict a line; the first line's keys are the columns. Empty for none."""
+    if not table:
+        return ""
     columns = list(table[0])
     lines = [columns, ["---"] * len(columns), *([line[c] for c in columns] for line in table)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

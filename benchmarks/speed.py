@@ -66,7 +66,9 @@ def percentiles_ms(latencies: Sequence[float]) -> dict[str, float | None]:
 def flops_per_image(detector: Detector, side: int) -> int:
     """Floating-point operations of one forward pass, an addition and a product counted as two."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        detector(torch.zeros(1, side, side, 3, dtype=torch.uint8))
+        detector(
+            torch.zeros(1, side, side, 3, dtype=torch.uint8, device=detector.pixel_mean.device)
+        )
     return int(counter.get_total_flops())
 
 

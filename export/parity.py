@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +13,11 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
 from export.precision import INT8_WEIGHTS, rounding_every_tensor
+from scanner.backends.cuda import OPTIONS, PROVIDER
+from scanner.backends.gpu import DEVICE, cuda_driver_present
 from scanner.engine import Gate
 from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelCard
 from scanner.preprocess import Preprocessing
@@ -98,14 +104,30 @@ def _read(chosen: list[Example], preprocessing: Preprocessing) -> LabelledViews:
 
 
 def score_pytorch(detector: Detector, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Raw logits by PyTorch in float32 on the CPU."""
-    with torch.inference_mode():
-        batches = [detector(torch.from_numpy(batch)).numpy() for batch in _batches(views)]
+    """Raw logits by PyTorch in float32, on the GPU where there is one; there the detector stays."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    detector.to(device)
+    with torch.inference_mode(), _without_tf32():
+        batches = [
+            detector(torch.from_numpy(batch).to(device)).cpu().numpy() for batch in _batches(views)
+        ]
     return np.concatenate(batches)
 
 
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    """float32 means float32 on a GPU, too."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
 def score_onnx(model: bytes, views: NDArray[np.uint8], precision: str) -> NDArray[np.float32]:
-    """Raw logits by ONNX Runtime on the CPU of a model file of that precision.
+    """Raw logits by ONNX Runtime of a model file of that precision, in its onnx_place.
 
     Of float16, every tensor is rounded; sums inside a layer are float32, as on a GPU's tensor
     cores.
@@ -116,9 +138,44 @@ def score_onnx(model: bytes, views: NDArray[np.uint8], precision: str) -> NDArra
     if precision == "float16":
         model = rounding_every_tensor(onnx.load_from_string(model)).SerializeToString()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    on_gpu = [(PROVIDER, OPTIONS)] if onnx_place(precision) == "CUDA" else []
+    session = onnxruntime.InferenceSession(
+        model, options, providers=[*on_gpu, "CPUExecutionProvider"], enable_fallback=0
+    )
     batches = [session.run([OUTPUT], {INPUT: batch})[0] for batch in _batches(views)]
     return np.concatenate(batches)
+
+
+def onnx_place(precision: str) -> str:
+    """`CUDA` for float32 where it works, else `CPU`.
+
+    float16's every tensor is rounded by a CPU, and int8 files are for CPUs.
+    """
+    return "CUDA" if precision.startswith("float32") and _cuda_works() else "CPU"
+
+
+@cache
+def _cuda_works() -> bool:
+    """Whether ONNX Runtime runs on a GPU here, tried: it also lists CUDA where libraries lack."""
+    if PROVIDER not in onnxruntime.get_available_providers() or not cuda_driver_present():
+        return False
+    shape = (1, 1, 1, 1)
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xwy"]
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"])], "trial", tensors[:2], tensors[2:]
+    )
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
+    one = np.ones(shape, np.float32)
+    with suppress(Exception):  # absent libraries are met when the session opens
+        onnxruntime.preload_dlls()
+    try:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), providers=[(PROVIDER, OPTIONS)], enable_fallback=0
+        )
+        session.run(None, {"x": one, "w": one})
+    except Exception:  # ONNX Runtime's exceptions share no public base class
+        return False
+    return bool(session.get_providers()[0] == PROVIDER)
 
 
 def _batches(views: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -126,11 +183,12 @@ def _batches(views: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 
 def pytorch_name() -> str:
-    return f"PyTorch {torch.__version__} float32"
+    where = f" on {torch.cuda.get_device_name(DEVICE)}" if torch.cuda.is_available() else ""
+    return f"PyTorch {torch.__version__} float32{where}"
 
 
 def onnx_name(precision: str) -> str:
-    return f"ONNX Runtime {onnxruntime.__version__} CPU {precision}"
+    return f"ONNX Runtime {onnxruntime.__version__} {onnx_place(precision)} {precision}"
 
 
 def compare(

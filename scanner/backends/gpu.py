@@ -62,9 +62,11 @@ def find_gpu(device: str) -> Gpu:
 
 def _driver_version() -> str:
     """The driver's own version or, where containers leave NVML out, the CUDA it supports."""
-    from cuda.bindings import nvml, runtime
+    from cuda.bindings import runtime
 
     try:
+        from cuda.bindings import nvml  # which cuda-bindings 13.0 does not have
+
         nvml.init_v2()
         try:
             return str(nvml.system_get_driver_version())

@@ -12,14 +12,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.backbone_facts import gather_facts
+from benchmarks.backbone_plan import Plan
 from benchmarks.backbone_speed import measure_speed
-from benchmarks.backbones import gather_facts
 from benchmarks.candidates import Candidate
 from export.parity import LabelledViews
 from scanner.backends import Backend, BackendError
 from scanner.backends.gpu import OutOfMemory
 from scanner.backends.lanes import GpuBackend
 
+PLAN = Plan(rounds=2, seconds=0.01, each=500)
 MEMORY = 20  # views that the small GPU holds, in both lanes
 
 
@@ -95,7 +97,7 @@ def test_a_failure_takes_nobody_else_out_of_the_rounds(
     kind: type[Candidate], reason: str, brightness_model: Path
 ) -> None:
     sound, failing = Candidate(brightness_model, "cpu"), kind(brightness_model, "cuda")
-    measured, refused = measure_speed([failing, sound], 8, rounds=2, seconds=0.01)
+    measured, refused = measure_speed([failing, sound], 8, PLAN)
     assert [list(found) for found in measured] == [[sound.name]] * 2
     assert refused == {failing.name: reason}
 
@@ -103,7 +105,7 @@ def test_a_failure_takes_nobody_else_out_of_the_rounds(
 def test_a_failure_while_scoring_is_the_reason_for_having_no_f1(brightness_model: Path) -> None:
     images = LabelledViews(np.zeros((100, 32, 32, 3), np.uint8), np.array([0, 1] * 50))
     sound, failing = Candidate(brightness_model, "cpu"), Failing(brightness_model, "cuda")
-    found, refused = gather_facts([failing, sound], images)
+    found, refused = gather_facts([failing, sound], images, PLAN)
     assert list(found) == [sound.name]
     assert refused == {failing.name: "TensorRT stopped: illegal address"}
 
@@ -113,8 +115,8 @@ def test_a_batch_that_shrank_is_no_measurement_of_it(
     batch: int, runs: bool, brightness_model: Path
 ) -> None:
     candidate = OnSmallCard(brightness_model, "cuda")
-    measured, refused = measure_speed([candidate], batch, rounds=1, seconds=0.01)
-    assert [candidate.name in found for found in measured] == [runs]
+    measured, refused = measure_speed([candidate], batch, PLAN)
+    assert [candidate.name in found for found in measured] == [runs] * PLAN.rounds
     assert list(refused.values()) == (
         [] if runs else ["GPU memory is too small for this batch, which shrank to 8."]
     )

@@ -52,6 +52,11 @@ def test_a_batch_is_not_passed_off_as_one_image() -> None:
     assert line["times the first at that batch"] == "1.00 (1.00 to 1.00)"
 
 
+def test_a_gpu_has_no_resident_memory() -> None:
+    row = {key: value for key, value in row_at(8).items() if key != "peak_bytes"}
+    assert table_of([row])[0]["memory"] == ""
+
+
 def test_the_share_of_the_peak_is_shown_where_a_gpu_ran() -> None:
     on_cpu = row_at(8)
     on_gpu = row_at(8) | {"candidate": "net on a GPU", "device": "cuda", "share_of_peak": 0.25}

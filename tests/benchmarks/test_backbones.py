@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import backbones
+from benchmarks import backbone_plan, backbones
+from benchmarks.backbone_plan import BATCHES, Budget, Plan, Refused
 from benchmarks.backbone_plots import pareto
 from benchmarks.backbone_speed import measure_speed, speed_row
-from benchmarks.backbones import BATCHES, Extent, compare_backbones, main
+from benchmarks.backbones import compare_backbones, main
 from benchmarks.candidates import DEVICES, candidates
 from benchmarks.speed import Sample, percentiles_ms
 from scanner.model import open_model
 
-TINY = Extent(rounds=2, seconds=0.01, each=500)
+TINY = Plan(rounds=2, seconds=0.01, each=500)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,7 @@ def results(
     tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, pd.DataFrame]:
     output = tmp_path_factory.mktemp("results")
-    compare_backbones([str(tiny_model)], tiny_data, DEVICES, TINY, output, "the command")
+    compare_backbones([str(tiny_model)], tiny_data, TINY, output, "the command")
     return output, pd.read_csv(output / "backbones.csv")
 
 
@@ -82,18 +86,82 @@ def test_missing_data_are_said_in_a_sentence(tiny_model: Path, tmp_path: Path) -
 def test_an_interrupted_run_leaves_the_batches_it_has_on_the_devices_it_was_given(
     tiny_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(chosen: Any, batch: int, *how: Any) -> Any:
+    def interrupted(chosen: Any, batch: int, plan: Plan) -> Any:
         if batch == BATCHES[1]:
             raise KeyboardInterrupt
-        return measure_speed(chosen, batch, *how)
+        return measure_speed(chosen, batch, plan)
 
     monkeypatch.setattr(backbones, "measure_speed", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        compare_backbones([str(tiny_model)], tiny_data, ["cpu"], TINY, tmp_path, "the command")
+        compare_backbones(
+            [str(tiny_model)], tiny_data, replace(TINY, devices=("cpu",)), tmp_path, "the command"
+        )
     rows = pd.read_csv(tmp_path / "backbones.csv")
     assert set(rows["batch"].dropna()) == {BATCHES[0]}
     assert set(rows["device"].dropna()) == {"cpu"}
     assert (tmp_path / "backbones.md").is_file()
+
+
+def test_only_what_is_asked_for_is_made_and_measured(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backbones, "QUICK", TINY)
+    asked = "--device pytorch --device cpu --precision int8 --batch 4 --budget-minutes 9"
+    options = ["--model", tiny_model, "--data", tiny_data, "--output", tmp_path, "--quick"]
+    result = CliRunner().invoke(main, [*asked.split(), *map(str, options)])
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "backbones.json").read_text())
+    (row,) = written["rows"]
+    assert (row["candidate"], row["batch"]) == ("tiny int8, ONNX Runtime CPU", 4)
+    assert row["reference"] == row["candidate"]
+    speed = row["images_per_second_median"] * row["gflop_per_image"] / 1e3
+    assert row["share_of_peak"] == pytest.approx(speed / written["peak_tflops"]["cpu"])
+    assert asked in written["command"]
+
+
+@pytest.mark.parametrize("measured", [(), (1,)], ids=["before the first", "after one"])
+def test_a_spent_budget_leaves_what_there_is_and_says_so(
+    measured: tuple[int, ...],
+    tiny_model: Path,
+    tiny_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clock moves on by a minute where the batch does."""
+    now = 0.0
+
+    def a_minute_later(chosen: Any, batch: int, plan: Plan) -> Any:
+        nonlocal now
+        if batch not in measured:
+            now += 60
+        return measure_speed(chosen, batch, plan)
+
+    monkeypatch.setattr(backbones, "measure_speed", a_minute_later)
+    monkeypatch.setattr(backbone_plan, "time", SimpleNamespace(monotonic=lambda: now))
+    plan = replace(TINY, devices=("cpu",), batches=(1, 2), budget=Budget(ends=30))
+    models = [str(tiny_model)]
+    if measured:
+        compare_backbones(models, tiny_data, plan, tmp_path, "the command")
+    else:
+        with pytest.raises(
+            Refused, match=r"tiny float32.* at batch 1; .*The time budget was spent"
+        ):
+            compare_backbones(models, tiny_data, plan, tmp_path, "the command")
+    rows = pd.read_csv(tmp_path / "backbones.csv").dropna(subset="batch")
+    left_out = rows[rows["not_measured"] == "The time budget was spent."]
+    assert set(left_out["batch"]) == {1, 2}.difference(measured)
+    assert set(rows[rows["not_measured"].isna()]["batch"]) == set(measured)
+    assert left_out["f1"].notna().all()
+    assert "The time budget was spent." in (tmp_path / "backbones.md").read_text()
+
+
+def test_a_budget_that_is_spent_at_once_makes_no_conversion(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    plan = replace(TINY, devices=("cpu",), budget=Budget(ends=0))
+    with pytest.raises(Refused, match=r"tiny int8; tiny float32.*The time budget was spent\."):
+        compare_backbones([str(tiny_model)], tiny_data, plan, tmp_path, "the command")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_candidates_run_on_the_devices_asked_for(tiny_model: Path) -> None:

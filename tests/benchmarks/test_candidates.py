@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
-from benchmarks.backbone_speed import groups_of
-from benchmarks.candidates import Candidate, forget_compiled
+from benchmarks import backbones
+from benchmarks.backbones import taking_turns
+from benchmarks.candidates import DEVICES, candidates, forget_compiled
+from scanner.model import open_model
 from trainer.backbones import build_detector
 
 BATCHES = range(1, 12)  # more than PyTorch's limit of 8 compilations
@@ -26,9 +29,25 @@ def test_forgetting_makes_room_for_more_compilations() -> None:
             assert compiled(torch.zeros(batch, 32, 32, 3, dtype=torch.uint8)).shape == (batch,)
 
 
-def test_a_gpu_holds_one_models_candidates_at_a_time() -> None:
-    names = ("a.onnx", "b.onnx", "a.int8.onnx")
-    a, b, a_int8 = on_cpu = [Candidate(Path(name), "cpu") for name in names]
-    on_gpu = Candidate(Path("b.onnx"), "cuda")
-    assert groups_of(on_cpu) == [on_cpu]
-    assert groups_of([*on_cpu, on_gpu]) == [[a, a_int8], [b, on_gpu]]
+@pytest.mark.parametrize(
+    ("driver", "devices", "alone"),
+    [(True, DEVICES, True), (True, ("cpu",), False), (False, DEVICES, False)],
+)
+def test_a_gpu_holds_one_models_candidates_at_a_time(
+    driver: bool,
+    devices: tuple[str, ...],
+    alone: bool,
+    brightness_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backbones, "cuda_driver_present", lambda: driver)
+    first, second = [open_model(str(brightness_model))], [open_model("resnet18")]
+    turns = [[first], [second]] if alone else [[first, second]]
+    assert taking_turns([first, second], devices) == turns
+
+
+def test_the_arithmetic_is_chosen_and_not_the_file() -> None:
+    """A float32 file is float16 in torch.compile, the yardstick there."""
+    path = open_model("resnet18").path
+    for precision, devices in (("float16", ["torch.compile"]), ("int8", [])):
+        assert [who.device for who in candidates([path], DEVICES, [precision])] == devices

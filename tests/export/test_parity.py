@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
+from export import parity
 from export.parity import (
     CALIBRATION_IMAGES,
     TOLERANCES,
@@ -19,15 +22,19 @@ from export.parity import (
     ParityError,
     calibration_images,
     compare,
+    onnx_name,
     parity_images,
+    pytorch_name,
     score_onnx,
     score_pytorch,
 )
 from export.precision import INT8_WEIGHTS
+from scanner.backends.gpu import cuda_driver_present
 from scanner.engine import Gate
 from scanner.model import ModelCard, open_model
 from scanner.preprocess import decode, view
 from tests.pictures import write_pictures
+from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, load_checkpoint
 from trainer.data import DataError, read_examples, split_examples
 
@@ -136,6 +143,65 @@ def test_logits_that_are_no_numbers_are_refused(
 ) -> None:
     with pytest.raises(ParityError, match="largest logit difference nan"):
         gate(moved(tiny_model, float("nan")), checkpoint, images, card)
+
+
+class Noting(torch.nn.Module):
+    """Scores 0, and notes where it runs and whether float32 might be rounded there."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        self.device = pixels.device.type
+        self.tf32 = allowed_tf32()
+        return pixels.new_zeros(len(pixels), 1)
+
+
+def allowed_tf32() -> tuple[bool, bool]:
+    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+
+@pytest.fixture
+def tf32() -> Iterator[None]:
+    """Allowed, as a program that trains may have it."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = allowed_tf32()
+    matmul.allow_tf32 = cudnn.allow_tf32 = True
+    yield
+    matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
+@pytest.mark.usefixtures("tf32")
+def test_pytorch_scores_in_float32_proper_and_its_name_says_where() -> None:
+    network = Noting()
+    views = np.zeros((40, 32, 32, 3), np.uint8)
+    assert score_pytorch(Detector(network, 32), views).shape == (40,)
+    assert network.tf32 == (False, False)
+    assert allowed_tf32() == (True, True)
+    assert (" on " in pytorch_name()) == (network.device == "cuda")
+
+
+@pytest.mark.skipif(cuda_driver_present(), reason="there is a driver here")
+@pytest.mark.parametrize("driver", [False, True])
+def test_a_gate_that_ran_on_the_cpu_says_so(driver: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a driver is there but CUDA does not start."""
+    monkeypatch.setattr(parity, "cuda_driver_present", lambda: driver)
+    parity._cuda_works.cache_clear()
+    assert onnx_name("float32").endswith(" CPU float32")
+    parity._cuda_works.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("precision", "place"),
+    [
+        ("float32", "CUDA"),
+        ("float32 with int8 weights", "CUDA"),
+        ("float16", "CPU"),
+        ("int8", "CPU"),
+    ],
+)
+def test_only_float32_is_scored_on_a_gpu(
+    precision: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parity, "_cuda_works", lambda: True)
+    assert onnx_name(precision).endswith(f" {place} {precision}")
 
 
 LABELS = np.tile(np.array([0, 1]), 500)

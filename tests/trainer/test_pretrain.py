@@ -51,4 +51,5 @@ def test_weights_fit_and_are_made_once(tmp_path: Path) -> None:
     found = detector.network.state_dict()
     assert stored["10.weight"].shape == (10, 64)
     assert found["10.weight"].shape == (1, 64)
-    assert torch.equal(found["0.weight"], stored["0.weight"])
+    assert (stored["0.weight"].dtype, found["0.weight"].dtype) == (torch.float16, torch.float32)
+    assert torch.equal(found["0.weight"], stored["0.weight"].float())

@@ -178,6 +178,12 @@ def test_a_machine_without_nvml_has_a_driver_version() -> None:
     assert gpu._driver_version().startswith("CUDA ")
 
 
+def test_bindings_without_nvml_still_tell_a_driver_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("cuda.bindings.nvml", raising=False)
+    monkeypatch.setitem(__import__("sys").modules, "cuda.bindings.nvml", None)
+    assert gpu._driver_version().startswith("CUDA ")
+
+
 def test_missing_bindings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "cuda_driver_present", lambda: True)
     monkeypatch.setitem(__import__("sys").modules, "cuda.bindings", None)
