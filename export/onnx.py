@@ -17,14 +17,14 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxscript import optimizer
 
+from export.gate_images import DEFAULT_DATA, gate_images
 from export.parity import (
-    TOLERANCES,
     LabelledViews,
     ParityError,
+    UnlabelledViews,
     calibration_images,
     compare,
     onnx_name,
-    parity_images,
     pytorch_name,
     score_onnx,
     score_pytorch,
@@ -113,7 +113,9 @@ def trace(checkpoint: Checkpoint, licence: str) -> Source:
     return Source(model, card, checkpoint, traced=True)
 
 
-def export_onnx(source: Source, precision: str, data: Path, images: LabelledViews) -> bytes:
+def export_onnx(
+    source: Source, precision: str, data: Path, images: LabelledViews | UnlabelledViews
+) -> bytes:
     """The model file's bytes in `precision`, a value of PRECISIONS, after the gates on `images`.
 
     data: where int8 finds training images. Raises ParityError, PrecisionError, DataError.
@@ -137,23 +139,28 @@ def export_onnx(source: Source, precision: str, data: Path, images: LabelledView
 
 
 def parity_gates(
-    source: Source, model: onnx.ModelProto, card: ModelCard, images: LabelledViews, precision: str
+    source: Source,
+    model: onnx.ModelProto,
+    card: ModelCard,
+    images: LabelledViews | UnlabelledViews,
+    precision: str,
 ) -> list[Gate]:
     """Compare a new graph with PyTorch, and with the float32 graph unless it is that very one.
 
     precision: as export_onnx takes it. Raises ParityError.
     """
     found = score_onnx(model.SerializeToString(), images.views, card.precision)
+    asked = (images.labels, card, precision, images.no_f1)
     gates: list[Gate] = []
     if source.checkpoint is None and not source.rounded:
         gates = [Gate("PyTorch float32", done=False, reason="no checkpoint was given")]
     elif source.checkpoint is not None:
         expected = score_pytorch(source.checkpoint.detector(), images.views)
-        gates = [compare(pytorch_name(), expected, found, images.labels, card, precision)]
+        gates = [compare(pytorch_name(), expected, found, *asked)]
     if precision != "float32" or not source.traced:
         expected = score_onnx(source.model.SerializeToString(), images.views, "float32")
         name = onnx_name("float32 with int8 weights" if source.rounded else "float32")
-        gates.append(compare(name, expected, found, images.labels, card, precision))
+        gates.append(compare(name, expected, found, *asked))
     return gates
 
 
@@ -221,8 +228,8 @@ def store_in_half(model: onnx.ModelProto) -> None:
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    default=Path("data/cifake"),
-    help="Labelled images: the test split for the parity gates, the training split for int8.",
+    help="Images for the parity gates, of labelled ones the test split; for int8 also a training "
+    "split.  [default: data/cifake; where that is not there, imgscan's own sample images]",
 )
 @click.option(
     "--checkpoint",
@@ -234,7 +241,7 @@ def main(
     source: Path,
     output: Path,
     precision: str,
-    data: Path,
+    data: Path | None,
     checkpoint: Path | None,
     licence: str | None,
 ) -> None:
@@ -251,8 +258,8 @@ def main(
     try:
         read = read_source(source, checkpoint, licence)
         chosen = PRECISIONS[precision]
-        images = parity_images(data, read.card.preprocessing, TOLERANCES[chosen].each)
-        written = export_onnx(read, chosen, data, images)
+        images = gate_images(data, read.card.preprocessing, chosen)
+        written = export_onnx(read, chosen, data or DEFAULT_DATA, images)
     except (CheckpointError, DataError, ModelError, ParityError, PrecisionError) as error:
         raise click.ClickException(str(error)) from error
     try:
@@ -260,6 +267,8 @@ def main(
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
     click.echo(f"{output}: {len(written) / 1e6:.1f} MB, parity checked on {len(images):,} images")
+    if images.no_f1:
+        click.echo(f"  {images.no_f1}")
 
 
 if __name__ == "__main__":

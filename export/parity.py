@@ -67,9 +67,22 @@ class LabelledViews:
 
     views: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    no_f1: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+@dataclass(frozen=True)
+class UnlabelledViews:
+    """uint8 views N×V×V×3 that cannot show F1, for the reason `no_f1`."""
+
+    views: NDArray[np.uint8]
+    no_f1: str
+    labels: None = None
+
+    def __len__(self) -> int:
+        return len(self.views)
 
 
 def parity_images(
@@ -79,25 +92,25 @@ def parity_images(
 
     Raises DataError when there are fewer than MIN_IMAGES in all, or one cannot be decoded.
     """
-    chosen = _first(split_examples(read_examples(data)).test, each)
+    chosen = first_of_each(split_examples(read_examples(data)).test, each)
     if len(chosen) < MIN_IMAGES:
         raise DataError(
             f"{data} has only {len(chosen)} test images; the parity gate needs {MIN_IMAGES:,}."
         )
-    return _read(chosen, preprocessing)
+    return read_views(chosen, preprocessing)
 
 
 def calibration_images(data: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Views of training images, from which int8 takes its ranges. Raises DataError."""
     train = split_examples(read_examples(data)).train
-    return _read(_first(train, CALIBRATION_IMAGES), preprocessing).views
+    return read_views(first_of_each(train, CALIBRATION_IMAGES), preprocessing).views
 
 
-def _first(examples: list[Example], each: int | None) -> list[Example]:
+def first_of_each(examples: list[Example], each: int | None) -> list[Example]:
     return [e for label in (0, 1) for e in [e for e in examples if e.label == label][:each]]
 
 
-def _read(chosen: list[Example], preprocessing: Preprocessing) -> LabelledViews:
+def read_views(chosen: list[Example], preprocessing: Preprocessing) -> LabelledViews:
     images = ImageSet(chosen, preprocessing.size, "cpu")
     views = images.eval_batch(0, len(chosen), preprocessing).numpy()
     return LabelledViews(views, np.array([example.label for example in chosen]))
@@ -195,14 +208,16 @@ def compare(
     against: str,
     expected: NDArray[np.float32],
     found: NDArray[np.float32],
-    labels: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
     card: ModelCard,
     precision: str | None = None,
+    no_f1: str = "",
 ) -> Gate:
     """The gate between the raw logits `expected`, by `against`, and those `found` with a new file.
 
     card: the new file's; its calibration and first operating point set the verdicts. precision: a
-    key of TOLERANCES; None for the card's. Raises ParityError beyond the tolerance.
+    key of TOLERANCES; None for the card's. no_f1: without labels, why F1 is not checked. Raises
+    ParityError beyond the tolerance.
     """
     precision = precision or card.precision
     allowed = TOLERANCES[precision]
@@ -213,28 +228,29 @@ def compare(
     largest, mean = float(difference.max()), float(difference.mean())
     # Not `>`: a logit that is not a number must fail too, before metrics stumble over it.
     close = largest <= allowed.largest and mean <= allowed.mean
-    f1_before, f1_after = (_f1(logits, labels) for logits in (before, after))
+    kept = flipped <= allowed.flipped * len(found)
     said = (
         f"largest logit difference {largest:.2g} (allowed {allowed.largest:g}), mean {mean:.2g} "
         f"(allowed {allowed.mean:g}), {flipped:,} verdicts flipped (allowed "
-        f"{int(allowed.flipped * len(labels)):,}), F1 {f1_after:.4f} after {f1_before:.4f} "
-        f"(allowed to lose {allowed.f1_lost:g})"
+        f"{int(allowed.flipped * len(found)):,})"
     )
-    kept = flipped <= allowed.flipped * len(labels) and f1_before - f1_after <= allowed.f1_lost
-    if not (close and kept):
-        raise ParityError(
-            f"the {precision} file disagrees with {against} on {len(labels):,} images: "
-            f"{said}. Nothing was written."
-        )
     figures = {
-        "images": len(labels),
+        "images": len(found),
         "largest_logit_difference": largest,
         "mean_logit_difference": mean,
         "verdicts_flipped": flipped,
-        "f1": f1_after,
-        "f1_before": f1_before,
     }
-    return Gate(against, done=True, figures=figures)
+    if labels is not None:
+        f1_before, f1_after = (_f1(logits, labels) for logits in (before, after))
+        kept = kept and f1_before - f1_after <= allowed.f1_lost
+        said += f", F1 {f1_after:.4f} after {f1_before:.4f} (allowed to lose {allowed.f1_lost:g})"
+        figures |= {"f1": f1_after, "f1_before": f1_before}
+    if not (close and kept):
+        raise ParityError(
+            f"the {precision} file disagrees with {against} on {len(found):,} images: "
+            f"{said}. Nothing was written."
+        )
+    return Gate(against, done=True, reason=no_f1, figures=figures)
 
 
 def _f1(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

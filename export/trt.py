@@ -21,13 +21,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from export.gate_images import DEFAULT_DATA, gate_images
 from export.onnx import Source, export_onnx
 from export.parity import (
     LabelledViews,
     ParityError,
+    UnlabelledViews,
     compare,
     onnx_name,
-    parity_images,
     pytorch_name,
     score_onnx,
     score_pytorch,
@@ -100,7 +101,7 @@ def gpu_here() -> Gpu | None:
 
 
 def half_graph(
-    file: ModelFile, checkpoint: Checkpoint | None, data: Path, images: LabelledViews
+    file: ModelFile, checkpoint: Checkpoint | None, images: LabelledViews | UnlabelledViews
 ) -> tuple[bytes, ModelCard]:
     """A float16 model file's bytes and card, from itself or from a float32 one, after its gates.
 
@@ -111,7 +112,7 @@ def half_graph(
     if file.card.precision != "float32":
         raise ModelError(f"{file.path} is {file.card.precision}; name a float32 or float16 file.")
     source = Source(onnx.load(file.path), file.card, checkpoint, traced=False)
-    half = export_onnx(source, PRECISION, data, images)
+    half = export_onnx(source, PRECISION, DEFAULT_DATA, images)  # data is for int8 alone
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / file.path.name
         written.write_bytes(half)
@@ -123,17 +124,18 @@ def export_engine(
     output: Path,
     target: Target,
     batch: BatchProfile,
-    data: Path,
+    data: Path | None,
     checkpoint: Checkpoint | None = None,
     workspace_bytes: int | None = None,
     timing_cache: Path | None = None,
 ) -> EngineFile:
     """A float16 engine of a model file, with the gates on its card; `output` is not yet written.
 
-    Raises BackendError, DataError, ModelError, ParityError, PrecisionError.
+    data: as gate_images takes it. Raises BackendError, DataError, ModelError, ParityError,
+    PrecisionError.
     """
-    images = parity_images(data, file.card.preprocessing)
-    graph, card = half_graph(file, checkpoint, data, images)
+    images = gate_images(data, file.card.preprocessing, PRECISION)
+    graph, card = half_graph(file, checkpoint, images)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file.path.name
         path.write_bytes(graph)
@@ -164,7 +166,7 @@ def engine_gates(
     graphs: dict[str, bytes],
     checkpoint: Checkpoint | None,
     target: Target,
-    images: LabelledViews,
+    images: LabelledViews | UnlabelledViews,
 ) -> tuple[Gate, ...]:
     """Compare the engine with PyTorch and with the ONNX `graphs`, by precision.
 
@@ -174,15 +176,15 @@ def engine_gates(
         names = [pytorch_name(), *map(onnx_name, graphs)]
         return tuple(Gate(name, done=False, reason=target.reason) for name in names)
     found = score_engine(engine, images.views)
+    asked = (images.labels, engine.card.model, PRECISION, images.no_f1)
     if checkpoint is None:
         gates = [Gate(pytorch_name(), done=False, reason="no checkpoint was given")]
     else:
         expected = score_pytorch(checkpoint.detector(), images.views)
-        gates = [compare(pytorch_name(), expected, found, images.labels, engine.card.model)]
+        gates = [compare(pytorch_name(), expected, found, *asked)]
     for precision, graph in graphs.items():
         expected = score_onnx(graph, images.views, precision)
-        name = onnx_name(precision)
-        gates.append(compare(name, expected, found, images.labels, engine.card.model))
+        gates.append(compare(onnx_name(precision), expected, found, *asked))
     return tuple(gates)
 
 
@@ -226,8 +228,8 @@ def score_engine(engine: EngineFile, views: NDArray[np.uint8]) -> NDArray[np.flo
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    default=Path("data/cifake"),
-    help="Labelled images for the parity gates; their test split is used.",
+    help="Images for the parity gates, of labelled ones the test split.  [default: data/cifake; "
+    "where that is not there, imgscan's own sample images]",
 )
 @click.option(
     "--checkpoint",
@@ -244,7 +246,7 @@ def main(
     workspace: int | None,
     timing_cache: Path | None,
     capabilities: tuple[str, ...],
-    data: Path,
+    data: Path | None,
     checkpoint: Path | None,
 ) -> None:
     """Build a float16 engine of MODEL, a float32 or float16 .onnx file, with its card beside it.
@@ -280,9 +282,9 @@ def main(
     card, megabytes = engine.card, len(engine.content) / 1e6
     click.echo(f"{output}: {megabytes:.1f} MB, {card.flavor} {card.version}, {PRECISION}")
     for gate in card.gates:
-        click.echo(f"  parity with {gate.against}: {'passed' if gate.done else 'NOT DONE'}")
-    if not all(gate.done for gate in card.gates):
-        click.echo(f"  because {'; '.join(sorted({g.reason for g in card.gates if not g.done}))}")
+        click.echo(f"  parity with {gate.in_words()}")
+    for made in card.model.parity.get("gates", []):
+        click.echo(f"  its graph's parity with {Gate(**made).in_words()}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from scanner.file_names import FileName
 from scanner.interrupts import ignore_signals, stoppable
 from scanner.limit_options import limit_options
 from scanner.limits import Limits
+from scanner.models_cli import models_command
 from scanner.record import safe_text
 from scanner.streams import discard, prepare_streams, say
 
@@ -105,7 +106,7 @@ def main() -> None:
     default="resnet18",
     show_default=True,
     metavar="NAME|FILE",
-    help="A bundled model (see imgscan models) or an .onnx file.",
+    help="A bundled or added model (see imgscan models) or an .onnx file.",
 )
 @click.option(
     "--false-positive-rate",
@@ -216,32 +217,7 @@ def scan_command(
 main.add_command(verify_command)
 main.add_command(compare_command)
 main.add_command(keygen_command)
-
-
-@main.command("models", short_help="List the bundled models, or show one's card.")
-@click.argument("name", required=False)
-def models_command(name: str | None) -> None:
-    """List the bundled models, or print the model card of NAME (or of an .onnx file).
-
-    Example: imgscan models resnet18
-    """
-    from scanner.model import DEFAULT_MODEL, ModelError, bundled_models, open_model
-
-    with told("the command", (ModelError,)):
-        if name is not None:
-            click.echo(open_model(name).card.to_json())
-            return
-        for bundled in bundled_models():
-            model = open_model(bundled)
-            default = "  (default)" if bundled == DEFAULT_MODEL else ""
-            f1 = model.card.metrics["test"]["f1"]
-            size = model.path.stat().st_size / 1e6
-            click.echo(f"{bundled}{default}\n  domain   {model.card.domain.description}")
-            runs_on = "CPU only" if model.card.cpu_only else "CPU and GPU"
-            precision = model.card.precision
-            before = "" if precision == "float32" else f", before its conversion to {precision}"
-            click.echo(f"  F1       {f1:.4f} on the test split{before}")
-            click.echo(f"  size     {size:.1f} MB\n  runs in  {precision}, {runs_on}")
+main.add_command(models_command)
 
 
 @main.command("columns", short_help="Explain the columns of a report.")

@@ -50,13 +50,19 @@ class Gate:
     """One parity check: against what, and how it ended.
 
     done: False when the check was not possible, and then `reason` says why and there are no
-    figures. A check that failed leaves no file, so one that was done was passed.
+    figures. A check that failed leaves no file, so one that was done was passed. Without labelled
+    images its figures have no F1, and `reason` says why.
     """
 
     against: str
     done: bool
     reason: str = ""
     figures: dict[str, float] = field(default_factory=dict)
+
+    def in_words(self) -> str:
+        """How it ended, on how many images, and what was left unchecked."""
+        end = f"passed on {self.figures['images']:,} images" if self.done else "NOT DONE"
+        return f"{self.against}: {end}" + (f", {self.reason}" if self.reason else "")
 
 
 @dataclass(frozen=True)

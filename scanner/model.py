@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
 from scanner.preprocess import Preprocessing
@@ -225,16 +226,34 @@ def bundled_models() -> list[str]:
     return sorted(path.stem for path in BUNDLED.glob("*.onnx"))
 
 
+def added_folder() -> Path:
+    """Where the user's own models are kept; XDG_DATA_HOME moves it on Linux."""
+    return platformdirs.user_data_path("imgscan", appauthor=False) / "models"
+
+
+def added_models() -> list[str]:
+    """Names of the user's own models, none of which is a bundled one's."""
+    return sorted(
+        {path.stem for path in added_folder().glob("*.onnx")}.difference(bundled_models())
+    )
+
+
+def model_path(name_or_file: str) -> Path:
+    """Where a bundled or added model lies, or the file that is named."""
+    for folder, names in ((BUNDLED, bundled_models()), (added_folder(), added_models())):
+        if name_or_file in names:
+            return folder / f"{name_or_file}.onnx"
+    return Path(name_or_file)
+
+
 def open_model(name_or_file: str) -> ModelFile:
-    """Find a bundled model by name, or a file, and read its card. Raises ModelError."""
-    path = Path(name_or_file)
-    if name_or_file in bundled_models():
-        path = BUNDLED / f"{name_or_file}.onnx"
+    """Find a bundled or added model by name, or a file, and read its card. Raises ModelError."""
+    path = model_path(name_or_file)
     if not os.path.isfile(path):  # noqa: PTH113  also of what the system takes for no path
-        known = ", ".join(bundled_models()) or "none"
-        raise ModelError(
-            f"there is no model {name_or_file!r}; bundled: {known}; or name an .onnx file."
-        )
+        bundled = ", ".join(bundled_models()) or "none"
+        added = ", ".join(map(path_text, added_models()))
+        known = f"bundled: {bundled}; added: {added}" if added else f"bundled: {bundled}"
+        raise ModelError(f"there is no model {name_or_file!r}; {known}; or name an .onnx file.")
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -68,6 +68,18 @@ def _refuse_temporary(folder: Path, name: str, evidence: Sequence[Path]) -> None
         )
 
 
+def check_added_model(model: Path, evidence: Sequence[Path]) -> None:
+    """Raise PlaceError if a model that is known by its name lies in the evidence.
+
+    Whoever made the evidence may have put it there.
+    """
+    if root := holder(resolved(model), {identity(path): path for path in evidence}):
+        raise PlaceError(
+            f"the added model {model} lies inside the evidence {root}, which may have brought it; "
+            "name a model outside of it, or set XDG_DATA_HOME to a folder that is."
+        )
+
+
 def check_written_in_place(outputs: Sequence[Path]) -> None:
     """Raise PlaceError for the first of `outputs` that is a hard link, maybe to evidence.
 

@@ -31,10 +31,11 @@ from scanner.manifest import (
     utc_now,
     write_manifest,
 )
-from scanner.model import ModelError, ModelFile, bundled_models, open_model
+from scanner.model import ModelError, ModelFile, added_folder, model_path, open_model
 from scanner.outcome import Outcome
 from scanner.outputs import (
     PlaceError,
+    check_added_model,
     check_outputs,
     check_temporary_folder,
     check_written_in_place,
@@ -208,8 +209,11 @@ def _check_outputs(request: Request) -> None:
     for path in anew:
         outputs += [path, partial_path(path)]
     inputs = [*request.known, *((request.sign,) if request.sign else ())]
-    if request.model not in bundled_models() and Path(request.model).name:
-        inputs += [Path(request.model), card_path(Path(request.model))]
+    model = model_path(request.model)
+    if model.name:
+        inputs += [model, card_path(model)]
+    if model.parent == added_folder():
+        check_added_model(model, request.paths)
     check_outputs(outputs, request.paths, inputs)
     check_written_in_place(in_place)
     for report in request.reports[:1]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from export.parity import ParityError, parity_images
+from export.parity import ParityError, UnlabelledViews, parity_images
 from export.precision import store_in_int8
 from export.trt import Target, engine_gates, find_target, gpu_here, main
 from scanner.backends import BackendError
@@ -161,8 +162,38 @@ def test_a_float32_file_is_rounded_and_gated_first(
     assert float32["done"]
     assert float32["figures"]["images"] == 1000
     if gpu_here() is None:
-        assert output.count("NOT DONE") == 3
-        assert "passed" not in output
+        assert output.count("\n  parity with ") == output.count("NOT DONE, there is no usable") == 3
+    assert "its graph's parity with PyTorch float32: NOT DONE, no checkpoint" in output
+    assert output.endswith("CPU float32: passed on 1,000 images\n")
+
+
+@needs_rtx
+@pytest.mark.parametrize("folder", [None, "plain"], ids=["no data", "no labels"])
+def test_without_labelled_images_an_engine_is_built_all_the_same(
+    folder: str | None,
+    tiny_model: Path,
+    tiny_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The user's own command, on a machine that has a model and nothing else of imgscan's."""
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.onnx").write_bytes(tiny_model.read_bytes())
+    shutil.copytree(tiny_data / "test" / "REAL", tmp_path / "plain")
+    count, labels = {None: (57, "there are only 57 samples"), "plain": (500, "these are not")}[
+        folder
+    ]
+    options = ("--data", folder) if folder else ()
+    code, output = run("tiny.onnx", *AHEAD, *options)
+    assert code == 0, output
+    card = read_engine(Path("tiny.sm89-sm120.fp16.engine")).card
+    assert card.gates
+    gate = card.model.parity["gates"][-1]
+    assert (gate["done"], gate["figures"]["images"]) == (True, count)
+    assert "f1" not in gate["figures"]
+    assert gate["reason"].startswith("F1 NOT CHECKED: it takes 1,000 test images")
+    assert labels in gate["reason"]
+    assert f"CPU float32: passed on {count} images, {gate['reason']}\n" in output
 
 
 @needs_rtx
@@ -276,6 +307,9 @@ def test_an_engine_that_scores_otherwise_is_refused(
     assert [gate.done for gate in gates] == [True, True]
     without = engine_gates(engine, graphs, None, target, images)
     assert [gate.done for gate in without] == [False, True]
+    unlabelled = UnlabelledViews(images.views, "no labels")
+    for gate in engine_gates(engine, graphs, checkpoint, target, unlabelled):
+        assert gate.in_words().endswith("passed on 1,000 images, no labels")
     returned["scores"] = right + np.float32(0.5)
     with pytest.raises(ParityError, match="the float16 file disagrees with ONNX Runtime"):
         engine_gates(engine, graphs, None, target, images)

@@ -1,0 +1,203 @@
+"""Protects: an added model is found by its name, and is never another than the user added."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from scanner.model import DEFAULT_MODEL, METADATA_KEY, ModelCard, open_model, parse_card
+from tests.conftest import ModelMaker, image_bytes, imgscan
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where added models go, which is not there yet."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "imgscan" / "models"
+
+
+@pytest.fixture
+def mine(brightness_model: Path, tmp_path: Path) -> Path:
+    """A model file of a user's own."""
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(brightness_model.read_bytes())
+    return path
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    (tmp_path / "evidence").mkdir()
+    path = tmp_path / "evidence" / "photo.jpg"
+    path.write_bytes(image_bytes())
+    return path
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence that a command ended with."""
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_an_added_model_is_found_by_its_name(mine: Path, folder: Path, photo: Path) -> None:
+    added = imgscan("models", "add", mine)
+    assert added.returncode == 0, added.stderr
+    assert added.stdout == f"{folder / 'mine.onnx'} added as --model mine\n"
+    mine_sha256 = open_model(str(mine)).sha256
+    mine.unlink()
+    report = photo.parent.parent / "out.json"
+    options = ("--model", "mine", "--device", "cpu", "--report", report)
+    done = imgscan(photo, *options, cwd=photo.parent)
+    assert done.returncode == 0, done.stderr
+    said = {"name": "mine", "sha256": mine_sha256}
+    assert json.loads(report.read_text())["scan"]["model"] == said
+    assert json.loads(Path(f"{report}.manifest.json").read_text())["model"] == said
+
+
+def test_it_is_listed_with_the_facts_of_the_bundled_ones(mine: Path) -> None:
+    before = imgscan("models").stdout
+    imgscan("models", "add", mine)
+    listed = imgscan("models").stdout
+    assert listed == before + (
+        "mine  (added)\n  domain   small squares\n  F1       0.5000 on the test split\n"
+        "  size     0.0 MB\n  runs in  float32, CPU and GPU\n"
+    )
+    assert parse_card(imgscan("models", "mine").stdout).backbone == "brightness"
+
+
+def test_no_scan_takes_it_unless_it_is_named(mine: Path, photo: Path) -> None:
+    usual = imgscan(photo, "--device", "cpu").stdout
+    imgscan("models", "add", mine)
+    assert imgscan(photo, "--device", "cpu").stdout == usual
+    assert f"{DEFAULT_MODEL}@" in usual
+
+
+def test_an_unknown_name_lists_the_added_ones(mine: Path) -> None:
+    imgscan("models", "add", mine)
+    assert "bundled: resnet18, resnet18-int8; added: mine; or" in refused(imgscan("models", "x"))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "ResNet18-INT8"])
+def test_a_bundled_name_is_not_shadowed(name: str, mine: Path, folder: Path) -> None:
+    path = mine.rename(mine.with_name(f"{name}.onnx"))
+    assert f"{name} is the name of a bundled model" in refused(imgscan("models", "add", path))
+    assert not folder.exists()
+
+
+def test_nor_by_a_file_that_was_put_there(mine: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    bundled = open_model(DEFAULT_MODEL)
+    mine.rename(folder / f"{DEFAULT_MODEL}.onnx")
+    assert open_model(DEFAULT_MODEL) == bundled
+    assert "(added)" not in imgscan("models").stdout
+
+
+@pytest.mark.parametrize("name", ["mine.bin", "mine", "mine.onnx.onnx", "mine.engine.onnx"])
+def test_a_name_that_could_be_a_files_is_refused(name: str, mine: Path, folder: Path) -> None:
+    path = mine.rename(mine.with_name(name))
+    assert "cannot be added; name a file like NAME.onnx" in refused(imgscan("models", "add", path))
+    assert not folder.exists()
+
+
+def test_what_no_scan_could_use_is_refused(
+    make_model: ModelMaker, tmp_path: Path, folder: Path
+) -> None:
+    cardless = make_model("cardless", {})
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    assert "has no imgscan model card" in refused(imgscan("models", "add", cardless))
+    assert "broken.onnx is not a usable ONNX file" in refused(imgscan("models", "add", broken))
+    assert not folder.exists()
+
+
+def test_a_model_in_several_files_is_refused(mine: Path, folder: Path) -> None:
+    """Its copy would lack the weights that lie beside it."""
+    model = onnx.load(mine)
+    (scale,) = [weight for weight in model.graph.initializer if weight.name == "scale"]
+    scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale), scale.name))
+    onnx.save_model(model, mine, save_as_external_data=True, location="weights", size_threshold=0)
+    assert open_model(str(mine)).card
+    assert "mine.onnx needs other files beside it" in refused(imgscan("models", "add", mine))
+    assert list(folder.iterdir()) == []
+
+
+def test_the_same_model_again_is_no_error(mine: Path, folder: Path) -> None:
+    imgscan("models", "add", mine)
+    again = imgscan("models", "add", mine)
+    assert again.returncode == 0
+    assert again.stdout == f"{folder / 'mine.onnx'} is there already: --model mine\n"
+
+
+def test_another_model_of_that_name_is_refused_until_the_first_is_removed(
+    mine: Path, folder: Path, make_model: ModelMaker, card: ModelCard
+) -> None:
+    imgscan("models", "add", mine)
+    first = (folder / "mine.onnx").read_bytes()
+    other = make_model("other", {METADATA_KEY: card.to_json(), "more": "1"})
+    mine.write_bytes(other.read_bytes())
+    assert "delete that one with imgscan models remove mine." in refused(
+        imgscan("models", "add", mine)
+    )
+    assert (folder / "mine.onnx").read_bytes() == first
+    removed = imgscan("models", "remove", "mine")
+    assert removed.stdout == f"deleted {folder / 'mine.onnx'}\n"
+    assert imgscan("models", "add", mine).returncode == 0
+    assert [path.name for path in folder.iterdir()] == ["mine.onnx"], "nothing half-written"
+    assert (folder / "mine.onnx").read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize("name", [DEFAULT_MODEL, "absent", "../mine", ""])
+def test_only_added_models_are_removed(name: str, mine: Path, folder: Path) -> None:
+    imgscan("models", "add", mine)
+    (folder.parent / "mine.onnx").write_bytes(b"not in the folder")
+    assert f"no model was added as {name!r}; added: mine." in refused(
+        imgscan("models", "remove", name)
+    )
+    assert (folder.parent / "mine.onnx").exists()
+    assert open_model(DEFAULT_MODEL)
+
+
+def test_an_added_model_that_spoilt_does_not_hide_the_others(mine: Path, folder: Path) -> None:
+    imgscan("models", "add", mine)
+    (folder / "spoilt.onnx").write_bytes(b"no model")
+    listed = imgscan("models")
+    assert listed.returncode == 0, listed.stderr
+    assert "mine  (added)\n  domain   small squares\n" in listed.stdout
+    assert "spoilt  (added)\n  unusable: " in listed.stdout
+
+
+def test_a_folder_that_cannot_be_written_is_named(mine: Path, folder: Path) -> None:
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file in its place")
+    sentence = refused(imgscan("models", "add", mine))
+    assert f"models cannot be kept in {folder}: " in sentence
+    assert "set XDG_DATA_HOME to a folder that is" in sentence
+
+
+def test_the_evidence_brings_no_model_of_its_own(
+    mine: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where someone scans a home folder that is mounted as their own."""
+    evidence = photo.parent
+    monkeypatch.setenv("XDG_DATA_HOME", str(evidence))
+    imgscan("models", "add", mine)
+    report = evidence.parent / "out.csv"
+    sentence = refused(imgscan(evidence, "--model", "mine", "--report", report))
+    assert f"lies inside the evidence {evidence}, which may have brought it" in sentence
+    assert not report.exists()
+    assert imgscan(evidence, "--report", report, "--device", "cpu").returncode == 0
+    assert "mine@" not in report.read_text().replace("mine.onnx", "")
+
+
+def test_nor_does_a_link_into_the_evidence(mine: Path, photo: Path, folder: Path) -> None:
+    inside = mine.rename(photo.parent / "mine.onnx")
+    folder.mkdir(parents=True)
+    (folder / "mine.onnx").symlink_to(inside)
+    assert "inside the evidence" in refused(imgscan(photo.parent, "--model", "mine"))
