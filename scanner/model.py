@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from scanner.preprocess import Preprocessing
@@ -228,6 +227,8 @@ def bundled_models() -> list[str]:
 
 def added_folder() -> Path:
     """Where the user's own models are kept; XDG_DATA_HOME moves it on Linux."""
+    import platformdirs  # which training, that reads cards, does without
+
     return platformdirs.user_data_path("imgscan", appauthor=False) / "models"
 
 
