@@ -33,6 +33,9 @@ RUNS, RESULTS = Path("runs"), Path("results/gpu")
 PENDING = RUNS / "pending"  # what is to come home
 PACKAGES = "packages.tar.xz"
 MODEL = "model.pt"
+CUT = "cut"  # suffix of the sign that a model was cut into parts
+PART_BYTES = 15_000_000
+TRAINING_SLACK = 0.25  # minutes; the last evaluation takes a little more or less than measured
 TRAIN = ("--backbone", "resnet152", "--recipe", "robust", "--weights", "none")
 BACKEND_TESTS = ("tests/scanner/backends/test_cuda.py", "tests/scanner/backends/test_lanes.py")
 TRAINER_TESTS = ("-k", "gpu", "tests/trainer/test_finetune.py")
@@ -71,27 +74,26 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """The variables by which the packages that travelled, and CUDA's libraries, are found."""
-        paths = [str(Path.cwd())]
-        if (self.travel / PACKAGES).is_file():
-            packages = RUNS / "packages"
-            if not packages.is_dir():
-                with tarfile.open(self.travel / PACKAGES) as archive:
-                    archive.extractall(packages, filter="data")
-            paths.insert(0, str(packages.resolve()))
+        given = os.environ | {"PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
+        if not (self.travel / PACKAGES).is_file():
+            return given
+        packages = RUNS / "packages"
+        if not packages.is_dir():
+            with tarfile.open(self.travel / PACKAGES) as archive:
+                archive.extractall(packages, filter="data")
         installed = [Path(folder) / "nvidia" for folder in site.getsitepackages()]
         libraries = [str(found) for folder in installed for found in folder.glob("*/lib")]
-        libraries += os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-        return os.environ | {
-            "PYTHONPATH": os.pathsep.join(paths),
-            "LD_LIBRARY_PATH": os.pathsep.join(filter(None, libraries)),
-            "PYTHONUNBUFFERED": "1",
+        libraries += filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))
+        return given | {
+            "PYTHONPATH": os.pathsep.join([str(packages.resolve()), given["PYTHONPATH"]]),
+            "LD_LIBRARY_PATH": os.pathsep.join(libraries),
         }
 
 
 def training(place: Place, minutes: float, options: Sequence[str]) -> Iterator[Step]:
-    """One run of the trainer, which ends by itself."""
+    """One run of the trainer, which ends by itself before it would be ended."""
     given = (*(options or TRAIN), "--data", str(place.data), "--device", place.device)
-    command = _module("trainer.finetune", *given, "--no-audit", budget=minutes)
+    command = _module("trainer.finetune", *given, "--no-audit", budget=minutes - TRAINING_SLACK)
     yield Step("train", command, minutes)
 
 
@@ -158,16 +160,15 @@ def perform(step: Step, deadline: float, log: Path, environment: dict[str, str])
 
 def collect(part: str) -> None:
     """Put into PENDING what a run left: weights in parts, and all else in one archive."""
-    PENDING.mkdir(parents=True, exist_ok=True)
     for weights in RUNS.glob(f"*/{MODEL}"):
-        name = f"{weights.parent.name}.pt"
-        if not (PENDING / f"{name}{MANIFEST}").exists():
-            cut(weights, name, PENDING, 15_000_000)
+        if not weights.with_suffix(f".{CUT}").exists():  # the parts may be at home by now
+            cut(weights, f"{weights.parent.name}.pt", PENDING, PART_BYTES)
+            weights.with_suffix(f".{CUT}").touch()
     with tarfile.open(PENDING / f"{part}.tar.gz", "w:gz") as archive:
         files = [*RUNS.glob("*/*.*"), *RESULTS.rglob("*")]
         for file in sorted(files):
-            heavy = file.suffix in (".pt", ".onnx") or file.is_relative_to(PENDING)
-            if file.is_file() and not heavy and not file.is_relative_to(RUNS / "packages"):
+            stays = file.suffix in (".pt", ".onnx") or file.is_relative_to(RUNS / "packages")
+            if file.is_file() and not stays and not file.is_relative_to(PENDING):
                 archive.add(file)
 
 
@@ -275,6 +276,8 @@ def run(
     RESULTS.mkdir(parents=True, exist_ok=True)
     models = models or tuple(sorted(travel.glob("*.onnx")))
     place = Place(travel, data or travel / "cifake", models, device)
+    PENDING.mkdir(parents=True, exist_ok=True)
+    hand_over(out, files - 2, file_mib * MIB, total_mib * MIB)  # two are this run's own
     environment = place.environment()
     done: list[Done] = []
     log = out / f"{part}.log"

@@ -10,6 +10,7 @@ import torch
 from trainer.data import Images, ImageSet
 from trainer.evaluate import predict
 from trainer.learner import Learner
+from trainer.metrics import measure
 from trainer.run import RunError
 
 WARM_STEPS = 2  # compile, choose algorithms, take memory
@@ -75,9 +76,9 @@ def _evaluation(learner: Learner, images: Images) -> tuple[float, float]:
     decoding = time.monotonic() - started
     seconds = []
     for kind in (precision, "float32"):
-        predict(learner.average, sample, views, kind)  # chooses algorithms
+        measure(*predict(learner.average, sample, views, kind))  # chooses algorithms, imports
         started = time.monotonic()
-        predict(learner.average, sample, views, kind)
+        measure(*predict(learner.average, sample, views, kind))
         seconds.append(time.monotonic() - started)
     return seconds[0] / len(examples), (decoding + seconds[1]) / len(examples)
 

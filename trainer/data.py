@@ -48,7 +48,6 @@ IMAGE_SUFFIXES = {
     ".ppm",
 }
 VALIDATION_SHARE = 0.1
-DECODED_AT_ONCE = 256  # images
 TEST_QUALITY = 40  # of the re-encoded test split: a strong but common compression
 
 WHERE_TO_GET_IT = (
@@ -345,11 +344,10 @@ class ImageSet:
 
     def _decode_small(self) -> Tensor | None:
         images: list[NDArray[np.uint8]] = []
-        for start in range(0, len(self), DECODED_AT_ONCE):
-            indices = range(start, min(start + DECODED_AT_ONCE, len(self)))
-            for image in self._threads.map(self._decode, indices):
-                square = image.width == image.height <= self.image_size
-                if not square or (images and images[0].shape[0] != image.width):
-                    return None
-                images.append(np.asarray(image))
+        for index in range(len(self)):  # not in threads: images this small only wait for each other
+            image = self._decode(index)
+            square = image.width == image.height <= self.image_size
+            if not square or (images and images[0].shape[0] != image.width):
+                return None
+            images.append(np.asarray(image))
         return torch.from_numpy(np.stack(images)).to(self.device)

@@ -42,23 +42,16 @@ def test_epochs_are_those_that_the_budget_holds() -> None:
         cost.epochs_in(29)
 
 
-@pytest.fixture
-def _quick_ending(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a short budget holds some epochs."""
-    monkeypatch.setattr(budget, "WRITING_SECONDS", 1.0)
-
-
-@pytest.mark.usefixtures("_quick_ending")
 def test_a_run_given_time_is_the_run_of_the_epochs_that_it_chose(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Timing some steps first leaves no trace in the weights."""
+    chosen = 4
+    monkeypatch.setattr(Cost, "epochs_in", lambda cost, seconds: chosen)
     timed, told = tmp_path / "timed", tmp_path / "told"
-    assert finetune(settings, timed, "cpu", deadline=time.monotonic() + 8, fit=True)
-    chosen = read_settings(timed).recipe.epochs
-    assert finetune(replace(settings, recipe=replace(RECIPE, epochs=chosen)), told, "cpu"), (
-        "a run without a deadline ends"
-    )
+    assert finetune(settings, timed, "cpu", deadline=time.monotonic() + 300, fit=True)
+    assert read_settings(timed).recipe.epochs == chosen
+    assert finetune(replace(settings, recipe=replace(RECIPE, epochs=chosen)), told, "cpu")
     found, expected = load_checkpoint(timed), load_checkpoint(told)
     assert found.training["recipe"]["epochs"] == chosen
     assert "stopped_after_steps" not in found.training
@@ -84,10 +77,10 @@ def test_training_that_is_slower_than_measured_stops_in_time_with_its_best_weigh
     assert summary["validation"]["f1"] == pytest.approx(best, abs=0.1)
 
 
-@pytest.mark.usefixtures("_quick_ending")
 def test_the_command_chooses_epochs_and_resuming_keeps_them(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(budget, "WRITING_SECONDS", 1.0)  # so that a short budget holds an epoch
     out = tmp_path / "run"
     begun = f"--backbone bird_lotfi_cnn --weights {settings.weights} --data {settings.data}"
     rest = f"--out {out} --image-size 32 --device cpu --precision float32 --no-audit"
