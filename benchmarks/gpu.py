@@ -138,7 +138,8 @@ def _module(name: str, *arguments: str, budget: float | None = None) -> tuple[st
 
 def perform(step: Step, deadline: float, log: Path, environment: dict[str, str]) -> Done:
     """Run a step, its output going to the terminal and to the end of `log`, until the deadline."""
-    words = " ".join(Path(word).name if word == sys.executable else word for word in step.command)
+    # Paths of this machine mean nothing elsewhere.
+    words = " ".join(Path(word).name if Path(word).is_absolute() else word for word in step.command)
     started = time.monotonic()
     left = min(60 * step.minutes, deadline - started)
     if left <= 0:

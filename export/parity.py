@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from export.precision import INT8_WEIGHTS, rounding_every_tensor
-from scanner.backends.cuda import OPTIONS, PROVIDER
+from scanner.backends.cuda import FATAL, OPTIONS, PROVIDER
 from scanner.backends.gpu import DEVICE, cuda_driver_present
 from scanner.engine import Gate
 from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelCard
@@ -181,6 +181,7 @@ def _cuda_works() -> bool:
     one = np.ones(shape, np.float32)
     with suppress(Exception):  # absent libraries are met when the session opens
         onnxruntime.preload_dlls()
+    onnxruntime.set_default_logger_severity(FATAL)  # whose warnings say nothing of what is checked
     try:
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), providers=[(PROVIDER, OPTIONS)], enable_fallback=0

@@ -25,12 +25,12 @@ from tqdm import tqdm
 
 from trainer.audit import audit
 from trainer.backbones import BACKBONES, StartingWeightsError
-from trainer.budget import Cost, measure_cost
+from trainer.budget import measure_cost
 from trainer.calibration import CalibrationError
 from trainer.data import DataError, Images, load_images, read_examples
 from trainer.device import choose_device
 from trainer.evaluate import History, finish, predict
-from trainer.learner import Learner
+from trainer.learner import LOG_EVERY, Learner
 from trainer.metrics import measure
 from trainer.recipe import RECIPES, learning_rate
 from trainer.run import (
@@ -47,7 +47,6 @@ from trainer.run import (
 )
 from trainer.tracking import TRACKERS, open_tracker
 
-LOG_EVERY = 10  # optimiser steps; reading the loss makes the CPU wait for the GPU
 CIFAKE_DOMAIN = "CIFAKE: 32x32 photographs from CIFAR-10 against Stable Diffusion 1.4"
 
 
@@ -73,6 +72,7 @@ def finetune(
     DataError, StartingWeightsError; and CalibrationError for a run that is finished, but whose
     model does not rank fakes above photographs and is not kept.
     """
+    begun = time.monotonic()
     device = choose_device(device)
     prepare_folder(out, settings, resume)
     size = settings.recipe.image_size
@@ -87,7 +87,12 @@ def finetune(
         recipe = replace(recipe, epochs=cost.epochs_in(deadline - time.monotonic()))
         settings = replace(settings, recipe=recipe)
         write_settings(out, settings)
-        click.echo(_plan(cost, recipe.epochs), err=True)
+        spent = time.monotonic() - begun
+        click.echo(
+            f"{spent:.0f} s to start; {recipe.epochs} epochs of {cost.epoch:.1f} s and "
+            f"{cost.ending:.0f} s for the last evaluation fit into the budget",
+            err=True,
+        )
         deadline -= cost.ending
     total_steps = recipe.epochs * learner.steps_per_epoch
     evaluate_every = min(recipe.evaluate_every, learner.steps_per_epoch)
@@ -170,13 +175,6 @@ def finetune(
     }
     finish(out, settings, images, learner.detector, facts, History(steps, evaluations))
     return True
-
-
-def _plan(cost: Cost, epochs: int) -> str:
-    return (
-        f"{epochs} epochs of {cost.epoch:.1f} s and {cost.ending:.0f} s for the last evaluation "
-        "fit into the budget"
-    )
 
 
 def domain_of(data: str) -> str:

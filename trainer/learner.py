@@ -15,6 +15,8 @@ from trainer.evaluate import autocast
 from trainer.recipe import Recipe, learning_rate
 from trainer.run import Settings
 
+LOG_EVERY = 10  # optimiser steps; reading the loss makes the CPU wait for the GPU
+
 
 class Learner:
     """The state that training changes; all randomness is a function of the seed and the step.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,9 @@ RECIPES = {
         checkpoint_every=3000,
     ),
 }
+# For deep networks on a fast GPU: at 256 images a step, ResNet-152 keeps the CPU busy launching
+# kernels and an H200 at a tenth of its peak. The learning rate grows with the root of the batch.
+RECIPES["robust512"] = replace(RECIPES["robust"], batch_size=512, learning_rate=1.4e-3)
 
 
 def learning_rate(recipe: Recipe, step: int, total_steps: int) -> float:

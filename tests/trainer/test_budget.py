@@ -36,8 +36,8 @@ def settings(tiny_data: Path, tiny_run: Path) -> Settings:
 
 def test_epochs_are_those_that_the_budget_holds() -> None:
     cost = Cost(epoch=10, ending=20)
-    assert cost.epochs_in(20 + 10 / 0.96 * 7 + 1) == 7
-    assert cost.epochs_in(20 + 10 / 0.96 + 0.1) == 1
+    assert cost.epochs_in(20 + 10 / 0.85 * 7 + 1) == 7
+    assert cost.epochs_in(20 + 10 / 0.85 + 0.1) == 1
     with pytest.raises(RunError, match=r"holds no epoch: one takes 0.2 .* give --epochs"):
         cost.epochs_in(29)
 
