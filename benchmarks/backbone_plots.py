@@ -75,7 +75,7 @@ def _plain_log(axis: XAxis | YAxis) -> None:
 
 def _speed_against_batch(path: Path, measured: pd.DataFrame) -> None:
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    for name, rows in measured.sort_values("batch").groupby("candidate", sort=False):
+    for name, rows in measured.sort_values("batch", kind="stable").groupby("candidate", sort=False):
         axes.plot(rows["batch"], rows["images_per_second_median"], "o-", label=name)
         axes.fill_between(
             rows["batch"],
