@@ -26,6 +26,8 @@ ROOT = Path(__file__).parent.parent
 # The runs that made the bundled model, in order; it is what the last one left.
 RUNS = ("resnet18-scratch", "resnet18-robust", "resnet18-robust96")
 MODEL = Path("results") / RUNS[-1] / "metrics.json"
+GPU = Path("results/gpu")  # what came home from machines with a GPU
+GPU_RUNS = ("resnet152-robust",)
 FIGURES = {
     "F1": "f1",
     "precision": "precision",
@@ -40,22 +42,26 @@ BLOCK = re.compile(r"(<!-- table: (\S+) begin -->\n).*?(<!-- table: \2 end -->)"
 
 
 def model_table(root: Path) -> str:
-    """The bundled model's figures on CIFAKE's test split."""
-    metrics = json.loads((root / MODEL).read_text())
-    columns = {
-        f"all {metrics['test']['images']:,} images": metrics["test"],
-        f"{metrics['test_deleaked']['images']:,} without leaked duplicates": metrics[
-            "test_deleaked"
-        ],
-        "all, saved again as JPEG of quality 40": metrics["test_jpeg40"],
-    }
-    return markdown(
-        [
-            {f"`{DEFAULT_MODEL}` on CIFAKE's test split": name}
-            | {column: f"{figures[key]:.4f}" for column, figures in columns.items()}
-            for name, key in FIGURES.items()
-        ]
-    )
+    """The bundled model on CIFAKE's test split, and below it those trained on a GPU."""
+    runs = {f"`{DEFAULT_MODEL}`, bundled": MODEL}
+    runs |= {f"[{name}](results/gpu/{name}), not bundled": _metrics(name) for name in GPU_RUNS}
+
+    def line(name: str, path: Path) -> dict[str, str]:
+        metrics = json.loads((root / path).read_text())
+        test, unseen = metrics["test"], metrics["test_deleaked"]
+        figures = {
+            f"F1, all {test['images']:,} images": test["f1"],
+            f"F1, the {unseen['images']:,} without leaked duplicates": unseen["f1"],
+            "F1, all saved again as JPEG of quality 40": metrics["test_jpeg40"]["f1"],
+            **{name: test[key] for name, key in FIGURES.items() if key != "f1"},
+        }
+        return {"": name} | {column: f"{figure:.4f}" for column, figure in figures.items()}
+
+    return markdown([line(name, path) for name, path in runs.items()])
+
+
+def _metrics(run: str) -> Path:
+    return GPU / run / "metrics.json"
 
 
 def thresholds_table(root: Path) -> str:
@@ -148,22 +154,50 @@ def part_block(name: str, root: Path, up: str = "") -> str:
 
 
 def runs_table(root: Path) -> str:
-    """The runs that made the bundled model, on CIFAKE's test split."""
+    """The runs that made the bundled model, and those on a GPU, on CIFAKE's test split."""
+    folders = [Path("results") / name for name in RUNS] + [GPU / name for name in GPU_RUNS]
 
-    def line(name: str) -> dict[str, str]:
-        metrics = json.loads((root / "results" / name / "metrics.json").read_text())
+    def line(folder: Path) -> dict[str, str]:
+        metrics = json.loads((root / folder / "metrics.json").read_text())
         facts = metrics["training"]
+        epochs = facts["recipe"]["epochs"]
+        share = facts.get("stopped_after_steps", facts["steps"]) / facts["steps"]
         return {
-            "run": f"[{name}](../results/{name})",
+            "run": f"[{folder.name}](../{folder})",
+            "on": str(facts["device"]).replace("cpu", "2 CPU cores"),
             "image size": str(facts["recipe"]["image_size"]),
-            "epochs": str(facts["recipe"]["epochs"]),
+            "epochs": str(epochs) if share == 1 else f"{epochs * share:.1f} of {epochs}",
             "minutes": f"{facts['seconds'] / 60:.0f}",
             "F1": f"{metrics['test']['f1']:.4f}",
             "without leaked duplicates": f"{metrics['test_deleaked']['f1']:.4f}",
             "AUROC": f"{metrics['test']['auroc']:.4f}",
         }
 
-    return markdown([line(name) for name in RUNS])
+    return markdown([line(folder) for folder in folders])
+
+
+def gpu_table(root: Path) -> str:
+    """What was measured on machines with a GPU, and what they were."""
+    backbones = sorted((root / GPU).glob("backbones-*/backbones.md"))
+    tables = [path.read_text().strip() for path in backbones]
+    scans = []
+    for path in sorted((root / GPU).glob("agreement-*.json")):
+        found = json.loads(path.read_text())
+        machine, apart = found["machine"], found["against_the_cpu"]
+        scans.append(
+            {
+                "model": f"[{found['model']}](../{path.relative_to(root)})",
+                "files": f"{found['rows_folder']:,}",
+                "on": f"{machine['gpu']['name']}, {machine['cores']} cores",
+                "folder": f"{found['seconds_folder']} s",
+                "zip": f"{found['seconds_zip']} s",
+                "folder, CPU alone": f"{apart['seconds_cpu']} s",
+                "verdicts flipped against the CPU": f"{apart['verdicts_flipped']:,}",
+                "largest logit difference": f"{apart['largest_logit_difference']:.0e}",
+                "F1": f"{found['f1_folder']:.4f}",
+            }
+        )
+    return "\n\n".join([markdown(scans).strip(), *tables]) + "\n"
 
 
 def columns_table(_root: Path) -> str:
@@ -175,6 +209,7 @@ TABLES = {
     "bundled": bundled_table,
     "columns": columns_table,
     "comparison": comparison_table,
+    "gpu": gpu_table,
     "model": model_table,
     "runs": runs_table,
     "thresholds": thresholds_table,

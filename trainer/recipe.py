@@ -83,8 +83,9 @@ RECIPES = {
         checkpoint_every=3000,
     ),
 }
-# For deep networks on a fast GPU: at 256 images a step, ResNet-152 keeps the CPU busy launching
-# kernels and an H200 at a tenth of its peak. The learning rate grows with the root of the batch.
+# For deep networks on a fast GPU: at 256 images a step, ResNet-152 took an H200 to a tenth of its
+# peak, probably because the CPU could launch kernels no faster. The learning rate grows with the
+# root of the batch.
 RECIPES["robust512"] = replace(RECIPES["robust"], batch_size=512, learning_rate=1.4e-3)
 
 
