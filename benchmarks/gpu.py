@@ -107,11 +107,12 @@ def scanning(place: Place, minutes: float, _: Sequence[str]) -> Iterator[Step]:
         yield Step(
             f"agreement {model.stem}", _module("benchmarks.agreement", *named, *data), minutes
         )
-        yield backbones(model, place, minutes / 3)
-    for run in sorted(RUNS.glob(f"*/{MODEL}")):
+    for run in sorted(RUNS.glob(f"*/{MODEL}")):  # what was trained here first: it may never return
         model = RUNS / f"{run.parent.name}.onnx"
         export = _module("export.onnx", str(run.parent), "-o", str(model), *data)
         yield Step(f"export {model.stem}", export, minutes)
+        yield backbones(model, place, minutes)
+    for model in place.models:
         yield backbones(model, place, minutes)
     yield Step("trainer's tests", _module("pytest", "-q", "-n", "0", *TRAINER_TESTS), minutes)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import gpu
+from benchmarks import gpu, parts
 from benchmarks.gpu import hand_over, main
 from benchmarks.parts import PartsError, cut, join
 from tests.pictures import write_pictures
@@ -37,6 +37,20 @@ def test_parts_make_the_file_again_wherever_they_lie(tmp_path: Path) -> None:
     with pytest.raises(PartsError, match=r"part07 is missing"):
         join(manifest, [first, second], output)
     assert not output.exists()
+
+
+def test_parts_are_cut_and_joined_by_hand(tmp_path: Path) -> None:
+    original, folder = tmp_path / "weights.pt", tmp_path / "parts"
+    original.write_bytes(os.urandom(2_500_000))
+    cutting = ["cut", str(original), str(folder), "--mib", "1"]
+    assert CliRunner().invoke(parts.main, cutting).exit_code == 0
+    assert len(list(folder.glob("*.part*"))) == 4, "three parts and the manifest"
+    joining = ["join", str(folder), "--output", str(tmp_path / "again.pt")]
+    assert CliRunner().invoke(parts.main, joining).exit_code == 0
+    assert (tmp_path / "again.pt").read_bytes() == original.read_bytes()
+    result = CliRunner().invoke(parts.main, ["join", str(tmp_path), "--output", "never"])
+    assert result.exit_code == 1
+    assert "0 files *.parts.json" in result.output
 
 
 def test_what_does_not_fit_at_once_waits_for_the_next_run(
