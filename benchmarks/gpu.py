@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import site
 import subprocess
 import sys
@@ -43,11 +44,10 @@ TRAINER_TESTS = ("-k", "gpu", "tests/trainer/test_finetune.py")
 
 @dataclass(frozen=True)
 class Step:
-    """A command of a part of the work. minutes: the most it may take."""
+    """A command of a part of the work."""
 
     name: str
     command: tuple[str, ...]
-    minutes: float
 
 
 @dataclass(frozen=True)
@@ -90,31 +90,29 @@ class Place:
         }
 
 
-def training(place: Place, minutes: float, options: Sequence[str]) -> Iterator[Step]:
+def training(place: Place, deadline: float, options: Sequence[str]) -> Iterator[Step]:
     """One run of the trainer, which ends by itself before it would be ended."""
     given = (*(options or TRAIN), "--data", str(place.data), "--device", place.device)
-    command = _module("trainer.finetune", *given, "--no-audit", budget=minutes - TRAINING_SLACK)
-    yield Step("train", command, minutes)
+    minutes = _minutes_until(deadline) - TRAINING_SLACK
+    yield Step("train", _module("trainer.finetune", *given, "--no-audit", budget=minutes))
 
 
-def scanning(place: Place, minutes: float, _: Sequence[str]) -> Iterator[Step]:
+def scanning(place: Place, deadline: float, _: Sequence[str]) -> Iterator[Step]:
     """The scanner on the GPU: its tests, its verdicts, its speed; then those of trained models."""
     data = ("--data", str(place.data))
-    yield Step("tests", _module("pytest", "-q", "-n", "0", *BACKEND_TESTS), minutes)
+    yield Step("tests", _module("pytest", "-q", "-n", "0", *BACKEND_TESTS))
     for model in place.models:
         output = RESULTS / f"agreement-{model.stem}-{place.device}.json"
         named = ("--model", str(model), "--device", place.device, "--output", str(output))
-        yield Step(
-            f"agreement {model.stem}", _module("benchmarks.agreement", *named, *data), minutes
-        )
+        yield Step(f"agreement {model.stem}", _module("benchmarks.agreement", *named, *data))
     for run in sorted(RUNS.glob(f"*/{MODEL}")):  # what was trained here first: it may never return
         model = RUNS / f"{run.parent.name}.onnx"
         export = _module("export.onnx", str(run.parent), "-o", str(model), *data)
-        yield Step(f"export {model.stem}", export, minutes)
-        yield backbones(model, place, minutes)
+        yield Step(f"export {model.stem}", export)
+        yield backbones(model, place, _minutes_until(deadline))
     for model in place.models:
-        yield backbones(model, place, minutes)
-    yield Step("trainer's tests", _module("pytest", "-q", "-n", "0", *TRAINER_TESTS), minutes)
+        yield backbones(model, place, _minutes_until(deadline))
+    yield Step("trainer's tests", _module("pytest", "-q", "-n", "0", *TRAINER_TESTS))
 
 
 def backbones(model: Path, place: Place, minutes: float) -> Step:
@@ -126,7 +124,11 @@ def backbones(model: Path, place: Place, minutes: float) -> Step:
     given += ["--precision", "float16" if on_gpu else "float32", "--quick"]
     given += ["--data", str(place.data), "--output", str(RESULTS / f"backbones-{model.stem}")]
     command = _module("benchmarks.backbones", "--model", str(model), *given, budget=minutes)
-    return Step(f"backbones {model.stem}", command, minutes)
+    return Step(f"backbones {model.stem}", command)
+
+
+def _minutes_until(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic()) / 60
 
 
 PARTS = {"train": training, "scan": scanning}
@@ -142,21 +144,28 @@ def perform(step: Step, deadline: float, log: Path, environment: dict[str, str])
     # Paths of this machine mean nothing elsewhere.
     words = " ".join(Path(word).name if Path(word).is_absolute() else word for word in step.command)
     started = time.monotonic()
-    left = min(60 * step.minutes, deadline - started)
+    left = deadline - started
     if left <= 0:
         return Done(step.name, words, 0.0, None)
     with log.open("a") as kept:
         kept.write(f"\n$ {words}\n")
         kept.flush()
         process = subprocess.Popen(
-            step.command, stdout=kept, stderr=subprocess.STDOUT, env=environment
+            step.command,
+            stdout=kept,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
         )
+        code: int | None = None
         try:
-            code: int | None = process.wait(left)
+            code = process.wait(left)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            code = None
+            pass
+        finally:
+            if code is None:
+                os.killpg(process.pid, signal.SIGKILL)  # its children, too
+                process.wait()
     return Done(step.name, words, round(time.monotonic() - started, 1), code)
 
 
@@ -283,10 +292,10 @@ def run(
     environment = place.environment()
     done: list[Done] = []
     log = out / f"{part}.log"
-    for step in PARTS[part](place, (deadline - time.monotonic()) / 60, options):
+    for step in PARTS[part](place, deadline, options):
         done.append(perform(step, deadline, log, environment))
         click.echo(f"{step.name}: exit {done[-1].returncode}, {done[-1].seconds} s")
-        _write_record(part, minutes, done)
+    _write_record(part, minutes, done)
     click.echo(log.read_text()[-6000:])
     collect(part)
     left = hand_over(out, files, file_mib * MIB, total_mib * MIB)
