@@ -34,6 +34,7 @@ from scanner.backends import usable_cores
 from scanner.backends.gpu import cuda_driver_present
 from scanner.model import DEFAULT_MODEL, ModelError, ModelFile
 from trainer.data import DataError
+from trainer.minutes import Minutes
 
 
 @contextmanager
@@ -101,7 +102,7 @@ def share_of_peak(row: Row, peak: float | None) -> float | None:
 )
 @click.option(
     "--budget-minutes",
-    type=click.FloatRange(min=0),
+    type=Minutes(),
     help="After so long nothing more is begun, and what is left out is listed.",
 )
 @click.option("--quick", is_flag=True, help="Fewer images and shorter rounds.")

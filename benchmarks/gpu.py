@@ -14,159 +14,31 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import site
 import subprocess
-import sys
 import tarfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from benchmarks.gpu_steps import MODEL, PACKAGES, PARTS, RESULTS, RUNS, Done, Place, perform
 from benchmarks.parts import MANIFEST, PartsError, cut, join
+from trainer.minutes import Minutes
 
 MIB = 2**20
-RUNS, RESULTS = Path("runs"), Path("results/gpu")
+# What may travel there with one command, and come home: a machine without a network is reached
+# through a narrow door.
+MOST_THERE = 64 * MIB
+MOST_HOME = 64 * MIB
+LARGEST_HOME = 16 * MIB
+FILES_HOME = 8
+COMES_HOME = (".json", ".csv", ".png", ".md")
 PENDING = RUNS / "pending"  # what is to come home
-PACKAGES = "packages.tar.xz"
-MODEL = "model.pt"
 CUT = "cut"  # suffix of the sign that a model was cut into parts
 PART_BYTES = 15_000_000
-TRAINING_SLACK = 0.25  # minutes; the last evaluation takes a little more or less than measured
-TRAIN = ("--backbone", "resnet152", "--recipe", "robust", "--weights", "none")
-BACKEND_TESTS = ("tests/scanner/backends/test_cuda.py", "tests/scanner/backends/test_lanes.py")
-TRAINER_TESTS = ("-k", "gpu", "tests/trainer/test_finetune.py")
-
-
-@dataclass(frozen=True)
-class Step:
-    """A command of a part of the work."""
-
-    name: str
-    command: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Done:
-    """returncode: None for a command that was ended, or not begun, because the time was spent."""
-
-    name: str
-    command: str
-    seconds: float
-    returncode: int | None
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run finds what travelled. travel: the folder that was packed. data: CIFAKE.
-
-    device: cuda, or cpu for a rehearsal.
-    """
-
-    travel: Path
-    data: Path
-    models: tuple[Path, ...]
-    device: str
-
-    def environment(self) -> dict[str, str]:
-        """The variables by which the packages that travelled, and CUDA's libraries, are found."""
-        given = os.environ | {"PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
-        if not (self.travel / PACKAGES).is_file():
-            return given
-        packages = RUNS / "packages"
-        if not packages.is_dir():
-            with tarfile.open(self.travel / PACKAGES) as archive:
-                archive.extractall(packages, filter="data")
-        installed = [Path(folder) / "nvidia" for folder in site.getsitepackages()]
-        libraries = [str(found) for folder in installed for found in folder.glob("*/lib")]
-        libraries += filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))
-        return given | {
-            "PYTHONPATH": os.pathsep.join([str(packages.resolve()), given["PYTHONPATH"]]),
-            "LD_LIBRARY_PATH": os.pathsep.join(libraries),
-        }
-
-
-def training(place: Place, deadline: float, options: Sequence[str]) -> Iterator[Step]:
-    """One run of the trainer, which ends by itself before it would be ended."""
-    given = (*(options or TRAIN), "--data", str(place.data), "--device", place.device)
-    minutes = _minutes_until(deadline) - TRAINING_SLACK
-    yield Step("train", _module("trainer.finetune", *given, "--no-audit", budget=minutes))
-
-
-def scanning(place: Place, deadline: float, _: Sequence[str]) -> Iterator[Step]:
-    """The scanner on the GPU: its tests, its verdicts, its speed; then those of trained models."""
-    data = ("--data", str(place.data))
-    yield Step("tests", _module("pytest", "-q", "-n", "0", *BACKEND_TESTS))
-    for model in place.models:
-        output = RESULTS / f"agreement-{model.stem}-{place.device}.json"
-        named = ("--model", str(model), "--device", place.device, "--output", str(output))
-        yield Step(f"agreement {model.stem}", _module("benchmarks.agreement", *named, *data))
-    for run in sorted(RUNS.glob(f"*/{MODEL}")):  # what was trained here first: it may never return
-        model = RUNS / f"{run.parent.name}.onnx"
-        export = _module("export.onnx", str(run.parent), "-o", str(model), *data)
-        yield Step(f"export {model.stem}", export)
-        yield backbones(model, place, _minutes_until(deadline))
-    for model in place.models:
-        yield backbones(model, place, _minutes_until(deadline))
-    yield Step("trainer's tests", _module("pytest", "-q", "-n", "0", *TRAINER_TESTS))
-
-
-def backbones(model: Path, place: Place, minutes: float) -> Step:
-    """A model's speed in float16 on the GPU, or in float32 on a CPU, and its F1 there."""
-    on_gpu = place.device == "cuda"
-    given = ["--device", *(("cuda", "--device", "torch.compile") if on_gpu else ("cpu",))]
-    # The batch that is also scored comes first.
-    given += [word for batch in (256, 1, 32, 512) for word in ("--batch", str(batch))]
-    given += ["--precision", "float16" if on_gpu else "float32", "--quick"]
-    given += ["--data", str(place.data), "--output", str(RESULTS / f"backbones-{model.stem}")]
-    command = _module("benchmarks.backbones", "--model", str(model), *given, budget=minutes)
-    return Step(f"backbones {model.stem}", command)
-
-
-def _minutes_until(deadline: float) -> float:
-    return max(0.0, deadline - time.monotonic()) / 60
-
-
-PARTS = {"train": training, "scan": scanning}
-
-
-def _module(name: str, *arguments: str, budget: float | None = None) -> tuple[str, ...]:
-    limit = () if budget is None else ("--budget-minutes", f"{budget:.2f}")
-    return (sys.executable, "-m", name, *arguments, *limit)
-
-
-def perform(step: Step, deadline: float, log: Path, environment: dict[str, str]) -> Done:
-    """Run a step, its output going to the terminal and to the end of `log`, until the deadline."""
-    # Paths of this machine mean nothing elsewhere.
-    words = " ".join(Path(word).name if Path(word).is_absolute() else word for word in step.command)
-    started = time.monotonic()
-    left = deadline - started
-    if left <= 0:
-        return Done(step.name, words, 0.0, None)
-    with log.open("a") as kept:
-        kept.write(f"\n$ {words}\n")
-        kept.flush()
-        process = subprocess.Popen(
-            step.command,
-            stdout=kept,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
-        code: int | None = None
-        try:
-            code = process.wait(left)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            if code is None:
-                os.killpg(process.pid, signal.SIGKILL)  # its children, too
-                process.wait()
-    return Done(step.name, words, round(time.monotonic() - started, 1), code)
 
 
 def collect(part: str) -> None:
@@ -176,25 +48,23 @@ def collect(part: str) -> None:
             cut(weights, f"{weights.parent.name}.pt", PENDING, PART_BYTES)
             weights.with_suffix(f".{CUT}").touch()
     with tarfile.open(PENDING / f"{part}.tar.gz", "w:gz") as archive:
-        files = [*RUNS.glob("*/*.*"), *RESULTS.rglob("*")]
-        for file in sorted(files):
-            stays = file.suffix in (".pt", ".onnx") or file.is_relative_to(RUNS / "packages")
-            if file.is_file() and not stays and not file.is_relative_to(PENDING):
+        for file in sorted([*RUNS.glob("*/*"), *RESULTS.rglob("*")]):
+            if file.suffix in COMES_HOME and file.parent.name not in ("packages", PENDING.name):
                 archive.add(file)
 
 
-def hand_over(out: Path, count: int, size: int, total: int) -> list[str]:
-    """Move from PENDING to `out` what may come home at once; returns what is left.
+def hand_over(out: Path, count: int) -> list[str]:
+    """Move from PENDING to `out` what may come home at once, and lies there; returns what is left.
 
-    count: of files. size: of one, and total: of all, in bytes. What lies in `out` counts.
+    count: of files.
     """
     there = list(out.iterdir())
     count -= len(there)
-    total -= sum(file.stat().st_size for file in there)
+    total = MOST_HOME - sum(file.stat().st_size for file in there)
     left = []
     for file in sorted(PENDING.iterdir(), key=lambda file: (file.stat().st_size, file.name)):
         needed = file.stat().st_size
-        if count and needed <= min(size, total):
+        if count > 0 and needed <= min(LARGEST_HOME, total):
             shutil.move(file, out / file.name)
             count, total = count - 1, total - needed
         else:
@@ -203,8 +73,13 @@ def hand_over(out: Path, count: int, size: int, total: int) -> list[str]:
 
 
 def travelling(tree: Path) -> int:
-    """Bytes of the files that git knows in the working tree, less those that were moved aside."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=tree, capture_output=True, check=True)
+    """Bytes of the files that git knows in the working tree, less those that were moved aside.
+
+    Raises click.ClickException.
+    """
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=tree, capture_output=True)
+    if listed.returncode:
+        raise click.ClickException("this is no copy of the repository; pack in one.")
     files = [tree / os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
     return sum(file.lstat().st_size for file in files if file.is_file())
 
@@ -223,10 +98,7 @@ def main() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A .tar.xz of packages that the machine lacks, as they lie in site-packages.",
 )
-@click.option("--limit-mib", default=64, show_default=True, help="Most that may travel at once.")
-def pack(
-    to: Path, data: Path | None, models: tuple[str, ...], packages: Path | None, limit_mib: int
-) -> None:
+def pack(to: Path, data: Path | None, models: tuple[str, ...], packages: Path | None) -> None:
     """Gather in the new folder TO what must travel beside the working tree."""
     from scanner.model import ModelError, open_model
 
@@ -234,24 +106,25 @@ def pack(
         found = [open_model(name).path for name in models]
     except ModelError as error:
         raise click.ClickException(str(error)) from error
+    archives = sorted(data.glob("*.tar*")) if data else []
+    if data and not archives:
+        raise click.ClickException(f"{data} holds no archives; the other layouts do not travel.")
     if to.exists():
         raise click.ClickException(f"there is a folder {to} already; choose another.")
-    to.mkdir(parents=True)
-    if data:
-        (to / "cifake").mkdir()
-        for archive in sorted(data.glob("*.tar*")):
-            shutil.copyfile(archive, to / "cifake" / archive.name)
-    for model in found:
-        shutil.copyfile(model, to / model.name)
-    if packages:
-        shutil.copyfile(packages, to / PACKAGES)
-    packed = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
+    names = {archive: to / "cifake" / archive.name for archive in archives}
+    names |= {model: to / model.name for model in found}
+    names |= {packages: to / PACKAGES} if packages else {}
+    packed = sum(file.stat().st_size for file in names)
     whole = packed + travelling(Path.cwd())
     said = f"{to}: {packed / MIB:.1f} MiB, with the working tree {whole / MIB:.1f} MiB"
-    if whole > limit_mib * MIB:
+    if whole > MOST_THERE:
         raise click.ClickException(
-            f"{said}; only {limit_mib} may travel. Pack less, or move scanner/models/*.onnx aside."
+            f"{said}; only {MOST_THERE // MIB} may travel. Pack less, or move the bundled models "
+            "in scanner/models aside until the work is done."
         )
+    for file, place in names.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place)
     click.echo(said)
 
 
@@ -269,18 +142,15 @@ def pack(
 )
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
-@click.option("--minutes", type=click.FloatRange(min=0), required=True, help="For everything.")
-@click.option("--files", default=8, help="Most files that may come home at once.")
-@click.option("--file-mib", default=16, help="Largest of them.")
-@click.option("--total-mib", default=64, help="All of them together.")
+@click.option("--minutes", type=Minutes(), required=True, help="For everything.")
 def run(
     part: str, options: tuple[str, ...], travel: Path, data: Path | None,
     models: tuple[Path, ...], device: str, out: Path, minutes: float,
-    files: int, file_mib: int, total_mib: int,
 ) -> None:  # fmt: skip
     """Do PART of the work on this machine; OPTIONS of `train` go to trainer.finetune.
 
-    The folder OUT receives what comes home at once, the log first.
+    The folder OUT receives what comes home at once. The exit code is 1 where a step failed or its
+    time was over; what there is comes home all the same.
     """
     deadline = time.monotonic() + 60 * minutes
     out.mkdir(parents=True, exist_ok=True)
@@ -288,18 +158,21 @@ def run(
     models = models or tuple(sorted(travel.glob("*.onnx")))
     place = Place(travel, data or travel / "cifake", models, device)
     PENDING.mkdir(parents=True, exist_ok=True)
-    hand_over(out, files - 2, file_mib * MIB, total_mib * MIB)  # two are this run's own
+    hand_over(out, FILES_HOME - 2)  # two are this run's own
     environment = place.environment()
     done: list[Done] = []
     log = out / f"{part}.log"
+    log.touch()
     for step in PARTS[part](place, deadline, options):
         done.append(perform(step, deadline, log, environment))
         click.echo(f"{step.name}: exit {done[-1].returncode}, {done[-1].seconds} s")
     _write_record(part, minutes, done)
     click.echo(log.read_text()[-6000:])
     collect(part)
-    left = hand_over(out, files, file_mib * MIB, total_mib * MIB)
+    left = hand_over(out, FILES_HOME)
     click.echo(f"left for the next run: {', '.join(left) or 'nothing'}")
+    if failed := [step.name for step in done if step.returncode != 0]:
+        raise click.ClickException(f"these steps did not succeed: {', '.join(failed)}.")
 
 
 def _write_record(part: str, minutes: float, done: Sequence[Done]) -> None:
@@ -310,17 +183,25 @@ def _write_record(part: str, minutes: float, done: Sequence[Done]) -> None:
 
 
 @main.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument(
+    "folders",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+)
 def unpack(folders: tuple[Path, ...]) -> None:
     """Put what came home in FOLDERS into runs/ and results/gpu/ of the working tree."""
-    for folder in folders:
-        for archive in sorted(folder.glob("*.tar.gz")):
-            with tarfile.open(archive) as members:
-                members.extractall(Path.cwd(), filter="data")
-            click.echo(f"{archive.name}: unpacked")
+    archives = [file for folder in folders for file in sorted(folder.glob("*.tar.gz"))]
     manifests = {file.name: file for folder in folders for file in folder.glob(f"*{MANIFEST}")}
+    if not archives and not manifests:
+        raise click.ClickException("nothing that a run handed over lies there.")
+    for archive in archives:
+        _unpack_figures(archive)
+        click.echo(f"{archive.name}: unpacked")
     for name, manifest in manifests.items():
         run_folder = RUNS / name.removesuffix(f".pt{MANIFEST}")
+        if Path(os.path.normpath(run_folder)).parent != RUNS or not run_folder.is_dir():
+            raise click.ClickException(f"{manifest} is of no run whose figures came home.")
         try:
             join(manifest, list(folders), run_folder / MODEL)
         except PartsError as error:
@@ -329,8 +210,21 @@ def unpack(folders: tuple[Path, ...]) -> None:
         kept = RESULTS / run_folder.name
         kept.mkdir(parents=True, exist_ok=True)
         for file in run_folder.iterdir():
-            if file.suffix in (".json", ".csv", ".png"):
+            if file.suffix in COMES_HOME:
                 shutil.copyfile(file, kept / file.name)
+
+
+def _unpack_figures(archive: Path) -> None:
+    """Into the working tree, but only below RUNS and RESULTS. Raises click.ClickException."""
+    try:
+        with tarfile.open(archive) as members:
+            for member in members:
+                place = Path(os.path.normpath(member.name))
+                if not (place.is_relative_to(RUNS) or place.is_relative_to(RESULTS)):
+                    raise click.ClickException(f"{archive} holds {member.name}, which is not ours.")
+                members.extract(member, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise click.ClickException(f"{archive} is damaged: {error}.") from error
 
 
 if __name__ == "__main__":

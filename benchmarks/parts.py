@@ -41,9 +41,15 @@ def cut(path: Path, name: str, folder: Path, size: int) -> list[Path]:
 
 def join(manifest: Path, folders: list[Path], output: Path) -> None:
     """Write to `output` the file whose parts lie in `folders`. Raises PartsError."""
-    record = json.loads(manifest.read_text())
+    try:
+        record = json.loads(manifest.read_text())
+        whole, parts = str(record["sha256"]), dict(record["parts"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise PartsError(f"{manifest} is damaged; bring it again.") from error
     content = b""
-    for name, digest in record["parts"].items():
+    for name, digest in parts.items():
+        if Path(name).name != name:
+            raise PartsError(f"{manifest} names a part {name!r}, which is no file beside it.")
         places = [folder / name for folder in folders if (folder / name).is_file()]
         if not places:
             raise PartsError(f"{name} is missing; bring it, and name its folder, too.")
@@ -51,7 +57,7 @@ def join(manifest: Path, folders: list[Path], output: Path) -> None:
         if hashlib.sha256(part).hexdigest() != digest:
             raise PartsError(f"{places[0]} is damaged: its SHA-256 is not the manifest's.")
         content += part
-    if hashlib.sha256(content).hexdigest() != record["sha256"]:
+    if hashlib.sha256(content).hexdigest() != whole:
         raise PartsError(f"the parts that {manifest} names are of another file.")
     write_whole(output, content)
 

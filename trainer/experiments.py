@@ -20,6 +20,7 @@ from trainer.calibration import CalibrationError
 from trainer.data import DataError, Images, load_images
 from trainer.device import choose_device
 from trainer.finetune import domain_of, finetune
+from trainer.minutes import Minutes
 from trainer.recipe import RECIPES, Recipe
 from trainer.run import CONFIG_FILE, METRICS_FILE, RESUME_FILE, RunError, Settings
 
@@ -156,7 +157,7 @@ def plan_options(command: Command) -> Command:
     options = [
         click.option(
             "--budget-minutes",
-            type=click.FloatRange(min=0),
+            type=Minutes(),
             default=25.0,
             help="No training step begins later than this; 0 only writes the tables.",
         ),

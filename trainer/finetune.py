@@ -32,6 +32,7 @@ from trainer.device import choose_device
 from trainer.evaluate import History, finish, predict
 from trainer.learner import LOG_EVERY, Learner
 from trainer.metrics import measure
+from trainer.minutes import Minutes
 from trainer.recipe import RECIPES, learning_rate
 from trainer.run import (
     CONFIG_FILE,
@@ -47,6 +48,9 @@ from trainer.run import (
 )
 from trainer.tracking import TRACKERS, open_tracker
 
+# Of a run's time, the most that checkpoints take: their file is eight times the weights, and a GPU
+# soon comes to the next.
+SAVING_SHARE = 0.02
 CIFAKE_DOMAIN = "CIFAKE: 32x32 photographs from CIFAR-10 against Stable Diffusion 1.4"
 
 
@@ -86,6 +90,7 @@ def finetune(
         cost = measure_cost(learner, images, deadline - time.monotonic())
         recipe = replace(recipe, epochs=cost.epochs_in(deadline - time.monotonic()))
         settings = replace(settings, recipe=recipe)
+        learner.settings = settings
         write_settings(out, settings)
         spent = time.monotonic() - begun
         click.echo(
@@ -103,7 +108,7 @@ def finetune(
     started = time.monotonic() - progress.seconds
     losses: list[Tensor] = []
     pace = _Pace()
-    late = False
+    late, saving = False, 0.0
     with (
         open_tracker(trackers, out, settings) as tracker,
         tqdm(total=total_steps, initial=progress.step, unit="step", disable=None) as bar,
@@ -148,8 +153,11 @@ def finetune(
                     progress.best_f1 = figures.f1
                     best_state = learner.state()
                 pace.begun = None
-            if progress.step % recipe.checkpoint_every == 0 or last:
+            due = progress.step % recipe.checkpoint_every == 0
+            if last or (due and saving <= SAVING_SHARE * progress.seconds):
+                saved = time.monotonic()
                 save_progress(out / RESUME_FILE, progress, best_state, *learner.parts)
+                saving += time.monotonic() - saved
                 pace.begun = None
             if late:
                 break
@@ -260,9 +268,10 @@ class _Pace:
 @click.option("--seed", type=int, default=0, help="Of everything random.")
 @click.option(
     "--budget-minutes",
-    type=click.FloatRange(min=0),
-    help="Take no longer. Without --epochs, as many are chosen as fit, after timing some steps; "
-    "with it, the run stops when the time is spent, and --resume carries on.",
+    type=Minutes(),
+    help="Take no longer, the loading of libraries apart. A new run without --epochs chooses as "
+    "many as fit, after timing some steps; another stops when the time is spent, and --resume "
+    "carries on.",
 )
 @click.option(
     "--resume", is_flag=True, help="Carry on an interrupted run from its last checkpoint."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,8 @@ RECIPES = {
         zero_init_residual=True,
         label_smoothing=0.02,
         average=0.999,
-        # A GPU takes as many steps in a few minutes, and the file is eight times the weights.
-        checkpoint_every=3000,
     ),
 }
-# For deep networks on a fast GPU: at 256 images a step, ResNet-152 took an H200 to a tenth of its
-# peak, probably because the CPU could launch kernels no faster. The learning rate grows with the
-# root of the batch.
-RECIPES["robust512"] = replace(RECIPES["robust"], batch_size=512, learning_rate=1.4e-3)
 
 
 def learning_rate(recipe: Recipe, step: int, total_steps: int) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -60,21 +62,89 @@ def test_what_does_not_fit_at_once_waits_for_the_next_run(
     for folder in (pending, first, second):
         folder.mkdir()
     monkeypatch.setattr(gpu, "PENDING", pending)
+    monkeypatch.setattr(gpu, "LARGEST_HOME", 500)
+    monkeypatch.setattr(gpu, "MOST_HOME", 300)
     (first / "log").write_bytes(b"x" * 50)
     for name, size in {"a": 100, "b": 100, "c": 100, "small": 10, "huge": 900}.items():
         (pending / name).write_bytes(b"x" * size)
-    assert hand_over(first, count=4, size=500, total=300) == ["c", "huge"]
+    assert hand_over(first, count=4) == ["c", "huge"]
     assert {file.name for file in first.iterdir()} == {"log", "small", "a", "b"}
-    assert hand_over(second, count=4, size=500, total=300) == ["huge"]
+    assert hand_over(first, count=3) == ["c", "huge"], "it holds more than may come already"
+    assert hand_over(second, count=4) == ["huge"]
 
 
-def test_more_than_may_travel_is_refused(tmp_path: Path) -> None:
-    packages = tmp_path / "packages.tar.xz"
-    packages.write_bytes(os.urandom(2**20))
-    command = ["pack", str(tmp_path / "travel"), "--packages", str(packages)]
-    result = CliRunner().invoke(main, [*command, "--limit-mib", "1"])
+def test_more_than_may_travel_is_refused_before_it_is_packed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages, travel = tmp_path / "packages.tar.xz", tmp_path / "travel"
+    packages.write_bytes(b"x" * 1000)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    monkeypatch.chdir(tree)
+    command = ["pack", str(travel), "--packages", str(packages)]
+    assert "no copy of the repository" in CliRunner().invoke(main, command).output
+    subprocess.run(["git", "init", "-q"], check=True)
+    monkeypatch.setattr(gpu, "MOST_THERE", 999)
+    result = CliRunner().invoke(main, command)
     assert result.exit_code == 1
-    assert "only 1 may travel" in result.output
+    assert "only 0 may travel" in result.output
+    assert not travel.exists()
+    monkeypatch.setattr(gpu, "MOST_THERE", 1000)
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert (travel / "packages.tar.xz").stat().st_size == 1000
+
+
+def archive_of(path: Path, *names: str) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name))
+
+
+@pytest.mark.parametrize(
+    "name", ["trainer/finetune.py", "runs/../.git/hooks/pre-commit", "../escape", "/etc/passwd"]
+)
+def test_only_runs_and_figures_are_unpacked(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, come = tmp_path / "home", tmp_path / "come"
+    home.mkdir()
+    come.mkdir()
+    monkeypatch.chdir(home)
+    assert "nothing that a run" in CliRunner().invoke(main, ["unpack", str(come)]).output
+    archive_of(come / "train.tar.gz", name)
+    result = CliRunner().invoke(main, ["unpack", str(come)])
+    assert result.exit_code == 1
+    assert "which is not ours" in result.output
+    assert list(home.iterdir()) == []
+
+
+def test_what_came_home_damaged_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    come = tmp_path / "come"
+    come.mkdir()
+    archive_of(come / "train.tar.gz", "runs/tiny/config.json")
+    whole = (come / "train.tar.gz").read_bytes()
+    (come / "train.tar.gz").write_bytes(whole[: len(whole) // 2])
+    result = CliRunner().invoke(main, ["unpack", str(come)])
+    assert result.exit_code == 1
+    assert "train.tar.gz is damaged" in result.output
+    (come / "train.tar.gz").write_bytes(whole)
+    (come / "tiny.pt.parts.json").write_text("{")
+    result = CliRunner().invoke(main, ["unpack", str(come)])
+    assert result.exit_code == 1
+    assert "tiny.pt.parts.json is damaged" in result.output
+    (come / "tiny.pt.parts.json").rename(come / "...pt.parts.json")
+    assert "is of no run" in CliRunner().invoke(main, ["unpack", str(come)]).output
+
+
+def test_a_run_that_failed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what there is, its log above all, is handed over."""
+    monkeypatch.chdir(tmp_path)
+    command = "run train --travel . --device cpu --out out --minutes 0"
+    result = CliRunner().invoke(main, command.split())
+    assert result.exit_code == 1
+    assert "these steps did not succeed: train" in result.output
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"train.log", "train.tar.gz"}
 
 
 def test_a_training_run_comes_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

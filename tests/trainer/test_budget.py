@@ -38,7 +38,9 @@ def test_epochs_are_those_that_the_budget_holds() -> None:
     cost = Cost(epoch=10, ending=20)
     assert cost.epochs_in(20 + 10 / 0.85 * 7 + 1) == 7
     assert cost.epochs_in(20 + 10 / 0.85 + 0.1) == 1
-    with pytest.raises(RunError, match=r"holds no epoch: one takes 0.2 .* give --epochs"):
+    with pytest.raises(
+        RunError, match=r"the 29 s .* hold no epoch: one takes 10 s .* give --epochs"
+    ):
         cost.epochs_in(29)
 
 
@@ -65,16 +67,52 @@ def test_a_run_given_time_is_the_run_of_the_epochs_that_it_chose(
 def test_training_that_is_slower_than_measured_stops_in_time_with_its_best_weights(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finetune_module, "measure_cost", lambda *_: Cost(epoch=1e-4, ending=0.0))
+    cost = Cost(epoch=1e-4, ending=57)
+    monkeypatch.setattr(finetune_module, "measure_cost", lambda *_: cost)
     settings = replace(settings, recipe=replace(RECIPE, warmup=0))  # so many epochs warm up long
-    assert finetune(settings, tmp_path, "cpu", deadline=time.monotonic() + 5, fit=True)
+    assert finetune(settings, tmp_path, "cpu", deadline=time.monotonic() + 60, fit=True)
     facts = json.loads((tmp_path / "metrics.json").read_text())["training"]
     assert 0 < facts["stopped_after_steps"] < facts["steps"]
+    assert facts["seconds"] < 30, "the time of the last evaluation is not to train in"
     best = pd.read_csv(tmp_path / "metrics.csv")["f1"].max()
     summary = json.loads((tmp_path / "metrics.json").read_text())
     assert load_checkpoint(tmp_path).training == facts
     # Calibration moves the threshold, and the weights are rounded: near, not equal.
     assert summary["validation"]["f1"] == pytest.approx(best, abs=0.1)
+
+
+def test_a_run_that_chose_its_epochs_and_was_interrupted_ends_the_same(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cost, "epochs_in", lambda cost, seconds: 4)
+    monkeypatch.setattr(finetune_module, "SAVING_SHARE", 1.0)
+    recipe = replace(RECIPE, checkpoint_every=5)
+    settings = replace(settings, recipe=recipe)
+    later = time.monotonic() + 300
+    step, stopped, whole = Learner.step, tmp_path / "stopped", tmp_path / "whole"
+
+    def interrupted(learner: Learner, number: int, total: int) -> torch.Tensor:
+        if learner.recipe.epochs == 4 and number == 17:
+            raise KeyboardInterrupt
+        return step(learner, number, total)
+
+    monkeypatch.setattr(Learner, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(settings, stopped, "cpu", deadline=later, fit=True)
+    monkeypatch.setattr(Learner, "step", step)
+    resumed = replace(settings, recipe=read_settings(stopped).recipe)
+    assert resumed.recipe == replace(recipe, epochs=4)
+    assert finetune(resumed, stopped, "cpu", resume=True)
+    assert finetune(resumed, whole, "cpu")
+    found, expected = load_checkpoint(stopped), load_checkpoint(whole)
+    assert all(torch.equal(found.state[name], expected.state[name]) for name in expected.state)
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "1e400", "-1"])
+def test_no_number_of_minutes_is_refused(minutes: str) -> None:
+    result = CliRunner().invoke(main, ["--budget-minutes", minutes])
+    assert result.exit_code == 2
+    assert "Invalid value for '--budget-minutes'" in result.output
 
 
 def test_the_command_chooses_epochs_and_resuming_keeps_them(
@@ -87,7 +125,7 @@ def test_the_command_chooses_epochs_and_resuming_keeps_them(
     given = [*begun.split(), *rest.split()]
     result = CliRunner().invoke(main, [*given, "--budget-minutes", "0.001"])
     assert result.exit_code == 1
-    assert "holds no epoch" in result.output
+    assert "hold no epoch" in result.output
     result = CliRunner().invoke(main, [*given, "--budget-minutes", "0.15", "--out", f"{out}2"])
     assert result.exit_code == 0, result.output
     assert "fit into the budget" in result.output
