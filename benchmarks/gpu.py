@@ -1,9 +1,9 @@
 """Work for a machine with a GPU and without a network: packed here, run there, unpacked here.
 
-    python -m benchmarks.gpu pack travel --data data/cifake --model resnet18
-    python -m benchmarks.gpu run train --travel travel --out out --minutes 8        (there)
+    python -m benchmarks.gpu pack travel --data data/cifake --model resnet18.onnx
+    python -m benchmarks.gpu run train --travel travel --out out1 --minutes 8       (there)
     python -m benchmarks.gpu run scan --travel travel --out out2 --minutes 4        (there)
-    python -m benchmarks.gpu unpack out out2
+    python -m benchmarks.gpu unpack out1 out2
 
 `train` fine-tunes as long as it is given, ResNet-152 unless told otherwise; `scan` tests and
 measures the scanner on the GPU. A run hands over as many files as may come home at once, and the
@@ -54,9 +54,9 @@ def collect(part: str) -> None:
 
 
 def hand_over(out: Path, count: int) -> list[str]:
-    """Move from PENDING to `out` what may come home at once, and lies there; returns what is left.
+    """Move from PENDING to `out` what may come home with it at once; returns what is left.
 
-    count: of files.
+    count: the most files, those included that lie in `out` already.
     """
     there = list(out.iterdir())
     count -= len(there)

@@ -55,7 +55,7 @@ def test_another_result_changes_the_readme(tmp_path: Path) -> None:
     metrics["test"]["f1"] = 0.1234
     (tmp_path / MODEL).write_text(json.dumps(metrics))
     shutil.copy(ROOT / "README.md", tmp_path)
-    assert "bundled | 0.1234 |" in current(tmp_path / "README.md", tmp_path)
+    assert "| F1 | 0.1234 |" in current(tmp_path / "README.md", tmp_path)
 
 
 def test_a_part_says_which_gpu_its_figures_are_of(tmp_path: Path) -> None:
