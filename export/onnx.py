@@ -17,11 +17,10 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxscript import optimizer
 
-from export.gate_images import DEFAULT_DATA, gate_images
+from export.gate_images import DEFAULT_DATA, data_option, gate_images
 from export.parity import (
-    LabelledViews,
     ParityError,
-    UnlabelledViews,
+    Views,
     calibration_images,
     compare,
     onnx_name,
@@ -113,9 +112,7 @@ def trace(checkpoint: Checkpoint, licence: str) -> Source:
     return Source(model, card, checkpoint, traced=True)
 
 
-def export_onnx(
-    source: Source, precision: str, data: Path, images: LabelledViews | UnlabelledViews
-) -> bytes:
+def export_onnx(source: Source, precision: str, data: Path, images: Views) -> bytes:
     """The model file's bytes in `precision`, a value of PRECISIONS, after the gates on `images`.
 
     data: where int8 finds training images. Raises ParityError, PrecisionError, DataError.
@@ -142,7 +139,7 @@ def parity_gates(
     source: Source,
     model: onnx.ModelProto,
     card: ModelCard,
-    images: LabelledViews | UnlabelledViews,
+    images: Views,
     precision: str,
 ) -> list[Gate]:
     """Compare a new graph with PyTorch, and with the float32 graph unless it is that very one.
@@ -225,12 +222,7 @@ def store_in_half(model: onnx.ModelProto) -> None:
     default="fp32",
     help="fp16 for GPUs, int8 for CPUs with VNNI, int8-weights for a small file.",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="Images for the parity gates, of labelled ones the test split; for int8 also a training "
-    "split.  [default: data/cifake; where that is not there, imgscan's own sample images]",
-)
+@data_option("; for int8 also a training split")
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),

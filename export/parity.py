@@ -62,27 +62,22 @@ class ParityError(Exception):
 
 
 @dataclass(frozen=True)
-class LabelledViews:
-    """uint8 views N×V×V×3 and their labels (1 is fake)."""
+class Views:
+    """uint8 views N×V×V×3 and their labels (1 is fake), or why F1 is not checked on them."""
 
     views: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     no_f1: str = ""
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.views)
 
 
 @dataclass(frozen=True)
-class UnlabelledViews:
-    """uint8 views N×V×V×3 that cannot show F1, for the reason `no_f1`."""
+class LabelledViews(Views):
+    """Those that have labels."""
 
-    views: NDArray[np.uint8]
-    no_f1: str
-    labels: None = None
-
-    def __len__(self) -> int:
-        return len(self.views)
+    labels: NDArray[np.int64]
 
 
 def parity_images(

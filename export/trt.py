@@ -21,12 +21,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from export.gate_images import DEFAULT_DATA, gate_images
+from export.gate_images import DEFAULT_DATA, data_option, gate_images
 from export.onnx import Source, export_onnx
 from export.parity import (
-    LabelledViews,
     ParityError,
-    UnlabelledViews,
+    Views,
     compare,
     onnx_name,
     pytorch_name,
@@ -101,7 +100,7 @@ def gpu_here() -> Gpu | None:
 
 
 def half_graph(
-    file: ModelFile, checkpoint: Checkpoint | None, images: LabelledViews | UnlabelledViews
+    file: ModelFile, checkpoint: Checkpoint | None, images: Views
 ) -> tuple[bytes, ModelCard]:
     """A float16 model file's bytes and card, from itself or from a float32 one, after its gates.
 
@@ -166,7 +165,7 @@ def engine_gates(
     graphs: dict[str, bytes],
     checkpoint: Checkpoint | None,
     target: Target,
-    images: LabelledViews | UnlabelledViews,
+    images: Views,
 ) -> tuple[Gate, ...]:
     """Compare the engine with PyTorch and with the ONNX `graphs`, by precision.
 
@@ -225,12 +224,7 @@ def score_engine(engine: EngineFile, views: NDArray[np.uint8]) -> NDArray[np.flo
     multiple=True,
     help="Build ahead of time for this RTX GPU, like 8.9; may be repeated; needs no GPU.",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="Images for the parity gates, of labelled ones the test split.  [default: data/cifake; "
-    "where that is not there, imgscan's own sample images]",
-)
+@data_option()
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),

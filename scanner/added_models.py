@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from scanner.files import replacing
+from scanner.files import own_partial_path
 from scanner.model import (
     ModelError,
     ModelFile,
@@ -31,19 +32,17 @@ def add(path: Path) -> tuple[ModelFile, bool]:
     open_model(str(path))
     folder = added_folder()
     place = folder / path.name
-    with _writing_to(folder):
+    with _told(f"{path} cannot be added as {place}", folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
         content = path.read_bytes()
-        new = not place.exists()
-        if not new and place.read_bytes() != content:
+        with _written_beside(place, content) as copy:
+            _check_alone(copy, path)
+            new = _take_name(copy, place)
+        if not new and _content(place) != content:
             raise ModelError(
                 f"another model was added as {name} before; rename the file, or delete that one "
                 f"with imgscan models remove {name}."
             )
-        if new:
-            folder.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
-            with replacing(place) as partial:
-                partial.write_bytes(content)
-                _check_alone(partial, path)
     return open_model(str(place)), new
 
 
@@ -53,9 +52,50 @@ def remove(name: str) -> Path:
         known = ", ".join(map(path_text, added_models())) or "none"
         raise ModelError(f"no model was added as {name!r}; added: {known}.")
     place = added_folder() / f"{name}.onnx"
-    with _writing_to(place.parent):
+    with _told(f"{place} cannot be deleted", place.parent):
         place.unlink()
     return place
+
+
+@contextlib.contextmanager
+def _written_beside(place: Path, content: bytes) -> Iterator[Path]:
+    """A file of this process alone, which goes again whatever happens."""
+    partial = own_partial_path(place)
+    try:
+        partial.unlink(missing_ok=True)  # not written into: it may be another name of a model
+        with partial.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        yield partial
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _take_name(copy: Path, place: Path) -> bool:
+    """Name the copy `place`, whole and at once; False where something has that name already.
+
+    Of two processes that add a model as the same name, the system lets one have it.
+    """
+    try:
+        os.link(copy, place)
+    except FileExistsError:
+        return False
+    except OSError:  # such as by a file system without hard links: an empty file takes the name
+        try:
+            place.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        copy.replace(place)
+    return True
+
+
+def _content(place: Path) -> bytes | None:
+    try:
+        return place.read_bytes()
+    except FileNotFoundError:  # it is a link to what is gone
+        return None
 
 
 def _check_alone(copy: Path, original: Path) -> None:
@@ -68,11 +108,13 @@ def _check_alone(copy: Path, original: Path) -> None:
 
 
 @contextlib.contextmanager
-def _writing_to(folder: Path) -> Iterator[None]:
+def _told(failure: str, folder: Path) -> Iterator[None]:
+    """Raise ModelError for an OSError: the system's reason, and what to do if it is the folder."""
     try:
         yield
     except OSError as error:
-        raise ModelError(
-            f"models cannot be kept in {folder}: {error.strerror}; make it writable, or set "
-            "XDG_DATA_HOME to a folder that is."
-        ) from error
+        reason = error.strerror or str(error)
+        # Not Path.is_dir, which itself raises where looking is denied.
+        if not (os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)):  # noqa: PTH112
+            reason += f"; make {folder} writable, or set XDG_DATA_HOME to a folder that is"
+        raise ModelError(f"{failure}: {reason}.") from error

@@ -233,17 +233,24 @@ def added_folder() -> Path:
 
 
 def added_models() -> list[str]:
-    """Names of the user's own models, none of which is a bundled one's."""
-    return sorted(
-        {path.stem for path in added_folder().glob("*.onnx")}.difference(bundled_models())
-    )
+    """Names of the user's own models, none of which is a bundled one's.
+
+    Also of links whose file is missing.
+    """
+    files = {
+        path.stem
+        for path in added_folder().glob("*.onnx")
+        if os.path.isfile(path) or path.is_symlink()  # noqa: PTH113  also where looking is denied
+    }
+    return sorted(files.difference(bundled_models()))
 
 
 def model_path(name_or_file: str) -> Path:
     """Where a bundled or added model lies, or the file that is named."""
-    for folder, names in ((BUNDLED, bundled_models()), (added_folder(), added_models())):
-        if name_or_file in names:
-            return folder / f"{name_or_file}.onnx"
+    if name_or_file in bundled_models():  # which takes no look at the user's folders
+        return BUNDLED / f"{name_or_file}.onnx"
+    if name_or_file in added_models():
+        return added_folder() / f"{name_or_file}.onnx"
     return Path(name_or_file)
 
 
@@ -251,8 +258,14 @@ def open_model(name_or_file: str) -> ModelFile:
     """Find a bundled or added model by name, or a file, and read its card. Raises ModelError."""
     path = model_path(name_or_file)
     if not os.path.isfile(path):  # noqa: PTH113  also of what the system takes for no path
+        names = added_models()
+        if name_or_file in names:
+            raise ModelError(
+                f"the file that {path} leads to is missing; put it back, or delete that link with "
+                f"imgscan models remove {name_or_file}."
+            )
         bundled = ", ".join(bundled_models()) or "none"
-        added = ", ".join(map(path_text, added_models()))
+        added = ", ".join(map(path_text, names))
         known = f"bundled: {bundled}; added: {added}" if added else f"bundled: {bundled}"
         raise ModelError(f"there is no model {name_or_file!r}; {known}; or name an .onnx file.")
     try:

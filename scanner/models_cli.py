@@ -42,6 +42,7 @@ def show_command(name: str | None) -> None:
         ModelError,
         added_models,
         bundled_models,
+        model_path,
         open_model,
     )
 
@@ -59,6 +60,7 @@ def show_command(name: str | None) -> None:
                 _show_facts(open_model(added))
             except ModelError as error:  # an older version may have added it
                 click.echo(safe_text(f"  unusable: {error}"))
+            click.echo(safe_text(f"  file     {model_path(added)}"))
 
 
 @models_command.command("add", short_help="Add a model file to the models known by name.")

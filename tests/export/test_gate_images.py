@@ -32,7 +32,7 @@ SAMPLES_ONLY = f"{TOO_FEW}57 samples that come with imgscan"
 @pytest.fixture
 def unlabelled(tmp_path: Path) -> Path:
     """A plain folder of images of two sizes, among other files."""
-    write_pictures(tmp_path / "made", count=10, seed=51)
+    write_pictures(tmp_path / "made", count=25, seed=51)
     folder = tmp_path / "plain"
     (folder / "sub").mkdir(parents=True)
     for number, path in enumerate(sorted((tmp_path / "made").rglob("*.png"))):
@@ -113,7 +113,7 @@ def test_images_without_labels_count(unlabelled: Path) -> None:
     images = gate_images(unlabelled, VIEW, "float32")
     assert (images.labels, images.no_f1) == (None, NOT_LABELLED)
     expected = view(decode((unlabelled / "large.jpg").read_bytes()).rgb, VIEW)
-    assert len(images) == 21
+    assert len(images) == 51
     assert any(np.array_equal(found, expected) for found in images.views)
 
 
@@ -134,6 +134,32 @@ def test_few_labelled_images_count_without_their_labels(
     images = gate_images(tmp_path, VIEW, "float16")
     assert (len(images), images.labels) == (count, None)
     assert images.no_f1 == f"{TOO_FEW}{count}"
+
+
+def test_a_cut_of_few_labelled_images_is_not_taken(tmp_path: Path) -> None:
+    """A tenth of these 300 would be too few, and F1 is not checked on any of them."""
+    write_pictures(tmp_path, count=150, seed=62)
+    assert len(gate_images(tmp_path, VIEW, "float16")) == 300
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_too_few_to_show_a_fault_are_refused(
+    labelled: bool, unlabelled: Path, tmp_path: Path
+) -> None:
+    """A gate on one image would pass almost any file."""
+    if labelled:
+        unlabelled = tmp_path / "labelled"
+        write_pictures(unlabelled / "test", count=24, seed=63)
+    else:
+        for path in list(unlabelled.rglob("*.PNG"))[:3]:
+            path.unlink()
+    with pytest.raises(DataError) as caught:
+        gate_images(unlabelled, VIEW, "float32")
+    assert str(caught.value) == (
+        f"the parity gate takes 50 images at least, and {unlabelled} has 48 for it; add more, or "
+        f"take the samples that come with imgscan: --data {SAMPLES}."
+    )
+    assert gate_images(SAMPLES, VIEW, "float32").no_f1 == SAMPLES_ONLY
 
 
 def test_nothing_to_look_at_is_an_error(tmp_path: Path) -> None:

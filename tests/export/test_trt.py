@@ -19,7 +19,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from export.parity import ParityError, UnlabelledViews, parity_images
+from export.parity import ParityError, Views, parity_images
 from export.precision import store_in_int8
 from export.trt import Target, engine_gates, find_target, gpu_here, main
 from scanner.backends import BackendError
@@ -307,7 +307,7 @@ def test_an_engine_that_scores_otherwise_is_refused(
     assert [gate.done for gate in gates] == [True, True]
     without = engine_gates(engine, graphs, None, target, images)
     assert [gate.done for gate in without] == [False, True]
-    unlabelled = UnlabelledViews(images.views, "no labels")
+    unlabelled = Views(images.views, None, "no labels")
     for gate in engine_gates(engine, graphs, checkpoint, target, unlabelled):
         assert gate.in_words().endswith("passed on 1,000 images, no labels")
     returned["scores"] = right + np.float32(0.5)
