@@ -53,6 +53,8 @@ LONGEST = (
     "benchmarks/test_backbones.py",
     "trainer/test_experiments.py",
     "trainer/test_budget.py",
+    "scanner/test_interrupts.py",
+    "scanner/test_resume.py",
     "benchmarks/test_peers.py",
 )
 
