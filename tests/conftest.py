@@ -41,13 +41,50 @@ ROOT = Path(__file__).parent.parent
 LEAKED = 4  # test images of each class that also lie in train
 
 
+# They begin first, so that no long one runs alone in the end, and are far enough from each other
+# for a second one not to wait for what the first one makes for both.
+LONGEST = (
+    "export/test_precision.py",
+    "scanner/test_cli.py",
+    "scanner/test_errors_teach.py",
+    "trainer/test_finetune.py",
+    "export/test_trt.py",
+    "trainer/test_run.py",
+    "benchmarks/test_backbones.py",
+    "trainer/test_experiments.py",
+    "trainer/test_budget.py",
+    "scanner/test_interrupts.py",
+    "scanner/test_resume.py",
+    "benchmarks/test_peers.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file's tests on one core, and on the same one all files that share a training."""
-    shared = {"tiny_run", "tiny_model"}
-    sharing = {item.path for item in items if shared & set(getattr(item, "fixturenames", ()))}
-    for item in items:
-        group = "training" if item.path in sharing else str(item.path.relative_to(ROOT))
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Each worker takes a file at a time, in this order."""
+    ranks = {ROOT / "tests" / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
+Maker = Callable[[Path], None]
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Maker) -> Path:
+    """The folder `name`, which the first of the suite's processes that asks for it has made."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = factory.mktemp(name)
+        make(folder)
+        return folder
+    from filelock import FileLock
+
+    shared = factory.getbasetemp().parent  # each worker has a folder of its own in it
+    folder, done = shared / name, shared / f"{name}.made"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what a failure left
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
 
 
 def image_bytes(kind: str = "JPEG", seed: int = 0, size: tuple[int, int] = (32, 32)) -> bytes:
@@ -163,51 +200,45 @@ def run_module(*arguments: object, folder: Path = ROOT) -> subprocess.CompletedP
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """800 training and 1,000 test images of 32×32; the first LEAKED of each class are in both."""
-    data = tmp_path_factory.mktemp("data")
-    write_pictures(data / "train", count=400, seed=1)
-    write_pictures(data / "test", count=500, seed=2)
-    for label in ("REAL", "FAKE"):
-        for number in range(LEAKED):
-            shutil.copy(data / f"train/{label}/{number:04}.png", data / f"test/{label}")
-    return data
+
+    def make(data: Path) -> None:
+        write_pictures(data / "train", count=400, seed=1)
+        write_pictures(data / "test", count=500, seed=2)
+        for label in ("REAL", "FAKE"):
+            for number in range(LEAKED):
+                shutil.copy(data / f"train/{label}/{number:04}.png", data / f"test/{label}")
+
+    return made_once(tmp_path_factory, "data", make)
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of the training command, started from a weights file."""
-    import torch
 
-    from trainer.backbones import build_detector
+    def make(folder: Path) -> None:
+        import torch
 
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("run")
-    weights, out = folder / "begin.pt", folder / "tiny"
-    torch.save(build_detector("bird_lotfi_cnn", 32, "none").network.state_dict(), weights)
-    options = (
-        f"--backbone bird_lotfi_cnn --recipe scratch --image-size 32 --epochs 12 --data {tiny_data}"
-    )
-    result = run_module(
-        "trainer.finetune",
-        *options.split(),
-        "--weights",
-        weights,
-        "--out",
-        out,
-        "--device",
-        "cpu",
-        "--precision",
-        "float32",
-    )
-    assert result.returncode == 0, result.stderr
-    return out
+        from trainer.backbones import build_detector
+
+        torch.manual_seed(0)
+        weights = folder / "begin.pt"
+        torch.save(build_detector("bird_lotfi_cnn", 32, "none").network.state_dict(), weights)
+        options = "--backbone bird_lotfi_cnn --recipe scratch --image-size 32 --epochs 12"
+        options += " --device cpu --precision float32"
+        places = ("--data", tiny_data, "--weights", weights, "--out", folder / "tiny")
+        result = run_module("trainer.finetune", *options.split(), *places)
+        assert result.returncode == 0, result.stderr
+
+    return made_once(tmp_path_factory, "run", make) / "tiny"
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_run: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ONNX file that the export command wrote for `tiny_run`."""
-    path = tmp_path_factory.mktemp("model") / "tiny.onnx"
-    result = run_module(
-        "export.onnx", tiny_run, "-o", path, "--data", tiny_data, "--licence", "Apache-2.0"
-    )
-    assert result.returncode == 0, result.stderr
-    return path
+
+    def make(folder: Path) -> None:
+        options = ("-o", folder / "tiny.onnx", "--data", tiny_data, "--licence", "Apache-2.0")
+        result = run_module("export.onnx", tiny_run, *options)
+        assert result.returncode == 0, result.stderr
+
+    return made_once(tmp_path_factory, "model", make) / "tiny.onnx"

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from export.onnx import main, trace
+from export.onnx import main, store_in_half
 from export.parity import TOLERANCES, LabelledViews, parity_images, score_onnx
 from export.precision import (
     INT8_WEIGHTS,
@@ -32,8 +32,8 @@ from export.precision import (
 )
 from scanner.backends import open_backend
 from scanner.model import METADATA_KEY, ModelFile, open_model
-from tests.export.conftest import RESNETS
-from trainer.checkpoint import load_checkpoint
+from scanner.preprocess import Preprocessing
+from tests.export.conftest import RESNETS, traced_path
 
 STRONGER = np.float32(2**16)
 
@@ -228,14 +228,12 @@ def test_rounded_weights_are_not_compared_with_a_checkpoint_again(
     assert "are in int8, and its card says" in said(rounded, *options)
 
 
-def test_resnet152_fits_into_64_megabytes(
-    resnet_checkpoints: dict[str, Path], tiny_data: Path
-) -> None:
-    checkpoint = load_checkpoint(resnet_checkpoints["resnet152"])
-    traced = trace(checkpoint, "none").model
+def test_resnet152_fits_into_64_megabytes(half_resnets: dict[str, Path], tiny_data: Path) -> None:
+    traced = onnx.load(traced_path(half_resnets["resnet152"]))
+    store_in_half(traced)  # as the export does it next
     stored = store_in_int8(traced).SerializeToString()
     assert 50e6 < len(stored) < 64e6
-    views = parity_images(tiny_data, checkpoint.preprocessing).views[::10]
+    views = parity_images(tiny_data, Preprocessing(32)).views[::10]
     expected = score_onnx(traced.SerializeToString(), views, "float32")
     found = score_onnx(stored, views, "float32")
     assert 0 < np.abs(found - expected).mean() <= TOLERANCES[INT8_WEIGHTS].mean

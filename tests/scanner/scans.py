@@ -96,7 +96,8 @@ def wait_until_reading(scan: subprocess.Popen[str]) -> None:
             return resident * os.sysconf("SC_PAGE_SIZE") > SLOW_FRAMES * SLOW_FRAME_BYTES
         return False
 
-    wait_for(
-        lambda: any(is_reading(process) for process in alive(scan.pid) if process != scan.pid),
-        "a worker to read the slow image",
-    )
+    def has_begun() -> bool:
+        assert scan.poll() is None, "the scan ended before a worker had read the slow image"
+        return any(is_reading(process) for process in alive(scan.pid) if process != scan.pid)
+
+    wait_for(has_begun, "a worker to read the slow image")

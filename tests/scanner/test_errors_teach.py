@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -38,7 +39,41 @@ def in_shell(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "/", "sub"])
+ONE_AFTER_THE_OTHER = """
+import json, sys
+from scanner.cli import main
+for words in json.loads(sys.argv[1]):
+    try:
+        main(words, prog_name="imgscan")
+    except SystemExit as end:
+        for stream in (sys.stdout, sys.stderr):
+            print(end.code, end="\\0", file=stream, flush=True)
+"""
+
+
+def one_after_the_other(
+    commands: list[list[str]], folder: Path
+) -> list[subprocess.CompletedProcess[str]]:
+    """What each of the commands came to, in one process: starting one takes most of the time."""
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_AFTER_THE_OTHER, json.dumps(commands)],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=HANG_GUARD,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = []
+    streams = (done.stdout.split("\0")[:-1], done.stderr.split("\0")[:-1])
+    for words, out, err in zip(commands, *streams, strict=True):
+        code = int(out[-1])
+        assert err.endswith(str(code))
+        found.append(subprocess.CompletedProcess(words, code, out[:-1], err[: -len(str(code))]))
+    return found
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -56,12 +91,14 @@ def in_shell(script: str) -> subprocess.CompletedProcess[str]:
     ],
     ids=" ".join,
 )
-def test_what_is_no_name_of_a_file(words: list[str], name: str, tmp_path: Path) -> None:
+def test_what_is_no_name_of_a_file(words: list[str], tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "x.jpg").write_bytes(image_bytes())
     before = sorted(tmp_path.parent.rglob("*"))
-    sentence = told(imgscan(*(word.format(name) for word in words), cwd=tmp_path))
-    assert name in sentence
+    names = ["", ".", "..", "/", "sub"]
+    commands = [[word.format(name) for word in words] for name in names]
+    for name, done in zip(names, one_after_the_other(commands, tmp_path), strict=True):
+        assert name in told(done)
     assert sorted(tmp_path.parent.rglob("*")) == before
 
 
@@ -81,20 +118,30 @@ def test_a_current_folder_that_is_gone(words: str, tmp_path: Path) -> None:
     assert "the current folder does not exist any more" in told(done)
 
 
+def scan_with(streams: str, folder: Path, report: Path) -> bytes:
+    """The report of a scan of three images, whose streams the shell has redirected so."""
+    scan = [folder / f"{n}.jpg" for n in range(3)]
+    words = command(*scan, "--report", report, "--device", "cpu", "--verbose")
+    done = in_shell(f"{' '.join(words)} {streams}")
+    assert done.returncode == 0, done.stderr
+    return report.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def three_images(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """Their folder, and the report of a scan of them."""
+    folder = tmp_path_factory.mktemp("three")
+    for n in range(3):
+        (folder / f"{n}.jpg").write_bytes(image_bytes(seed=n))
+    return folder, scan_with("", folder, folder / "expected.csv")
+
+
 @posix
 @pytest.mark.parametrize("closed", ["<&- >&- 2>&-", ">&-", "2>&-"])
-def test_closed_streams(closed: str, tmp_path: Path) -> None:
+def test_closed_streams(closed: str, three_images: tuple[Path, bytes], tmp_path: Path) -> None:
     """A file that took the number of a closed stream would get what is printed there."""
-    for n in range(3):
-        (tmp_path / f"{n}.jpg").write_bytes(image_bytes(seed=n))
-    (tmp_path / "place").mkdir()
-    reports = [tmp_path / "place" / f"{n}.csv" for n in range(2)]
-    for n, streams in enumerate(("", closed)):
-        scan = [f"{tmp_path}/{n}.jpg" for n in range(3)]
-        words = command(*scan, "--report", reports[n], "--device", "cpu", "--verbose")
-        done = in_shell(f"{' '.join(words)} {streams}")
-        assert done.returncode == 0, done.stderr
-    assert reports[0].read_bytes() == reports[1].read_bytes()
+    folder, expected = three_images
+    assert scan_with(closed, folder, tmp_path / "0.csv") == expected
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,15 +28,25 @@ from tests.scanner.scans import (
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """An empty folder of a short name: a socket's has room for no more than 107 characters."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
 @pytest.mark.parametrize("whole_group", [True, False])
 def test_stops_cleanly_and_carries_on(
-    number: signal.Signals, whole_group: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals,
+    whole_group: bool,
+    tmp_path: Path,
+    temporary: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     evidence = pictures(tmp_path / "evidence", 30)
     (evidence / "slow.gif").write_bytes(slow_gif())
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(temporary))
     report, log = tmp_path / "report.csv", tmp_path / "log"
     command = [evidence, "--report", report, "--workers", "2", "--timeout", "6", "--log", log]
     with start(*command, start_new_session=True) as scan:
@@ -46,7 +58,7 @@ def test_stops_cleanly_and_carries_on(
     assert scan.returncode == 2
     assert (out, err) == ("", "Error: interrupted; the same command carries on from here.\n")
     wait_for(lambda: not alive(scan.pid), "the workers to end")
-    wait_for(lambda: not list((tmp_path / "tmp").iterdir()), "temporary files to vanish")
+    wait_for(lambda: not list(temporary.iterdir()), "temporary files to vanish")
 
     ended = run(*command)
     assert "carrying on from the journal" in ended.stderr

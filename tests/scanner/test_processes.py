@@ -182,7 +182,8 @@ def test_an_answer_that_waits_is_not_late() -> None:
         while workers.busy():
             for found, examined in workers.results(5):
                 statuses[found.path] = examined.status
-                time.sleep(6)  # the parent is busy elsewhere, as with scoring
+                if len(statuses) == 1:
+                    time.sleep(6)  # the parent is busy elsewhere, as with scoring
     assert statuses == {"quick": Status.SCORED, "slow": Status.SCORED}
 
 
