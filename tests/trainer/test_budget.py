@@ -44,26 +44,6 @@ def test_epochs_are_those_that_the_budget_holds() -> None:
         cost.epochs_in(29)
 
 
-def test_a_run_given_time_is_the_run_of_the_epochs_that_it_chose(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Timing some steps first leaves no trace in the weights."""
-    chosen = 4
-    monkeypatch.setattr(Cost, "epochs_in", lambda cost, seconds: chosen)
-    timed, told = tmp_path / "timed", tmp_path / "told"
-    assert finetune(settings, timed, "cpu", deadline=time.monotonic() + 300, fit=True)
-    assert read_settings(timed).recipe.epochs == chosen
-    assert finetune(replace(settings, recipe=replace(RECIPE, epochs=chosen)), told, "cpu")
-    found, expected = load_checkpoint(timed), load_checkpoint(told)
-    assert found.training["recipe"]["epochs"] == chosen
-    assert "stopped_after_steps" not in found.training
-    assert all(torch.equal(found.state[name], expected.state[name]) for name in expected.state)
-    steps = pd.read_csv(timed / "steps.csv")
-    total = found.training["steps"]
-    last = replace(RECIPE, epochs=chosen)
-    assert steps["learning_rate"].iloc[-1] == pytest.approx(learning_rate(last, total - 1, total))
-
-
 def test_training_that_is_slower_than_measured_stops_in_time_with_its_best_weights(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,15 +61,17 @@ def test_training_that_is_slower_than_measured_stops_in_time_with_its_best_weigh
     assert summary["validation"]["f1"] == pytest.approx(best, abs=0.1)
 
 
-def test_a_run_that_chose_its_epochs_and_was_interrupted_ends_the_same(
+def test_a_run_that_chose_its_epochs_ends_as_if_it_had_been_told_them(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Timing some steps first leaves no trace in the weights, and nor does an interruption."""
     monkeypatch.setattr(Cost, "epochs_in", lambda cost, seconds: 4)
+    monkeypatch.setattr(budget, "TIMED_STEPS", 5)
     monkeypatch.setattr(finetune_module, "SAVING_SHARE", 1.0)
     recipe = replace(RECIPE, checkpoint_every=5)
     settings = replace(settings, recipe=recipe)
     later = time.monotonic() + 300
-    step, stopped, whole = Learner.step, tmp_path / "stopped", tmp_path / "whole"
+    step, chosen, told = Learner.step, tmp_path / "chosen", tmp_path / "told"
 
     def interrupted(learner: Learner, number: int, total: int) -> torch.Tensor:
         if learner.recipe.epochs == 4 and number == 17:
@@ -98,14 +80,18 @@ def test_a_run_that_chose_its_epochs_and_was_interrupted_ends_the_same(
 
     monkeypatch.setattr(Learner, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        finetune(settings, stopped, "cpu", deadline=later, fit=True)
+        finetune(settings, chosen, "cpu", deadline=later, fit=True)
     monkeypatch.setattr(Learner, "step", step)
-    resumed = replace(settings, recipe=read_settings(stopped).recipe)
+    resumed = replace(settings, recipe=read_settings(chosen).recipe)
     assert resumed.recipe == replace(recipe, epochs=4)
-    assert finetune(resumed, stopped, "cpu", resume=True)
-    assert finetune(resumed, whole, "cpu")
-    found, expected = load_checkpoint(stopped), load_checkpoint(whole)
+    assert finetune(resumed, chosen, "cpu", resume=True)
+    assert finetune(resumed, told, "cpu")
+    found, expected = load_checkpoint(chosen), load_checkpoint(told)
+    assert "stopped_after_steps" not in found.training
     assert all(torch.equal(found.state[name], expected.state[name]) for name in expected.state)
+    steps, total = pd.read_csv(chosen / "steps.csv"), found.training["steps"]
+    last = learning_rate(resumed.recipe, total - 1, total)
+    assert steps["learning_rate"].iloc[-1] == pytest.approx(last)
 
 
 @pytest.mark.parametrize("minutes", ["nan", "inf", "1e400", "-1"])
