@@ -49,6 +49,7 @@ LONGEST = (
     "scanner/test_errors_teach.py",
     "trainer/test_finetune.py",
     "export/test_trt.py",
+    "export/test_int8_weights.py",
     "trainer/test_run.py",
     "benchmarks/test_backbones.py",
     "trainer/test_experiments.py",
@@ -110,8 +111,13 @@ def environment(**variables: str) -> dict[str, str]:
 
 def imgscan(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, as a user would."""
+    return run_words(command(*arguments), cwd)
+
+
+def run_words(words: list[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:
+    """What any command comes to that has this tree's packages at hand."""
     return subprocess.run(
-        command(*arguments),
+        words,
         cwd=cwd,
         env=environment(),
         capture_output=True,

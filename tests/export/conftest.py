@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from export.onnx import main, to_graph
 from export.parity import LabelledViews, parity_images
-from scanner.model import Calibration, Domain
+from scanner.model import Calibration, Domain, ModelFile, open_model
 from scanner.preprocess import Preprocessing
 from tests.conftest import made_once
 from trainer.backbones import Detector, build_detector
@@ -108,3 +108,22 @@ def export_half(checkpoint: Path, output: Path, data: Path) -> None:
         patch.setattr("export.onnx.to_graph", keeping)
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
+
+
+def said(*arguments: object) -> str:
+    """What the export says as it fails, after making sure that it is one sentence."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def converted(
+    source: Path, precision: str, data: Path, folder: Path, *more: object
+) -> tuple[ModelFile, onnx.ModelProto]:
+    output = folder / f"{source.stem}.{precision}.onnx"
+    options = ["--precision", precision, "--data", data, "-o", output, *more]
+    result = CliRunner().invoke(main, [str(argument) for argument in (source, *options)])
+    assert result.exit_code == 0, result.output
+    return open_model(str(output)), onnx.load(output)

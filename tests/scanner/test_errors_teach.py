@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scanner.record import safe_text
-from tests.conftest import HANG_GUARD, command, environment, image_bytes, imgscan
+from tests.conftest import HANG_GUARD, command, environment, image_bytes, imgscan, run_words
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX shells and names")
 
@@ -55,15 +55,8 @@ def one_after_the_other(
     commands: list[list[str]], folder: Path
 ) -> list[subprocess.CompletedProcess[str]]:
     """What each of the commands came to, in one process: starting one takes most of the time."""
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_AFTER_THE_OTHER, json.dumps(commands)],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=HANG_GUARD,
-        check=False,
-    )
+    words = [sys.executable, "-c", ONE_AFTER_THE_OTHER, json.dumps(commands)]
+    done = run_words(words, folder)
     assert done.returncode == 0, done.stderr
     found = []
     streams = (done.stdout.split("\0")[:-1], done.stderr.split("\0")[:-1])
@@ -225,15 +218,7 @@ def test_a_fault_of_the_command_itself_is_a_sentence(name: str, tmp_path: Path) 
         "from scanner.cli import main\n"
         f"main({[name, *words]!r})\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=HANG_GUARD,
-        check=False,
-    )
+    done = run_words([sys.executable, "-c", program], tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(
         r"met a fault of its own (LookupError: of nobody\x0a\x1b[2J)."
