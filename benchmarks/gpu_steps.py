@@ -75,7 +75,7 @@ class Place:
 def training(place: Place, deadline: float, options: Sequence[str]) -> Iterator[Step]:
     """One run of the trainer, which ends by itself before it would be ended."""
     given = (*(options or TRAIN), "--data", str(place.data), "--device", place.device)
-    minutes = _minutes_until(deadline) - TRAINING_SLACK
+    minutes = max(0.0, _minutes_until(deadline) - TRAINING_SLACK)
     yield Step("train", _module("trainer.finetune", *given, "--no-audit", budget=minutes))
 
 
@@ -122,7 +122,7 @@ def _module(name: str, *arguments: str, budget: float | None = None) -> tuple[st
 
 
 def perform(step: Step, deadline: float, log: Path, environment: dict[str, str]) -> Done:
-    """Run a step, its output going to the terminal and to the end of `log`, until the deadline."""
+    """Run a step until the deadline, its output going to the end of `log`."""
     # Paths of this machine mean nothing elsewhere.
     words = " ".join(Path(word).name if Path(word).is_absolute() else word for word in step.command)
     started = time.monotonic()

@@ -31,7 +31,14 @@ from scanner.manifest import (
     utc_now,
     write_manifest,
 )
-from scanner.model import ModelError, ModelFile, added_folder, model_path, open_model
+from scanner.model import (
+    ModelError,
+    ModelFile,
+    added_folder,
+    bundled_models,
+    model_path,
+    open_model,
+)
 from scanner.outcome import Outcome
 from scanner.outputs import (
     PlaceError,
@@ -212,7 +219,7 @@ def _check_outputs(request: Request) -> None:
     model = model_path(request.model)
     if model.name:
         inputs += [model, card_path(model)]
-    if model.parent == added_folder():
+    if request.model not in bundled_models() and model.parent == added_folder():
         check_added_model(model, request.paths)
     check_outputs(outputs, request.paths, inputs)
     check_written_in_place(in_place)
