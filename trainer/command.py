@@ -1,0 +1,21 @@
+"""How the commands of the trainer, the export and the benchmarks end when something fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scanner.errors import ImgscanError
+
+
+class Command(click.Command):
+    """Ends with one sentence and exit code 1 where its work raises ImgscanError or OSError."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ImgscanError as error:
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
