@@ -10,6 +10,6 @@ if not sys.flags.safe_path:
     if folder == os.path.dirname(os.path.dirname(__file__)):  # noqa: PTH120  pathlib is not loaded
         sys.path.append(folder)
 
-from scanner.cli import main
+from scanner.cli.main import main
 
 main()

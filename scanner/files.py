@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import stat
@@ -188,6 +189,12 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """In hexadecimal, of a file that is no evidence. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _open_regular(folder: int | None, path: str, _: str, flags: int) -> int:

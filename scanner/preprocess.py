@@ -1,27 +1,18 @@
-"""The pixel contract: from encoded bytes to the uint8 view a model scores.
+"""The pixel contract: from a decoded image to the uint8 view a model scores.
 
 Training's evaluation, calibration, benchmarks and the scan all call `view` on what `decode` or, of
-all pages, `opened` gives, because a detector's verdict can flip when a different decoder or
-resampling filter prepares its input. The parameters of `view` come from the model file, never from
-a flag.
+all pages, `opened` of `scanner.images.decode` gives, because a detector's verdict can flip when a
+different decoder or resampling filter prepares its input. The parameters of `view` come from the
+model file, never from a flag.
 """
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
-
-from scanner import raw, signatures, tiff
-from scanner.limits import MAX_PIXELS
-from scanner.pixels import NoPicture, to_rgb
+from PIL import Image, ImageOps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,46 +24,6 @@ RESAMPLING_FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 FITS = ("crop", "stretch")
-ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # formats whose frames follow each other in time
-# What shows through is white, which alone can turn a verdict. Of 1,000 photographs that it learnt
-# (CIFAKE) the 96-pixel ResNet-18 calls 1 fake; with one of the 1,024 pixels transparent 4, with two
-# 37. Of 1,000 fakes it calls 1 real; at an alpha of 0.95 it calls 14, at 0.9 84, at 0.5 993.
-LEAST_OPACITY = 0.999
-
-
-class NotAnImage(Exception):
-    """No decoder recognises the bytes."""
-
-
-class TooManyPixels(Exception):
-    """The header announces more pixels than the limit allows."""
-
-
-class UnsupportedImage(Exception):
-    """An image, or what may hold some, that is not decoded, for a stated reason."""
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """One frame or page of an image, ready for `view`.
-
-    `rgb` is mode RGB after EXIF orientation; `width` and `height` are the stored pixels before it,
-    as other tools report them; `page` counts from 1, and `frames` is how many the file has;
-    `alpha` is mode L, of the size of `rgb`, and None without transparency.
-    """
-
-    rgb: Image.Image
-    format: str
-    width: int
-    height: int
-    page: int
-    frames: int
-    alpha: Image.Image | None
-
-    @property
-    def opacity(self) -> float:
-        """The mean alpha, 0 to 1."""
-        return 1.0 if self.alpha is None else float(np.asarray(self.alpha).mean()) / 255
 
 
 @dataclass(frozen=True)
@@ -97,155 +48,6 @@ class Preprocessing:
         if self.resample not in RESAMPLING_FILTERS:
             known = ", ".join(RESAMPLING_FILTERS)
             raise ValueError(f"unknown resampling filter {self.resample!r}; known: {known}")
-
-
-class Pages:
-    """An opened image, whose frames or pages are decoded one by one.
-
-    format: as the decoder calls it; of camera RAW, the kind. first: what a viewer shows first.
-    frames: how many there are. Both count from 1.
-    """
-
-    def __init__(
-        self, data: bytes, image: Image.Image, raw_kind: str | None, max_pixels: int
-    ) -> None:
-        self.format = raw_kind or image.format or "unknown"
-        self.first = self.frames = 1
-        self._data = data
-        self._image = image
-        self._max_pixels = max_pixels
-        self._tiff_offsets: list[int] = []
-        self._check_size(image)  # before the frames are counted, which may decode them
-        if self.format == "TIFF":
-            self._tiff_offsets = tiff.page_offsets(data)
-            self.frames = max(1, len(self._tiff_offsets))
-        # A PSD's layers are parts of its one picture, and a preview has no companions.
-        elif raw_kind is None and self.format != "PSD":
-            self.first = image.tell() + 1  # HEIF names its primary image
-            self.frames = max(1, int(getattr(image, "n_frames", 1)))  # a header may say 0
-
-    def decode(self, page: int) -> Decoded:
-        """Decode one page to 8-bit RGB. Raises as `opened` does."""
-        with _quietly(self._max_pixels), self._at(page) as image:
-            width, height = self._check_size(image)
-            try:
-                rgb, alpha = to_rgb(image)
-            except NoPicture as error:
-                raise UnsupportedImage(str(error)) from error
-        return Decoded(rgb, self.format, width, height, page, self.frames, alpha)
-
-    @contextmanager
-    def _at(self, page: int) -> Iterator[Image.Image]:
-        """The image at a page; what Pillow keeps of one must not show through a damaged other."""
-        if self.frames == 1:
-            yield self._image
-        elif self._tiff_offsets:
-            with _open_tiff_page(self._data, self._tiff_offsets[page - 1]) as image:
-                yield image
-        elif self.format in ANIMATIONS:  # a frame is drawn over the one before
-            self._image.seek(page - 1)
-            yield self._image
-        else:
-            with open_image(self._data) as image:
-                image.seek(page - 1)
-                yield image
-
-    def _check_size(self, image: Image.Image) -> tuple[int, int]:
-        width, height = image.size
-        if width * height > self._max_pixels:
-            raise TooManyPixels(
-                f"{width}x{height} pixels are more than the limit of {self._max_pixels:,}"
-            )
-        return width, height
-
-
-def _open_tiff_page(data: bytes, offset: int) -> Image.Image:
-    try:
-        image = Image.open(tiff.page_alone(data, offset), formats=["TIFF"])
-    except UnidentifiedImageError as error:
-        raise ValueError("no page can be read where the file names one") from error
-    subfile: Any = image.getexif().get(raw.NEW_SUBFILE_TYPE, 0)
-    if isinstance(subfile, int) and subfile & raw.REDUCED:
-        raise UnsupportedImage("a reduced copy of another page, which has a row of its own")
-    return image
-
-
-@contextmanager
-def opened(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Pages]:
-    """An encoded image; of camera RAW, the preview.
-
-    EXIF orientation is applied, ICC profiles are left alone, alpha is composited on white and
-    16-bit samples are scaled, not clipped.
-
-    Raises NotAnImage, TooManyPixels, UnsupportedImage; on broken files whatever the decoder
-    raises (Pillow raises far more than OSError), so callers catch Exception.
-    """
-    with _quietly(max_pixels):
-        raw_kind = raw.kind(data)
-        try:
-            image = raw.preview(data, raw_kind) if raw_kind else open_image(data)
-        except raw.NoPreview as error:
-            raise UnsupportedImage(str(error)) from error
-    with image:
-        if image.format == "EPS":
-            raise UnsupportedImage("PostScript is a program; imgscan runs no code from evidence")
-        with _quietly(max_pixels):
-            pages = Pages(data, image, raw_kind, max_pixels)
-        yield pages
-
-
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
-    """The page of an encoded image that a viewer shows first. Raises as `opened` does."""
-    with opened(data, max_pixels) as pages:
-        return pages.decode(pages.first)
-
-
-@contextmanager
-def _quietly(max_pixels: int) -> Iterator[None]:
-    """Without Pillow's warnings, and with its refusal of a bomb in the words of our limit."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except Image.DecompressionBombError as error:
-            raise TooManyPixels(
-                f"the image has more pixels than the limit of {max_pixels:,}"
-            ) from error
-
-
-def open_image(data: bytes) -> Image.Image:
-    """An image whose header was read, and nothing else. Raises as `opened` does."""
-    if data[4:8] == b"ftyp":
-        _register_heif()
-    try:
-        return Image.open(io.BytesIO(data))
-    except UnidentifiedImageError as error:
-        if signatures.is_image(data):  # Pillow takes a broken header for no image at all
-            raise ValueError("it begins like an image, but no decoder can read it") from error
-        if unread := signatures.unread_image(data) or signatures.unread_archive(data):
-            raise UnsupportedImage(f"{unread}, which imgscan does not open") from error
-        raise NotAnImage("no image decoder recognises the content") from error
-
-
-@cache
-def _register_heif() -> None:
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-
-
-def doubt(decoded: Decoded, preprocessing: Preprocessing) -> str | None:
-    """Why no verdict can be given on a picture, whatever its score; None where one can.
-
-    It goes by the whole picture and by what of it the model sees.
-    """
-    if decoded.alpha is None:
-        return None
-    seen = float(view(decoded.alpha, preprocessing).mean()) / 255
-    if (opacity := min(decoded.opacity, seen)) >= LEAST_OPACITY:
-        return None
-    visible = f"only {opacity:.1%} of the picture is visible, the rest is transparent"
-    return f"{visible}; a verdict might be of the white behind it"
 
 
 def view(rgb: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import multiprocessing
 import os
-import shutil
 import signal
 import sys
 import time
@@ -24,15 +23,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from scanner.interrupts import STOP_SIGNALS
-from scanner.roots import resolved
+from scanner.environment import HOME, STOP_SIGNALS, programs
+from scanner.errors import ImgscanError
 
-HOME = Path(__file__).parent  # the scanner's own folder, in which no evidence lies
-PRELOADED = ["scanner.examine", "PIL.Image"]
+PRELOADED = ["scanner.workers.examine", "PIL.Image"]
 START_SECONDS = 60.0  # a new process may take this long to import its libraries
 LONGEST_LAP = 1.0  # seconds between two looks at a child that count
-# The programs that may be run, all to unpack RAR; the first that works is taken.
-PROGRAMS = ("unrar", "unar", "7z", "7zz", "bsdtar")
 # Audit events (PEP 578) of what a child never does: run something, reach out, change a file.
 FORBIDDEN = (
     "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile",
@@ -44,7 +40,7 @@ FORBIDDEN = (
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-class ProcessError(Exception):
+class ProcessError(ImgscanError):
     """Child processes cannot run as they must; the sentence says why and what to do."""
 
 
@@ -88,66 +84,6 @@ class Watch:
         now = time.monotonic()
         lap, self._looked = now - self._looked, now
         return min(lap, LONGEST_LAP)
-
-
-def close_search_paths(evidence: Sequence[Path]) -> None:
-    """Let this process and its children find no module and no program where evidence may lie.
-
-    Modules come from no relative and not from the current folder, though Python may look there
-    first; programs from no folder of the evidence either. Raises ProcessError where the children
-    could not be kept from the current folder.
-    """
-    if sys.flags.ignore_environment and not sys.flags.safe_path:
-        raise ProcessError("python -E looks for modules in the current folder; use python -I.")
-    os.environ["PYTHONSAFEPATH"] = "1"  # children start as `python -c`, and would look there first
-    # Windows would look there for programs.
-    os.environ["NoDefaultCurrentDirectoryInExePath"] = "1"  # noqa: SIM112 its own spelling
-    sys.path[:] = _module_folders(sys.path)
-    if given := os.environ.get("PYTHONPATH"):
-        os.environ["PYTHONPATH"] = os.pathsep.join(_module_folders(given.split(os.pathsep)))
-    roots = [resolved(path) for path in evidence]
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    kept = [
-        folder
-        for folder in folders
-        if not _is_here(folder) and not any(map(partial(_lies_in, roots), _programs_in(folder)))
-    ]
-    # No folder at all would mean the current one. In this one there are no programs.
-    os.environ["PATH"] = os.pathsep.join(kept or [str(HOME)])
-
-
-def _module_folders(folders: Sequence[str]) -> list[str]:
-    """Those of `folders` that code may come from; the scanner's own last, if it is the current."""
-    code = str(HOME.parent)
-    kept = [folder for folder in folders if _is_installed(folder) or not _is_here(folder)]
-    return [*kept, code] if code in folders and code not in kept else kept
-
-
-def _is_installed(folder: str) -> bool:
-    installation = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
-    return Path(folder).is_absolute() and _lies_in(installation, folder)
-
-
-def _is_here(folder: str) -> bool:
-    """Whether it is the current folder, or named from there."""
-    return not Path(folder).is_absolute() or Path(folder).resolve() == Path.cwd().resolve()
-
-
-def _lies_in(roots: Sequence[Path], path: str) -> bool:
-    """Whether a path, links followed, is one of `roots`, which are without links, or below one."""
-    return any(Path(path).resolve().is_relative_to(root) for root in roots)
-
-
-def _programs_in(folder: str) -> Iterator[str]:
-    """The folder itself, and those of PROGRAMS in it, which may be links to elsewhere."""
-    yield folder
-    yield from filter(None, (shutil.which(name, path=folder) for name in PROGRAMS))
-
-
-def programs() -> dict[str, str]:
-    """Name to path of those of PROGRAMS that are installed; after `close_search_paths`."""
-    found = {name: shutil.which(name) for name in PROGRAMS}
-    return {name: path for name, path in found.items() if path}
 
 
 def start(target: Callable[..., None], memory_bytes: int, *arguments: Any) -> Child:

@@ -45,8 +45,8 @@ LEAKED = 4  # test images of each class that also lie in train
 # for a second one not to wait for what the first one makes for both.
 LONGEST = (
     "export/test_precision.py",
-    "scanner/test_cli.py",
-    "scanner/test_errors_teach.py",
+    "scanner/cli/test_main.py",
+    "scanner/cli/test_errors_teach.py",
     "trainer/test_finetune.py",
     "export/test_trt.py",
     "export/test_int8_weights.py",
@@ -54,8 +54,8 @@ LONGEST = (
     "benchmarks/test_backbones.py",
     "trainer/test_experiments.py",
     "trainer/test_budget.py",
-    "scanner/test_interrupts.py",
-    "scanner/test_resume.py",
+    "scanner/cli/test_interrupts.py",
+    "scanner/scan/test_resume.py",
     "benchmarks/test_peers.py",
 )
 

@@ -11,8 +11,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from scanner.backends import BackendError
-from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelFile
+from scanner.backends.backend import BackendError
+from scanner.model.card import INPUT, OUTPUT, WIDEN_ONCE
+from scanner.model.file import ModelFile
 
 PROVIDER = "CPUExecutionProvider"
 # Pixels of the network's input in a batch: past this, layers no longer fit a core's cache and the

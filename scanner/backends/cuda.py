@@ -10,9 +10,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from scanner.backends import BackendError
+from scanner.backends.backend import BackendError
 from scanner.backends.gpu import DEVICE, Buffers, OutOfMemory, find_gpu, speaks_of_memory
-from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelFile
+from scanner.model.card import INPUT, OUTPUT, WIDEN_ONCE
+from scanner.model.file import ModelFile
 
 PROVIDER = "CUDAExecutionProvider"
 NEEDS = "CUDA 13 and cuDNN 9 (pip install 'imgscan[cuda]')"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.backends import BackendError
+from scanner.backends.backend import BackendError
 
 DEVICE = 0
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.backends import BackendError, Tell
+from scanner.backends.backend import BackendError, Tell
 from scanner.backends.gpu import OutOfMemory
 
 LANES = 2  # one batch crosses the bus while the other is computed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scanner.images.signatures import archive_inside
 from scanner.provenance.finding import Finding, Tag
 from scanner.provenance.metadata import Metadata
-from scanner.signatures import archive_inside
 
 
 def findings(data: bytes, metadata: Metadata) -> Iterator[Finding]:

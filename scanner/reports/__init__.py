@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from scanner.errors import ImgscanError
 from scanner.files import replacing
 from scanner.record import Record, Status, path_text, trouble
 from scanner.reports import case, csv, json, jsonl, sqlite
@@ -29,7 +30,7 @@ WRITERS: dict[str, Writer] = {
 }
 
 
-class ReportError(Exception):
+class ReportError(ImgscanError):
     """A report cannot be written; the sentence says why."""
 
 

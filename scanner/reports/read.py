@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO, get_args, get_type_hints
 
+from scanner.errors import ImgscanError
 from scanner.record import Record, Status, Verdict
 
 # A cell may hold a whole workflow; Python's own limit is 128 KiB.
@@ -17,7 +18,7 @@ REQUIRED = ("path", "position", "status")
 FIRST_JSON_LINE = '{"scan": '
 
 
-class ReadError(Exception):
+class ReadError(ImgscanError):
     """A report cannot be read; the sentence says why."""
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, NamedTuple
 
+from scanner.containers.container import Member, MemberError, failure, read_limited
 from scanner.files import check_read, open_readonly
 from scanner.limits import Limits
 from scanner.processes import (
@@ -29,7 +30,6 @@ from scanner.processes import (
     start,
 )
 from scanner.record import Status
-from scanner.sources.container import Member, MemberError, failure, read_limited
 
 POLL_SECONDS = 0.5
 LATE_SECONDS = 1.0  # the parent comes first, if there still is one

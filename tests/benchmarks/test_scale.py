@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from scanner.sources.container import Found
 
 from benchmarks import scale
 from benchmarks.whole import scan
 from scanner.limits import Limits
 from scanner.sources import walk
-from scanner.sources.container import Found
 
 TINY = scale.Extent(rounds=1, small=20, large=90)
 

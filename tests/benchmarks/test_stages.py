@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from scanner.examine import examine
 
 from benchmarks import stages
 from benchmarks.photographs import photographs
 from benchmarks.stage_costs import IN_WORKERS, STAGES
 from scanner.backends import usable_cores
-from scanner.examine import examine
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from scanner.engine import Gate
 
 from export.gate_images import SAMPLES, gate_images
 from export.onnx import main
 from export.parity import ParityError, compare
-from scanner.engine import Gate
 from scanner.model import open_model
 from scanner.preprocess import Preprocessing, decode, view
 from tests.conftest import ROOT

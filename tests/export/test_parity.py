@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
+from scanner.engine import Gate
 
 from export import parity
 from export.parity import (
@@ -30,7 +31,6 @@ from export.parity import (
 )
 from export.precision import INT8_WEIGHTS
 from scanner.backends.gpu import cuda_driver_present
-from scanner.engine import Gate
 from scanner.model import ModelCard, open_model
 from scanner.preprocess import decode, view
 from tests.pictures import write_pictures

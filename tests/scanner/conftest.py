@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import encoded, image_bytes, imgscan
-from tests.scanner.sources.conftest import COMPRESSIONS, tarred, zipped
+from tests.scanner.walking import COMPRESSIONS, tarred, zipped
 
 
 @pytest.fixture

@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scanner import processes
-from scanner.journal import SUFFIX
+from scanner.environment import PROGRAMS
+from scanner.scan.journal_file import SUFFIX
 from tests.conftest import HANG_GUARD, encoded, image_bytes
+from tests.scanner.containers.rar_bytes import FASTEST, rar
+from tests.scanner.containers.test_mail import message
+from tests.scanner.containers.test_pdf import document, image_object
+from tests.scanner.containers.test_sevenzip import sevenzip
 from tests.scanner.scans import wait_for
-from tests.scanner.sources.conftest import tarred, zipped
-from tests.scanner.sources.rar_bytes import FASTEST, rar
-from tests.scanner.sources.test_mail import message
-from tests.scanner.sources.test_pdf import document, image_object
-from tests.scanner.sources.test_sevenzip import sevenzip
+from tests.scanner.walking import tarred, zipped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs are shell scripts here")
 
@@ -77,7 +77,7 @@ def program_names() -> set[str]:
     """All that the system has by name, and what would be run if it were there."""
     folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if Path(folder).is_dir()]
     here = {name for folder in folders for name in os.listdir(folder)}  # noqa: PTH208
-    return here | {*processes.PROGRAMS, "djpeg", "gs", "jbig2dec", "lsar", "uname"}
+    return here | {*PROGRAMS, "djpeg", "gs", "jbig2dec", "lsar", "uname"}
 
 
 def outside_environment() -> dict[str, str]:
@@ -188,7 +188,7 @@ def test_a_path_of_nothing_but_the_evidence(path: str, tmp_path: Path, mark: Pat
     links = tmp_path / "links"  # a folder of the user's own
     for folder in (evidence / "bin", links):
         folder.mkdir(parents=True)
-    for name in (*processes.PROGRAMS, "uname"):
+    for name in (*PROGRAMS, "uname"):
         for place in (evidence / name, evidence / "bin" / name):
             place.write_text(f'#!/bin/sh\necho "$0" >> "{mark}"\n')
             place.chmod(0o755)

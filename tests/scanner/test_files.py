@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from scanner import files
+from scanner.environment import PROGRAMS
 from scanner.files import Folder, file_facts, open_readonly, replacing, write_whole
 from scanner.limits import Limits
-from scanner.processes import PROGRAMS
-from scanner.sources import walk
+from scanner.sources.walk import walk
 from tests.conftest import image_bytes, imgscan
-from tests.scanner.sources.conftest import tarred, zipped
-from tests.scanner.sources.rar_bytes import FASTEST, rar
+from tests.scanner.containers.rar_bytes import FASTEST, rar
+from tests.scanner.walking import tarred, zipped
 
 LONG_AGO = 1_000_000_000
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can keep access times")

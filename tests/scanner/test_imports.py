@@ -58,7 +58,7 @@ def test_every_module_imports_without_a_training_library() -> None:
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     done = python(
         "import sys\n"
-        "from scanner.cli import main\n"
+        "from scanner.cli.main import main\n"
         f"main({arguments}, standalone_mode=False)\n"
         "heavy = {'onnxruntime', 'numpy', 'PIL', 'tqdm', 'sqlite3', 'multiprocessing'}\n"
         f"print('HEAVY', sorted((heavy | {FORBIDDEN}) & sys.modules.keys()))\n"

@@ -9,17 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scanner.pixels import to_rgb
-from scanner.preprocess import (
-    NotAnImage,
-    Preprocessing,
-    TooManyPixels,
-    UnsupportedImage,
-    decode,
-    view,
-)
+from scanner.images.decode import NotAnImage, TooManyPixels, UnsupportedImage, decode
+from scanner.images.pixels import to_rgb
+from scanner.preprocess import Preprocessing, view
 from tests.conftest import encoded, image_bytes
-from tests.scanner.png_bytes import RGB, png
+from tests.scanner.images.png_bytes import RGB, png
 
 ORIENTATION = 0x0112
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

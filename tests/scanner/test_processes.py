@@ -17,13 +17,14 @@ from pathlib import Path
 import pytest
 
 from scanner import processes
+from scanner.environment import close_search_paths
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
-from scanner.processes import Child, ProcessError, Watch, close_search_paths, start
+from scanner.processes import Child, ProcessError, Watch, start
 from scanner.record import Status
-from scanner.sources.container import Found
+from scanner.sources.found import Found
 from scanner.sources.isolated import _stop
-from scanner.workers import Workers
+from scanner.workers.pool import Workers
 from tests.conftest import image_bytes
 from tests.scanner.scans import (
     HANG_GUARD,
@@ -103,50 +104,6 @@ def test_a_child_works_in_the_scanners_own_folder(
     assert isinstance(told, tuple)
     assert told[0] == str(Path(processes.__file__).parent)
     assert not {"", ".", str(tmp_path)} & set(told[1])
-
-
-@posix
-def test_programs_of_the_evidence_are_never_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    evidence, here, trusted, linked = (tmp_path / name for name in ("e", "here", "ok", "linked"))
-    for folder in (evidence, here, trusted, linked):
-        folder.mkdir()
-    for folder in (evidence, here):
-        (folder / "unrar").write_text("#!/bin/sh\n")
-        (folder / "unrar").chmod(0o755)
-    (linked / "7z").symlink_to(evidence / "unrar")
-    (tmp_path / "alias").symlink_to(evidence)
-    monkeypatch.chdir(here)
-    folders = [".", "", str(here), str(evidence), f"{tmp_path}/alias", "../e", str(linked)]
-    monkeypatch.setenv("PATH", os.pathsep.join([*folders, str(trusted)]))
-    close_search_paths([evidence])
-    assert os.environ["PATH"] == str(trusted)
-    assert processes.programs() == {}
-    (trusted / "unrar").write_text("#!/bin/sh\n")
-    (trusted / "unrar").chmod(0o755)
-    assert processes.programs() == {"unrar": str(trusted / "unrar")}
-    monkeypatch.setenv("PATH", ".")
-    close_search_paths([evidence])
-    assert os.get_exec_path() == [str(processes.HOME)], "none at all would mean the current one"
-
-
-def test_modules_come_from_where_python_is_installed_or_from_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    standard_library = str(Path(os.__file__).parent)
-    monkeypatch.setattr(sys, "path", ["", ".", str(tmp_path), "/elsewhere", standard_library])
-    close_search_paths([tmp_path])
-    assert sys.path == ["/elsewhere", standard_library]
-    monkeypatch.chdir(standard_library)
-    close_search_paths([])
-    assert sys.path == ["/elsewhere", standard_library], "Python needs its own"
-    code = str(processes.HOME.parent)
-    monkeypatch.chdir(code)
-    monkeypatch.setattr(sys, "path", [code, "/elsewhere"])
-    close_search_paths([])
-    assert sys.path == ["/elsewhere", code], "the scanner may lie there, but nothing before it"
 
 
 def test_a_limit_that_the_system_refuses_is_no_files_fault() -> None:

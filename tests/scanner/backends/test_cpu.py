@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from scanner.backends import BackendError, open_backend
+from scanner.backends.backend import BackendError
+from scanner.backends.choose import open_backend
 from scanner.backends.cpu import MAX_BATCH, CpuBackend
 from scanner.model import DEFAULT_MODEL, WIDEN_ONCE, ModelFile, open_model
 from tests.conftest import ROOT

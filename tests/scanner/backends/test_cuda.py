@@ -13,7 +13,8 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from scanner.backends import BackendError, open_backend
+from scanner.backends.backend import BackendError
+from scanner.backends.choose import open_backend
 from scanner.backends.cpu import CpuBackend
 from scanner.backends.cuda import BoundLane, CudaSession, open_session
 from scanner.backends.gpu import Buffers, OutOfMemory, cuda_driver_present

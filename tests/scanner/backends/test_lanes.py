@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scanner.backends import BackendError
+from scanner.backends.backend import BackendError
 from scanner.backends.gpu import OutOfMemory, speaks_of_memory
 from scanner.backends.lanes import LANES, GpuBackend, fastest_batch
 

@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-CHILDREN_IMPORT = ["scanner.examine", "PIL.Image", "py7zr", "rarfile", "scanner.sources.mail"]
+CHILDREN_IMPORT = [
+    "scanner.workers.examine",
+    "scanner.containers.mail",
+    "PIL.Image",
+    "py7zr",
+    "rarfile",
+]
 
 
 def serve() -> None:
@@ -45,33 +51,24 @@ def serve() -> None:
 
 def _scan(job: dict[str, Any]) -> None:
     from scanner.limits import Limits
-    from scanner.scan import Request, run_scan
+    from scanner.scan.request import Request
+    from scanner.scan.run import run_scan
 
     run_scan(
         Request(
             paths=tuple(map(Path, job["paths"])),
             reports=(Path(job["report"]),),
             model=job["model"],
-            false_positive_rate=None,
             device="cpu",
-            batch_size=None,
             workers=job["workers"],
             limits=Limits(**job["limits"]),
-            md5=False,
-            known=(),
-            skip_known=False,
-            passwords=(),
-            sign=None,
             fresh=True,
-            quiet=True,
-            verbose=False,
-            log_file=None,
         )
     )
 
 
 def _verify(job: dict[str, Any]) -> None:
-    from scanner.verify import verify
+    from scanner.custody.verify import verify
 
     for _ in verify(Path(job["report"]), None, tuple(map(Path, job["paths"]))):
         pass

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from scanner.record import UNEXAMINED, Record, Status, path_from_text
 from scanner.reports.read import read_records
 from tests.conftest import command, environment, image_bytes
+from tests.scanner.containers.rar_bytes import split_rar
 from tests.scanner.filesystem.scanning import Scans
-from tests.scanner.sources.conftest import COMPRESSIONS, tarred, zipped
-from tests.scanner.sources.rar_bytes import split_rar
+from tests.scanner.walking import COMPRESSIONS, tarred, zipped
 
 resource = pytest.importorskip("resource", reason="what follows is of Unix")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import py7zr
 
 from tests.conftest import image_bytes
-from tests.scanner.sources.conftest import COMPRESSIONS, tarred, zipped
-from tests.scanner.sources.rar_bytes import split_rar
-from tests.scanner.sources.test_fuzz import MEMBERS, _mail
+from tests.scanner.containers.rar_bytes import split_rar
+from tests.scanner.containers.test_fuzz import MEMBERS, _mail
+from tests.scanner.walking import COMPRESSIONS, tarred, zipped
 
 FOLDERS = ("album", "album/deep", "barren")
 LARGE = (1 << 20) + 500_000  # more than scanning.LIMITS hold in memory

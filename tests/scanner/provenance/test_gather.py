@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import PngImagePlugin
 
-from scanner.examine import examine
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.provenance import CAVEAT, gather
 from scanner.record import Status
+from scanner.workers.examine import examine
 
 ROOT = Path(__file__).parents[3]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from click.testing import CliRunner
 
-from scanner.cli import main
+from scanner.cli.main import main
 from scanner.record import columns
 from scanner.reports.columns import reference
 

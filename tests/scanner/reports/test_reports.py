@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
-from scanner.examine import Examined
-from scanner.journal import Journal
 from scanner.model import DEFAULT_MODEL, open_model
-from scanner.record import Record, Status, Verdict, path_from_text
+from scanner.model.verdict import judge
+from scanner.record import Record, Status, path_from_text
 from scanner.reports import WRITERS, ReportError, check_report, write_report
+from scanner.scan.journal import Journal
+from scanner.scan.records import records as records_of
+from scanner.workers.examine import Examined
 
 
 def csv_paths(path: Path) -> list[str]:
@@ -163,9 +165,10 @@ def test_a_score_that_is_no_number_is_inconclusive(logit: float, tmp_path: Path)
     )
     journal = Journal(tmp_path / "journal")
     journal.begin({})
-    journal.add("a.png", 0, scored, logit, Verdict.INCONCLUSIVE)
+    model = open_model(DEFAULT_MODEL)
+    journal.add("a.png", 0, scored, logit, judge(logit, (32, 32), model.card))
     report = tmp_path / "report.json"
-    write_report(report, journal.records(open_model(DEFAULT_MODEL)), {})
+    write_report(report, records_of(journal, model), {})
     journal.close()
     (row,) = json.loads(report.read_text("utf-8"))["files"]
     assert (row["verdict"], row["logit"], row["p_fake"]) == ("inconclusive", None, None)

@@ -11,10 +11,10 @@ from PIL import Image
 
 from scanner.limits import Limits
 from scanner.record import Status
-from scanner.sources.container import Fate, Found
+from scanner.sources.found import Fate, Found
 from tests.conftest import encoded, image_bytes
-from tests.scanner.sources.conftest import COMPRESSIONS, content, fates, tarred, walked, zipped
-from tests.scanner.sources.rar_bytes import rar
+from tests.scanner.containers.rar_bytes import rar
+from tests.scanner.walking import COMPRESSIONS, content, fates, tarred, walked, zipped
 
 MEMBERS = [("x", b"1")]
 

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
+from scanner.containers.container import MemberError
 from scanner.limits import Limits
 from scanner.record import Status
-from scanner.sources.container import MemberError
 from scanner.sources.isolated import Readers
-from tests.scanner.sources import hostile
+from tests.scanner.containers import hostile
 
 LIMITS = Limits(seconds=5)
 

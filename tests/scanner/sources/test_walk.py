@@ -12,9 +12,9 @@ import pytest
 
 from scanner.limits import Limits
 from scanner.record import Status, path_from_text
-from scanner.sources import walk
-from scanner.sources.container import Found
-from tests.scanner.sources.conftest import (
+from scanner.sources.found import Found
+from scanner.sources.walk import walk
+from tests.scanner.walking import (
     COMPRESSIONS,
     content,
     contents,
@@ -277,7 +277,7 @@ def test_a_sparse_file_is_no_longer_than_what_it_stores(
         "not read"
     )
     # Small ones may be stored in the directory, and large ones where the driver does not count.
-    monkeypatch.setattr("scanner.sources.BLOCK_BYTES", 0)
+    monkeypatch.setattr("scanner.sources.expand.BLOCK_BYTES", 0)
     large = tmp_path / "gz"
     large.write_bytes(bytes(1000) + b"x")
     assert contents(walked(large, limits=Limits(file_bytes=10)))["gz"] == bytes(1000) + b"x"

@@ -1,0 +1,1 @@
+"""TensorRT: which library serves a GPU, building engines, keeping them, and running them."""

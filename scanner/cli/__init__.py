@@ -1,0 +1,1 @@
+"""Everything that meets the terminal: commands, options, messages and exit codes."""

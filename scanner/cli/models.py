@@ -1,0 +1,133 @@
+"""`imgscan models`: the bundled models and the user's own; `imgscan engines`: what was built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click_default_group import DefaultGroup
+
+from scanner.cli.exits import told
+from scanner.cli.file_names import FileName
+from scanner.record import safe_text
+
+if TYPE_CHECKING:
+    from scanner.model.file import ModelFile
+
+
+@click.group(
+    "models",
+    cls=DefaultGroup,
+    default="show",
+    default_if_no_args=True,
+    short_help="List the models, show one's card, or add one.",
+)
+def models_command() -> None:
+    """List the models that --model finds by name, show one's card, or add and remove your own.
+
+    Example: imgscan models add resnet152.onnx
+    """
+
+
+@models_command.command("show", short_help="List the models, or show one's card.")
+@click.argument("name", required=False)
+def show_command(name: str | None) -> None:
+    """List the bundled and added models, or print the model card of NAME (or of an .onnx file).
+
+    Example: imgscan models resnet18
+    """
+    from scanner.model.card import ModelError
+    from scanner.model.file import (
+        DEFAULT_MODEL,
+        added_models,
+        bundled_models,
+        model_path,
+        open_model,
+    )
+
+    with told("the command"):
+        if name is not None:
+            click.echo(open_model(name).card.to_json())
+            return
+        for bundled in bundled_models():
+            default = "  (default)" if bundled == DEFAULT_MODEL else ""
+            click.echo(f"{bundled}{default}")
+            _show_facts(open_model(bundled))
+        for added in added_models():
+            click.echo(safe_text(f"{added}  (added)"))
+            try:
+                _show_facts(open_model(added))
+            except ModelError as error:  # an older version may have added it
+                click.echo(safe_text(f"  unusable: {error}"))
+            click.echo(safe_text(f"  file     {model_path(added)}"))
+
+
+@models_command.command("add", short_help="Add a model file to the models known by name.")
+@click.argument("file", type=FileName(exists=True))
+def add_command(file: Path) -> None:
+    """Copy FILE, an .onnx file with an imgscan card, to your own models.
+
+    --model finds it by its name afterwards, which is that of FILE without .onnx.
+
+    Example: imgscan models add resnet152.onnx
+    """
+    from scanner.model.added import add
+
+    with told("the command"):
+        model, new = add(file)
+    done = "added as" if new else "is there already:"
+    click.echo(safe_text(f"{model.path} {done} --model {model.name}"))
+
+
+@models_command.command("remove", short_help="Delete a model that was added.")
+@click.argument("name")
+def remove_command(name: str) -> None:
+    """Delete the model that was added as NAME; the file it was copied from stays.
+
+    Example: imgscan models remove resnet152
+    """
+    from scanner.model.added import remove
+
+    with told("the command"):
+        click.echo(safe_text(f"deleted {remove(name)}"))
+
+
+def _show_facts(model: ModelFile) -> None:
+    card = model.card
+    runs_on = "CPU only" if card.cpu_only else "CPU and GPU"
+    before = "" if card.precision == "float32" else f", before its conversion to {card.precision}"
+    f1 = card.metrics.get("test", {}).get("f1")
+    stated = "not stated" if f1 is None else f"{f1:.4f} on the test split{before}"
+    click.echo(safe_text(f"  domain   {card.domain.description}"))
+    click.echo(f"  F1       {stated}")
+    click.echo(f"  size     {model.path.stat().st_size / 1e6:.1f} MB")
+    click.echo(f"  runs in  {card.precision}, {runs_on}")
+
+
+@click.command("engines", short_help="List the cached TensorRT engines, or delete them.")
+@click.option("--prune", "delete", is_flag=True, help="Delete them; scans build them again.")
+def engines_command(delete: bool) -> None:
+    """List the TensorRT engines that scans have built and kept, or delete them.
+
+    Example: imgscan engines --prune
+    """
+    from scanner.backends.tensorrt.cache import cache_folder, cached_engines, prune
+
+    folder = cache_folder()
+    engines = prune(folder) if delete else cached_engines(folder)
+    for engine in engines:
+        card = engine.card
+        if card is None:
+            click.echo("  its card cannot be read; no scan will use it")
+            continue
+        capabilities = ", ".join(card.compute_capabilities)
+        batch = card.batch
+        click.echo(f"  model     {card.model.backbone} {card.model_sha256[:12]}, {card.precision}")
+        click.echo(f"  built by  {card.flavor} {card.version}")
+        click.echo(f"  runs on   {card.gpu} ({capabilities}), driver {card.driver}")
+        click.echo(f"  batches   {batch.minimum} to {batch.maximum}, best at {batch.optimum}")
+    size = sum(engine.bytes for engine in engines) / 1e6
+    verb = "deleted from" if delete else "in"
+    noun = "engine" if len(engines) == 1 else "engines"
+    click.echo(f"{len(engines)} {noun}, {size:.1f} MB, {verb} {folder}")

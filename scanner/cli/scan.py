@@ -1,0 +1,143 @@
+"""`imgscan scan`, the default command."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from scanner.cli.exits import EXIT_STOPPED, EXIT_UNEXAMINED, told
+from scanner.cli.file_names import FileName
+from scanner.cli.interrupts import ignore_signals, stoppable
+from scanner.cli.limits import limit_options
+from scanner.cli.streams import check_standard_output, say
+from scanner.limits import Limits
+
+
+@click.command("scan", short_help="Scan folders, images and archives (the default command).")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=FileName(),
+    help="File to write: .csv, .json, .jsonl, .sqlite or .jsonld (CASE/UCO); may be "
+    "repeated. Without it, CSV goes to standard output.",
+)
+@click.option(
+    "--model",
+    "model_name",
+    default="resnet18",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A bundled or added model (see imgscan models) or an .onnx file.",
+)
+@click.option(
+    "--false-positive-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="RATE",
+    help="Share of photographs that may be called fake; one that the model has thresholds for "
+    "(the bundled: 0.01 and 0.001). Lower rates leave more inconclusive.  [default: the model's "
+    "first]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
+    default="auto",
+    show_default=True,
+    help="Where to score. A device named here is used or it is an "
+    "error; auto takes CUDA where it works, otherwise the CPU.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 4096),
+    help="Images scored at once.  [default: by device]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="Processes that read and decode.  [default: one a core]",
+)
+@click.option(
+    "--known",
+    multiple=True,
+    type=FileName(exists=True),
+    metavar="HASHFILE",
+    help="List of known files' SHA-256 or MD5 hashes: bare, of sha256sum, NSRL or hashdeep. Files "
+    "in it are marked with its name; may be repeated.",
+)
+@click.option(
+    "--skip-known",
+    is_flag=True,
+    help="Do not examine the files that --known lists; their rows have the status known.",
+)
+@click.option("--md5", is_flag=True, help="Take MD5 hashes too.")
+@click.option(
+    "--sign",
+    type=FileName(exists=True),
+    metavar="KEY",
+    help="Sign the manifest with this private key (see imgscan keygen).",
+)
+@click.option(
+    "--password",
+    "passwords",
+    multiple=True,
+    help="Password for encrypted archives and documents; may be repeated, each is tried.",
+)
+@limit_options
+@click.option(
+    "--fail-on",
+    type=click.Choice(["fake", "inconclusive"]),
+    multiple=True,
+    help="Exit with 1 also when a file was judged so; may be repeated. Unexamined files always "
+    "give 1.",
+)
+@click.option("--fresh", is_flag=True, help="Forget an interrupted scan and start over.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@click.option("-v", "--verbose", is_flag=True, help="Say on standard error what happens.")
+@click.option(
+    "--log",
+    "log_file",
+    type=FileName(),
+    help="File to append what happens to, as JSON lines.",
+)
+def scan_command(
+    paths: tuple[Path, ...], reports: tuple[Path, ...], model_name: str,
+    false_positive_rate: float | None, device: str, batch_size: int | None, workers: int | None,
+    known: tuple[Path, ...], skip_known: bool, passwords: tuple[str, ...], md5: bool,
+    sign: Path | None, limits: Limits,
+    fail_on: tuple[str, ...], fresh: bool, quiet: bool, verbose: bool, log_file: Path | None,
+) -> None:  # fmt: skip
+    """Scan folders, images and archives for AI-generated images.
+
+    An interrupted scan carries on when the same command is given again.
+
+    Example: imgscan ./evidence --report out.csv
+    """
+    if skip_known and not known:
+        raise click.UsageError("--skip-known needs a list: give it with --known HASHFILE.")
+    if sign and not reports:
+        raise click.UsageError("--sign needs a report to sign: name it with --report FILE.")
+    carry_on = "; the same command carries on from here" if reports else ""
+    interrupted = f"interrupted{carry_on}."
+    with told("the scan", interrupted), stoppable(interrupted, EXIT_STOPPED):
+        from scanner.cli.terminal import Terminal
+        from scanner.scan.request import Request
+        from scanner.scan.run import run_scan
+
+        if not reports:
+            check_standard_output()
+        request = Request(
+            paths, reports, model_name, false_positive_rate, device, batch_size, workers, limits,
+            md5, known, skip_known, passwords, sign, fresh, (log_file,) if log_file else (),
+        )  # fmt: skip
+        with closing(Terminal(quiet, verbose, log_file)) as terminal:
+            outcome = run_scan(request, terminal)
+        atexit.register(ignore_signals)  # the work is done, only Python is left to end
+    if not quiet:
+        say(outcome.summary())
+    unwanted = sum(count for verdict, count in outcome.verdicts.items() if verdict in fail_on)
+    sys.exit(EXIT_UNEXAMINED if outcome.unexamined or unwanted else 0)

@@ -1,0 +1,54 @@
+"""What a scan tells, on the terminal: a progress bar, sentences, the log, rows without a report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from scanner.cli.logs import set_up_logging
+from scanner.cli.streams import say, standard_output
+from scanner.record import Record
+from scanner.reports import csv
+from scanner.scan.watcher import Progress, Watcher
+
+
+class Terminal(Watcher):
+    """quiet: no bar and no sentences. verbose and log_file: where the log goes."""
+
+    def __init__(self, quiet: bool, verbose: bool, log_file: Path | None) -> None:
+        self._quiet = quiet
+        self._verbose = verbose
+        self._log_file = log_file
+        self._bar: tqdm[Any] | None = None
+
+    def checked(self) -> None:
+        """Set the log up. Raises LogError."""
+        set_up_logging(self._verbose, self._log_file)
+
+    def say(self, sentence: str) -> None:
+        if not self._quiet:
+            with tqdm.external_write_mode(sys.stderr):  # between redraws of the bar
+                say(sentence)
+
+    def show(self, progress: Progress) -> None:
+        if self._bar is None:
+            self._bar = tqdm(unit="file", disable=True if self._quiet else None)
+        self._bar.set_postfix(fakes=progress.fakes, errors=progress.unexamined, refresh=False)
+        self._bar.update(progress.files - self._bar.n)
+
+    def examined(self) -> None:
+        self.close()
+
+    def receive(self, records: Iterator[Record]) -> None:
+        """Write them to standard output as CSV. Raises OutputError."""
+        with standard_output() as stream:
+            csv.write_stream(stream.buffer, records)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()

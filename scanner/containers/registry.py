@@ -1,0 +1,40 @@
+"""The container formats, and which of them a file is.
+
+Adding a format adds one module, as `scanner.containers.container` describes, and its entry here: in
+ISOLATED when its parser is to run in a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from types import ModuleType
+from typing import BinaryIO
+
+from scanner.containers import appended_zip, compressed, mail, pdf, rar, sevenzip, tar, zip
+from scanner.containers.container import HEAD_BYTES
+from scanner.files import check_read
+from scanner.images.signatures import is_image
+
+ISOLATED = (sevenzip, rar, pdf, mail)
+CONTAINERS = (zip, tar, compressed, *ISOLATED, appended_zip)
+
+
+def container_of(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
+    """The module for the container in `stream`, None for any other file; rewinds.
+
+    The flag says that the file is more than the container, such as an image with a zip behind it.
+    """
+    head = stream.read(HEAD_BYTES)
+    found = next((kind for kind in CONTAINERS if recognises(kind, head, stream)), None)
+    check_read(stream)
+    stream.seek(0)
+    is_behind_content = found is appended_zip and not head.startswith(appended_zip.PROGRAMS)
+    return found, found is not None and (is_behind_content or is_image(head))
+
+
+def recognises(kind: ModuleType, head: bytes, stream: BinaryIO) -> bool:
+    """Whether `stream`, which is left anywhere, is of the kind."""
+    stream.seek(0)
+    with contextlib.suppress(Exception):  # what a parser chokes on may still be an image
+        return bool(kind.recognises(head, stream))
+    return False

@@ -1,0 +1,202 @@
+"""Zip archives, and what is built on them (docx, pptx, xlsx, odt, epub, jar)."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from itertools import pairwise
+from typing import Any, BinaryIO
+
+from backports import zstd
+from backports.zstd import zipfile  # the standard library's own, and zstandard members
+
+from scanner.containers.container import (
+    Member,
+    MemberError,
+    Readable,
+    encrypted,
+    failure,
+    read_limited,
+)
+from scanner.containers.zip_bounded import METHODS, open_bounded
+from scanner.limits import Limits
+from scanner.record import Status, path_text
+
+NOUN = "archive"
+ENCRYPTED_FLAG = 0x1
+AES = 99  # stands in WinZip's AES encryption where else the compression method does
+LOCAL_HEADER_BYTES = 30
+END_RECORD, END_RECORD_BYTES = b"PK\5\6", 22
+LONGEST_COMMENT = 65_535
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError, OSError)
+SHARED = "its stored bytes reach into another member's, as in a zip bomb; it was not expanded"
+
+
+def recognises(head: bytes, stream: BinaryIO) -> bool:
+    return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def members(
+    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+) -> Iterator[Member]:
+    """Members in the order of the central directory; `stream` must be seekable.
+
+    Bytes before the first and behind the end record, such as another archive's, are members, too.
+    """
+    with _listed(zipfile.ZipFile, stream, limits.members) as archive:
+        yield from _archived(archive, stream, name, limits, passwords)
+        first, end = _extent(archive.infolist(), stream)
+    if first > 0:
+        yield Member(f"{name}!/leading-data", partial(_section, stream, 0, first))
+    if end < (size := stream.seek(0, os.SEEK_END)):
+        yield Member(f"{name}!/trailing-data", partial(_section, stream, end, size))
+
+
+def archived(
+    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+) -> Iterator[Member]:
+    """Members in the order of the central directory, whatever lies around the archive."""
+    with _listed(zipfile.ZipFile, stream, limits.members) as archive:
+        yield from _archived(archive, stream, name, limits, passwords)
+
+
+def _extent(infos: Sequence[zipfile.ZipInfo], stream: BinaryIO) -> tuple[int, int]:
+    """Where the first member begins and the end record ends."""
+    size = stream.seek(0, os.SEEK_END)
+    start = max(0, size - END_RECORD_BYTES - LONGEST_COMMENT)
+    stream.seek(start)
+    tail = stream.read()
+    place = tail.rfind(END_RECORD)
+    (comment_bytes,) = struct.unpack_from("<H", tail, place + END_RECORD_BYTES - 2)
+    first = min((info.header_offset for info in infos), default=start + place)
+    return first, start + place + END_RECORD_BYTES + comment_bytes
+
+
+class _Section:
+    """Reads `left` bytes of a stream and no more."""
+
+    def __init__(self, stream: BinaryIO, left: int) -> None:
+        self._stream = stream
+        self._left = left
+
+    def read(self, size: int, /) -> bytes:
+        chunk = self._stream.read(min(size, self._left))
+        self._left -= len(chunk)
+        return chunk
+
+
+@contextmanager
+def _section(stream: BinaryIO, start: int, stop: int) -> Iterator[Readable]:
+    stream.seek(start)
+    yield _Section(stream, stop - start)
+
+
+def _archived(
+    archive: Any, stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+) -> Iterator[Member]:
+    infos = archive.infolist()
+    overlapping = _overlapping(infos)
+    unlocked: Any = archive
+    if any(info.compress_type == AES for info in infos):
+        from pyzipper import AESZipFile
+
+        unlocked = _listed(AESZipFile, stream, limits.members)
+    for info, unlocked_info in zip(infos, unlocked.infolist(), strict=True):
+        path = f"{name}!/{path_text(info.filename)}"
+        if info.is_dir() and not info.file_size:  # a name alone can hide content
+            continue
+        if id(info) in overlapping:
+            yield Member(path, None, Status.OVER_LIMIT, SHARED)
+        elif info.flag_bits & ENCRYPTED_FLAG:
+            locked = (unlocked, unlocked_info, limits.file_bytes, passwords)
+            yield Member(path, _opener(partial(_decrypt, *locked)))
+        else:
+            yield Member(path, _opener(partial(_open, archive, info)))
+
+
+class _Head(list[Any]):
+    """Keeps its first `most` items and drops the rest."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def append(self, item: Any) -> None:
+        if len(self) < self._most:
+            super().append(item)
+
+
+class _Nothing(dict[str, Any]):
+    """Keeps nothing."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        pass
+
+
+def _listed(kind: Any, stream: BinaryIO, most: int) -> Any:
+    """A ZipFile of `kind` that holds one member more than the limit, however many there are.
+
+    Or the list of an archive's members would fill the memory before the first is asked for.
+    """
+
+    class Listed(kind):
+        def _RealGetContents(self) -> None:  # noqa: N802  zipfile's own name, and pyzipper's
+            self.filelist = _Head(most + 1)
+            self.NameToInfo = _Nothing()
+            super()._RealGetContents()
+
+    return Listed(stream)
+
+
+def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> set[int]:
+    """The ids of members whose bytes reach into those of the member that lies next."""
+    ordered = sorted(infos, key=lambda info: info.header_offset)
+    return {
+        id(info)
+        for info, following in pairwise(ordered)
+        if following.header_offset < info.header_offset + LOCAL_HEADER_BYTES + info.compress_size
+    }
+
+
+def _decrypt(archive: Any, info: zipfile.ZipInfo, limit: int, passwords: Sequence[str]) -> BinaryIO:
+    for password in passwords:
+        try:
+            with _open(archive, info, password.encode()) as content:
+                # A wrong password may pass for right until the end, where the checksum is.
+                return io.BytesIO(read_limited(content, limit))
+        except NotImplementedError:
+            raise
+        except Exception as error:  # a wrong password makes any nonsense of the data
+            if failure(error, NOUN)[0] is not Status.UNREADABLE:
+                raise
+    raise encrypted("member", passwords)
+
+
+def _open(archive: Any, info: zipfile.ZipInfo, password: bytes | None = None) -> Any:
+    """A context manager of what the member expands to."""
+    if info.compress_type in METHODS:
+        return open_bounded(archive, info, password)
+    return archive.open(info, pwd=password)
+
+
+def _opener(open_content: Callable[[], Any]) -> Callable[[], AbstractContextManager[Readable]]:
+    @contextmanager
+    def open_member() -> Iterator[Readable]:
+        try:
+            with open_content() as content:
+                yield content
+        except NotImplementedError as error:
+            raise MemberError(
+                Status.UNSUPPORTED, f"the member cannot be unpacked: {error}"
+            ) from error
+        except RuntimeError as error:  # encrypted, though the directory does not say so
+            raise encrypted("member", ()) from error
+        except DAMAGE as error:
+            raise MemberError(*failure(error, "member")) from error
+
+    return open_member

@@ -1,0 +1,1 @@
+"""The chain of custody: manifest and signature, verification and comparison."""

@@ -1,0 +1,254 @@
+"""Whether a report, its manifest and the evidence are still what they were.
+
+What cannot be settled counts as neither: it is a finding of its own, so that nothing unchecked
+looks intact.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from scanner.containers.budget import Budget
+from scanner.custody.manifest import find_manifest, read_manifest, signature_path
+from scanner.custody.signing import fingerprint, is_signed_by, load_public_key
+from scanner.environment import check_temporary_folder, close_search_paths
+from scanner.files import file_facts, file_sha256
+from scanner.hashes.hashing import Hashes, hash_source
+from scanner.limits import Limits
+from scanner.paths import is_folder
+from scanner.record import path_text
+from scanner.reports.read import READERS, ReadError, read_records
+from scanner.sources.found import Found, Met
+from scanner.sources.walk import walk
+
+SCHEMA = """
+CREATE TABLE file (
+    path TEXT, position INTEGER, sha256 TEXT, md5 TEXT, bytes INTEGER, met INTEGER DEFAULT 0,
+    PRIMARY KEY (path, position)
+) WITHOUT ROWID
+"""
+# Files without a hash, except those inside a file that has one.
+UNCOVERED = """
+SELECT count(*) FROM file WHERE sha256 IS NULL AND NOT EXISTS (
+    SELECT 1 FROM file AS whole WHERE whole.sha256 IS NOT NULL AND whole.position = 0
+    AND whole.path = substr(file.path, 1, instr(file.path, '!/') - 1)
+)
+"""
+
+
+Watched = Callable[[Iterator[Found | Met]], Iterable[Found | Met]]
+
+
+class Weight(IntEnum):
+    """What a finding does to the outcome; the values are `imgscan verify`'s exit codes."""
+
+    NOTE = 0
+    DIFFERS = 1
+    UNCHECKED = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`text` is one line."""
+
+    weight: Weight
+    text: str
+
+
+def verify(
+    report: Path,
+    key: Path | None,
+    evidence: Sequence[Path],
+    passwords: Sequence[str] = (),
+    watched: Watched = iter,
+) -> Iterator[Finding]:
+    """Check the scan that wrote `report`: reports, signature and, where given, the evidence.
+
+    key: the signer's public key. evidence: the paths that were scanned, in the same order, in
+    their present places; none to leave the evidence unchecked. passwords: those of the scan.
+    watched: passes on what is met in the evidence, and may count it.
+
+    Raises ManifestError or SigningError where there is nothing to check by, UnsafeError where the
+    evidence would be written to or could run, ProcessError where no process can be had to read it.
+    """
+    close_search_paths(evidence)
+    check_temporary_folder(evidence)
+    path = find_manifest(report)
+    manifest = read_manifest(path)
+    yield from _check_signature(path, manifest, key)
+    try:
+        reports = {path.parent / item["name"]: str(item["sha256"]) for item in manifest["reports"]}
+        scanned = [str(root) for root in manifest["evidence"]]
+        limits = _limits(manifest["limits"])
+    except (KeyError, TypeError, ValueError):
+        text = f"{path}: its reports, evidence or limits are not as a scan leaves them"
+        yield Finding(Weight.DIFFERS, text)
+        return
+    if report != path and report.name not in {place.name for place in reports}:
+        yield Finding(
+            Weight.DIFFERS, f"{path}: the manifest is of other reports than {report.name}"
+        )
+    for place, sha256 in reports.items():
+        yield from _check_report(place, sha256)
+    if not evidence:
+        yield Finding(Weight.NOTE, "the evidence was not checked; name it with --evidence")
+    elif len(evidence) != len(scanned):
+        names = ", ".join(scanned)
+        yield Finding(
+            Weight.UNCHECKED,
+            f"the scan was of {len(scanned)} paths ({names}); name as many, in this order",
+        )
+    else:
+        yield from _check_evidence(list(reports), limits, evidence, scanned, passwords, watched)
+
+
+def exit_code(weights: Collection[Weight]) -> int:
+    """0 intact, 1 something differs, 2 something could not be checked and nothing differs."""
+    if Weight.DIFFERS in weights:
+        return int(Weight.DIFFERS)
+    return int(max(weights, default=Weight.NOTE))
+
+
+def _check_signature(path: Path, manifest: dict[str, Any], key: Path | None) -> Iterator[Finding]:
+    place = signature_path(path)
+    if not place.is_file():
+        if key or "signed_by" in manifest:
+            yield Finding(Weight.DIFFERS, f"{place}: the signature is missing")
+        else:
+            text = f"{path.name} is not signed: whoever changed a report could have changed it too"
+            yield Finding(Weight.NOTE, text)
+        return
+    if key is None:
+        text = f"{place}: the signature was not checked; give the signer's public key with --key"
+        yield Finding(Weight.UNCHECKED, text)
+        return
+    public = load_public_key(key)
+    if is_signed_by(public, place.read_bytes(), path.read_bytes()):
+        yield Finding(Weight.NOTE, f"{path.name} is signed by {fingerprint(public)}")
+    else:
+        text = f"{path}: the signature is not this key's, or the manifest was changed after signing"
+        yield Finding(Weight.DIFFERS, text)
+
+
+def _check_report(report: Path, sha256: str) -> Iterator[Finding]:
+    try:
+        # A manifest may name anything, such as a device that never ends.
+        found = file_sha256(report) if report.is_file() else None
+    except OSError as error:
+        reason = f"the report cannot be read: {error.strerror or error}"
+        yield Finding(Weight.UNCHECKED, f"{report}: {reason}")
+    else:
+        if found is None:
+            yield Finding(Weight.DIFFERS, f"{report}: the report is missing")
+        elif found != sha256:
+            text = f"{report}: the report was changed, sha256 {sha256} → {found}"
+            yield Finding(Weight.DIFFERS, text)
+
+
+def _check_evidence(
+    reports: Sequence[Path],
+    limits: Limits,
+    evidence: Sequence[Path],
+    scanned: Sequence[str],
+    passwords: Sequence[str],
+    watched: Watched,
+) -> Iterator[Finding]:
+    readable = [place for place in reports if place.suffix.lower() in READERS and place.is_file()]
+    if not readable:
+        text = f"the evidence cannot be checked without a {', '.join(READERS)} report"
+        yield Finding(Weight.UNCHECKED, text)
+        return
+    # A private file that SQLite deletes itself: a million paths need no memory.
+    with closing(sqlite3.connect("")) as database:
+        database.execute(SCHEMA)
+        try:
+            insert = "INSERT INTO file (path, position, sha256, md5, bytes) VALUES (?, ?, ?, ?, ?)"
+            database.executemany(insert, _recorded_files(readable[0]))
+        except ReadError as error:
+            yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {error}")
+            return
+        except sqlite3.IntegrityError:
+            text = f"{readable[0].name} is not in the order in which a scan writes it"
+            yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {text}")
+            return
+        total = Budget.of_scan(limits)  # all roots share one, as in the scan
+        for root, original in zip(evidence, scanned, strict=True):
+            entries = walk([root], limits, passwords, total)
+            for entry in watched(entries):
+                name = _scanned_name(entry.path, root, original, alone=len(scanned) == 1)
+                yield from _check_entry(entry, name, database)
+        missing = database.execute("SELECT path FROM file WHERE NOT met ORDER BY path, position")
+        for (name,) in missing:
+            yield Finding(Weight.DIFFERS, f"{name}: in the report but no longer in the evidence")
+        (met,) = database.execute("SELECT count(sha256) FROM file WHERE met").fetchone()
+        (unhashed,) = database.execute(UNCOVERED).fetchone()
+        yield Finding(Weight.NOTE, f"{met:,} hashes of the report were compared with the evidence")
+        if unhashed:
+            text = f"{unhashed:,} files have no hash and could not be checked"
+            yield Finding(Weight.UNCHECKED, text)
+
+
+def _recorded_files(report: Path) -> Iterator[tuple[object, ...]]:
+    """Path, position, hashes and size of each file; the pages of one follow each other."""
+    rows = ((r.path, r.position, r.sha256, r.md5, r.bytes) for r in read_records(report))
+    return (file for file, _ in groupby(rows))
+
+
+def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) -> Iterator[Finding]:
+    where = (name, entry.position)
+    query = "SELECT sha256, md5, bytes FROM file WHERE path = ? AND position = ?"
+    row = database.execute(query, where).fetchone()
+    if row is None:
+        yield Finding(Weight.DIFFERS, f"{name}: in the evidence but not in the report")
+        return
+    database.execute("UPDATE file SET met = 1 WHERE path = ? AND position = ?", where)
+    *hashes, size = row
+    recorded = Hashes(*hashes)
+    if isinstance(entry, Met):
+        if recorded.sha256 is not None:
+            yield Finding(Weight.DIFFERS, f"{name}: it was read, but now: {path_text(entry.error)}")
+        return
+    try:
+        if recorded.sha256 is None:
+            found, now = recorded, _size(entry.source)
+        else:
+            found, now = hash_source(entry.source, md5=recorded.md5 is not None)
+    except OSError as error:
+        reason = f"it cannot be read now: {error.strerror or error}"
+        yield Finding(Weight.UNCHECKED, f"{name}: {reason}")
+        return
+    if found.sha256 != recorded.sha256:
+        text = f"{name}: its bytes changed, sha256 {recorded.sha256} → {found.sha256}"
+        yield Finding(Weight.DIFFERS, text)
+    elif found.md5 != recorded.md5:
+        yield Finding(Weight.DIFFERS, f"{name}: md5 {recorded.md5} → {found.md5}")
+    elif size is not None and now != size:
+        yield Finding(Weight.DIFFERS, f"{name}: its size changed, {size:,} → {now:,} bytes")
+
+
+def _size(source: Path | bytes) -> int:
+    return len(source) if isinstance(source, bytes) else file_facts(source).st_size
+
+
+def _limits(values: dict[str, Any]) -> Limits:
+    """The limits of the scan, which decide how far its archives were read.
+
+    Raises TypeError or ValueError for what is none.
+    """
+    return Limits(**{f.name: values[f.name] for f in fields(Limits) if f.name in values})
+
+
+def _scanned_name(path: str, root: Path, original: str, alone: bool) -> str:
+    """How the scan named `path`, which was met under `root`, when that was at `original`."""
+    if is_folder(root):
+        return path if alone else path_text(f"{original}{os.sep}") + path
+    name = Path(original).name if alone else original
+    return path_text(name) + path.removeprefix(path_text(root.name))

@@ -1,0 +1,1 @@
+"""The hashes of files, and lists of known ones."""

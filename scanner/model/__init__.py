@@ -1,0 +1,53 @@
+"""The model-file contract: a file that describes itself, and how it is found and read."""
+
+from scanner.model.card import (
+    CARD_FORMAT,
+    INPUT,
+    METADATA_KEY,
+    OUTPUT,
+    PRECISIONS,
+    WIDEN_ONCE,
+    Calibration,
+    Domain,
+    Gate,
+    ModelCard,
+    ModelError,
+    OperatingPoint,
+    ReliabilityBin,
+    parse_card,
+)
+from scanner.model.file import (
+    BUNDLED,
+    DEFAULT_MODEL,
+    ModelFile,
+    added_folder,
+    added_models,
+    bundled_models,
+    model_path,
+    open_model,
+)
+
+__all__ = [
+    "BUNDLED",
+    "CARD_FORMAT",
+    "DEFAULT_MODEL",
+    "INPUT",
+    "METADATA_KEY",
+    "OUTPUT",
+    "PRECISIONS",
+    "WIDEN_ONCE",
+    "Calibration",
+    "Domain",
+    "Gate",
+    "ModelCard",
+    "ModelError",
+    "ModelFile",
+    "OperatingPoint",
+    "ReliabilityBin",
+    "added_folder",
+    "added_models",
+    "bundled_models",
+    "model_path",
+    "open_model",
+    "parse_card",
+]

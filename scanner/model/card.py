@@ -1,0 +1,225 @@
+"""The model card, with which a model file describes itself.
+
+A model file is an ONNX graph. Input `images`: uint8, N×V×V×3, RGB, dynamic N; normalisation is
+inside the graph. Output `logit`: float32, N, the log-odds that each image is fake, before
+calibration. The ONNX metadata entry `imgscan` holds the card as JSON; `export` writes it through
+`ModelCard.to_json` and the scanner refuses a file whose card is missing or incomplete.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.errors import ImgscanError
+from scanner.preprocess import Preprocessing
+
+Built = TypeVar("Built")
+CARD_FORMAT = 2
+METADATA_KEY = "imgscan"
+PRECISIONS = ("float32", "float16", "int8")
+INPUT, OUTPUT = "images", "logit"
+# A setting of ONNX Runtime for graphs that compute in float32: int8 weights are widened once, as a
+# file is loaded. Without it they are kept, for an int8 graph's kernels, and widened at every run.
+WIDEN_ONCE = ("session.disable_quant_qdq", "1")
+
+
+class ModelError(ImgscanError):
+    """The model file cannot be used; the sentence says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """calibrated logit = raw logit / temperature + bias (Platt scaling, Platt 1999)."""
+
+    temperature: float
+    bias: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.temperature < math.inf and math.isfinite(self.bias)):
+            raise ValueError(
+                f"temperature {self.temperature} and bias {self.bias} cannot calibrate"
+            )
+
+    def apply(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Calibrated log-odds, float32, of raw ones of any shape."""
+        return (logits / self.temperature + self.bias).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Thresholds on the calibrated logit, and how they fare on the test split.
+
+    At or above `fake_at_least` the verdict is fake, at or below `real_at_most` real, between them
+    inconclusive. Each was placed on validation where the 95% interval of the share of the opposite
+    class beyond it ends below `false_positive_rate`. Of the fakes, the true positives were called
+    fake, the false negatives real, and the others inconclusive. Intervals are 95% (low, high).
+    """
+
+    false_positive_rate: float
+    fake_at_least: float
+    real_at_most: float
+    test_false_positive_rate: float
+    test_false_positive_rate_interval: tuple[float, float]
+    test_true_positive_rate: float
+    test_true_positive_rate_interval: tuple[float, float]
+    test_false_negative_rate: float
+    test_false_negative_rate_interval: tuple[float, float]
+    test_inconclusive_rate: float
+
+    def __post_init__(self) -> None:
+        if not -math.inf < self.real_at_most <= self.fake_at_least < math.inf:
+            raise ValueError("its thresholds are not two finite numbers in order")
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The test images of about one `p_fake`: how many of them are fake.
+
+    p_fake: their mean. share_of_fakes: with its 95% interval (low, high).
+    """
+
+    images: int
+    p_fake: float
+    share_of_fakes: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The images the model was trained on; outside of them it gives no verdict.
+
+    Sides are in pixels of the stored image, both ends included.
+    """
+
+    description: str
+    min_side: int
+    max_side: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_side <= self.max_side:
+            raise ValueError(f"no image has sides of {self.min_side} to {self.max_side} pixels")
+
+    def __contains__(self, size: tuple[int, int]) -> bool:
+        return all(self.min_side <= side <= self.max_side for side in size)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One parity check: against what, and how it ended.
+
+    done: False when the check was not possible, and then `reason` says why and there are no
+    figures. A check that failed leaves no file, so one that was done was passed. Without labelled
+    images its figures have no F1, and `reason` says why.
+    """
+
+    against: str
+    done: bool
+    reason: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def in_words(self) -> str:
+        """How it ended, on how many images, and what was left unchecked."""
+        end = f"passed on {self.figures['images']:,} images" if self.done else "NOT DONE"
+        return f"{self.against}: {end}" + (f", {self.reason}" if self.reason else "")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model file says of itself.
+
+    operating_points: the first is the scanner's default. reliability: the reliability diagram of
+    the test split. metrics: split name to figures, after calibration. parity: what the export
+    compared, on how many images, and how far apart. precision: of the graph's arithmetic, one of
+    PRECISIONS.
+    """
+
+    backbone: str
+    image_size: int
+    preprocessing: Preprocessing
+    calibration: Calibration
+    operating_points: tuple[OperatingPoint, ...]
+    reliability: tuple[ReliabilityBin, ...]
+    domain: Domain
+    training: dict[str, Any]
+    metrics: dict[str, dict[str, float]]
+    parity: dict[str, Any]
+    licence: str
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if not self.operating_points:
+            raise ValueError("it has no operating point, so no thresholds")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"unknown precision {self.precision!r}; known: {', '.join(PRECISIONS)}"
+            )
+
+    @property
+    def cpu_only(self) -> bool:
+        """Whether GPUs cannot run the file: its graph is made for a CPU's int8 instructions."""
+        return self.precision == "int8"
+
+    def at(self, false_positive_rate: float) -> ModelCard:
+        """This card with the operating point of that rate as its default. Raises ModelError."""
+        chosen = [p for p in self.operating_points if p.false_positive_rate == false_positive_rate]
+        if not chosen:
+            known = " and ".join(f"{p.false_positive_rate:g}" for p in self.operating_points)
+            raise ModelError(
+                f"no thresholds for a false-positive rate of {false_positive_rate:g} came with the "
+                f"model, only for {known}; choose one of these."
+            )
+        others = [p for p in self.operating_points if p not in chosen]
+        return replace(self, operating_points=(*chosen, *others))
+
+    def to_json(self) -> str:
+        return json.dumps({"format": CARD_FORMAT, **asdict(self)}, indent=1)
+
+
+def parse_card(text: str) -> ModelCard:
+    """Read a card's JSON. Raises ModelError naming what is missing or unreadable."""
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise ModelError(f"the model card is not JSON: {error}") from error
+    if not isinstance(record, dict) or record.get("format") != CARD_FORMAT:
+        found = record.get("format") if isinstance(record, dict) else None
+        raise ModelError(
+            f"the model card has format {found!r}, this version reads {CARD_FORMAT}; "
+            "export the model again."
+        )
+    try:
+        return _build(
+            ModelCard,
+            {"precision": "float32"}  # files from before there was another do not say it
+            | record
+            | {
+                "preprocessing": _build(Preprocessing, record["preprocessing"]),
+                "calibration": _build(Calibration, record["calibration"]),
+                "operating_points": _build_all(OperatingPoint, record["operating_points"]),
+                "reliability": _build_all(ReliabilityBin, record["reliability"]),
+                "domain": _build(Domain, record["domain"]),
+            },
+        )
+    except KeyError as error:
+        raise ModelError(
+            f"the model card lacks {error.args[0]!r}; export the model again."
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"the model card is malformed: {error}.") from error
+
+
+def _build_all(kind: Callable[..., Built], records: list[dict[str, Any]]) -> tuple[Built, ...]:
+    return tuple(_build(kind, record) for record in records)
+
+
+def _build(kind: Callable[..., Built], values: dict[str, Any]) -> Built:
+    names = inspect.signature(kind).parameters
+    return kind(**{name: values[name] for name in names})

@@ -1,0 +1,105 @@
+"""Model files: the bundled ones, the user's own, and how one is found and read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanner.files import file_sha256
+from scanner.model.card import METADATA_KEY, ModelCard, ModelError, parse_card
+from scanner.model.engine import SUFFIX, read_engine_card
+from scanner.record import path_text
+
+BUNDLED = Path(__file__).parents[1] / "models"
+DEFAULT_MODEL = "resnet18"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model on disk. `name` is the file's stem; `sha256` identifies it in reports."""
+
+    path: Path
+    name: str
+    sha256: str
+    card: ModelCard
+
+
+def bundled_models() -> list[str]:
+    """Names of the models that come with the scanner."""
+    return sorted(path.stem for path in BUNDLED.glob("*.onnx"))
+
+
+def added_folder() -> Path:
+    """Where the user's own models are kept; XDG_DATA_HOME moves it on Linux."""
+    import platformdirs  # which training, that reads cards, does without
+
+    return platformdirs.user_data_path("imgscan", appauthor=False) / "models"
+
+
+def added_models() -> list[str]:
+    """Names of the user's own models, none of which is a bundled one's.
+
+    Also of links whose file is missing.
+    """
+    files = {
+        path.stem
+        for path in added_folder().glob("*.onnx")
+        if os.path.isfile(path) or path.is_symlink()  # noqa: PTH113  also where looking is denied
+    }
+    return sorted(files.difference(bundled_models()))
+
+
+def model_path(name_or_file: str) -> Path:
+    """Where a bundled or added model lies, or the file that is named."""
+    if name_or_file in bundled_models():  # which takes no look at the user's folders
+        return BUNDLED / f"{name_or_file}.onnx"
+    if name_or_file in added_models():
+        return added_folder() / f"{name_or_file}.onnx"
+    return Path(name_or_file)
+
+
+def open_model(name_or_file: str) -> ModelFile:
+    """Find a bundled or added model by name, or a file, and read its card. Raises ModelError."""
+    path = model_path(name_or_file)
+    if not os.path.isfile(path):  # noqa: PTH113  also of what the system takes for no path
+        names = added_models()
+        if name_or_file in names:
+            raise ModelError(
+                f"the file that {path} leads to is missing; put it back, or delete that link with "
+                f"imgscan models remove {name_or_file}."
+            )
+        bundled = ", ".join(bundled_models()) or "none"
+        added = ", ".join(map(path_text, names))
+        known = f"bundled: {bundled}; added: {added}" if added else f"bundled: {bundled}"
+        raise ModelError(f"there is no model {name_or_file!r}; {known}; or name an .onnx file.")
+    try:
+        digest = file_sha256(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    card = read_engine_card(path).model if path.suffix == SUFFIX else _read_card(path)
+    return ModelFile(path, path_text(path.stem), digest, card)
+
+
+def _read_card(path: Path) -> ModelCard:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no public base class
+        raise ModelError(
+            f"{path} is not a usable ONNX file: {str(error).splitlines()[0]}"
+        ) from error
+    card = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if card is None:
+        raise ModelError(
+            f"{path} has no imgscan model card, so its preprocessing, thresholds and domain are "
+            "unknown; export it with python -m export.onnx."
+        )
+    try:
+        return parse_card(card)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error

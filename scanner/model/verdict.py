@@ -1,0 +1,73 @@
+"""From a raw logit to a verdict an examiner can defend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.model.card import ModelCard, OperatingPoint
+from scanner.record import Verdict
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict and the figures behind it, as in `Record`."""
+
+    verdict: Verdict | None
+    p_fake: float | None
+    confidence: float | None
+    llr: float | None
+    reason: str | None
+
+
+NO_JUDGEMENT = Judgement(None, None, None, None, None)
+
+
+def judge(
+    logit: float, size: tuple[int, int], card: ModelCard, doubt: str | None = None
+) -> Judgement:
+    """The verdict on one scored image.
+
+    logit: the model's raw log-odds. size: stored width and height in pixels, for the domain. doubt:
+    why there can be no verdict, whatever the score.
+    """
+    if not math.isfinite(logit):
+        return Judgement(Verdict.INCONCLUSIVE, None, None, None, "the model returned no number")
+    if size not in card.domain:
+        return Judgement(Verdict.INCONCLUSIVE, None, None, None, _outside_domain(size, card))
+    if doubt:
+        return Judgement(Verdict.INCONCLUSIVE, None, None, None, doubt)
+    # Calibration weighs both classes equally: prior odds of 1, so log-odds are likelihood ratios.
+    calibrated = float(card.calibration.apply(np.array([logit], np.float32))[0])
+    p_fake = 1 / (1 + math.exp(-calibrated)) if calibrated > -700 else 0.0
+    point = card.operating_points[0]
+    verdict = Verdict(verdicts(np.array([calibrated], np.float32), point)[0])
+    unsure = f"too close to call at an error rate of {point.false_positive_rate:.1%} either way"
+    return Judgement(
+        verdict=verdict,
+        p_fake=round(p_fake, 6),
+        confidence=round(max(p_fake, 1 - p_fake), 6),
+        llr=round(calibrated / math.log(10), 4),
+        reason=unsure if verdict is Verdict.INCONCLUSIVE else None,
+    )
+
+
+def verdicts(calibrated: NDArray[np.float32], point: OperatingPoint) -> NDArray[np.str_]:
+    """Verdicts, as text, of N calibrated logits that lie inside the model's domain."""
+    return np.select(
+        [calibrated >= point.fake_at_least, calibrated <= point.real_at_most],
+        [Verdict.FAKE.value, Verdict.REAL.value],
+        Verdict.INCONCLUSIVE.value,
+    )
+
+
+def _outside_domain(size: tuple[int, int], card: ModelCard) -> str:
+    low, high = card.domain.min_side, card.domain.max_side
+    sides = f"{low}" if low == high else f"{low} to {high}"
+    return (
+        f"{size[0]}x{size[1]} pixels is outside the model's domain "
+        f"({card.domain.description}; sides of {sides} pixels)"
+    )

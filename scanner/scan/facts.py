@@ -1,0 +1,148 @@
+"""What a scan's records depend on, and what its reports and its manifest say of it.
+
+They stand side by side so that nothing a record depends on is left out of what a resume checks.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from scanner import __version__
+from scanner.backends.backend import Backend
+from scanner.environment import programs
+from scanner.files import file_sha256
+from scanner.hashes.hashing import Hashing
+from scanner.limits import Limits
+from scanner.model.file import ModelFile
+from scanner.paths import resolved
+from scanner.provenance import CAVEAT
+from scanner.record import RECORDS_VERSION, Status, Verdict
+
+# The libraries that take evidence apart, decode it, read its provenance or score it.
+LIBRARIES = (
+    "backports.zstd", "c2pa-python", "numpy", "onnxruntime", "onnxruntime-gpu", "pillow",
+    "pillow-heif", "py7zr", "pypdf", "pyzipper", "rarfile", "rawpy", "tensorrt",
+    "tensorrt-rtx-cu13",
+)  # fmt: skip
+
+
+def identity(
+    evidence: Sequence[Path], limits: Limits, model: ModelFile, backend: Backend, hashing: Hashing
+) -> dict[str, Any]:
+    """What a journal's records depend on; a scan is carried on only where all of it is the same."""
+    return {
+        "version": __version__,
+        "kind of record": RECORDS_VERSION,
+        "evidence": [str(resolved(path)) for path in evidence],
+        "model": model.sha256,
+        "false-positive rate": model.card.operating_points[0].false_positive_rate,
+        "provider": backend.provider,
+        "precision": backend.precision,
+        "limits": asdict(limits),
+        "hash options": hashing_facts(hashing),
+        "Python": python(),
+        "set of libraries": libraries(),
+        "set of decoders": decoders(),
+        "unpacking program": unpackers(),
+    }
+
+
+def facts(
+    model: ModelFile, backend: Backend, statuses: Counter[Status], verdicts: Counter[Verdict]
+) -> dict[str, Any]:
+    """What reports say of their scan."""
+    point = model.card.operating_points[0]
+    # No times and no machine names: the same evidence must give the same bytes.
+    return {
+        "imgscan": __version__,
+        "decoder": f"Pillow {libraries()['pillow']}, Python {platform.python_version()}",
+        "model": {"name": model.name, "sha256": model.sha256},
+        "domain": asdict(model.card.domain),
+        "false_positive_rate": point.false_positive_rate,
+        "provider": backend.provider,
+        "precision": backend.precision,
+        "provenance": CAVEAT,
+        "statuses": {status: statuses[status] for status in Status},
+        "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
+    }
+
+
+def surroundings() -> dict[str, Any]:
+    """The software that a scan's results may depend on, and the command that started it."""
+    installed = importlib.metadata.distributions()
+    libraries = {library.name: library.version for library in installed if library.name}
+    return {
+        "python": sys.version,
+        # Not platform.platform(), which runs a program to learn of the processor.
+        "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "libraries": dict(sorted(libraries.items(), key=lambda item: item[0].lower())),
+        "decoders": decoders(),
+        "unpackers": unpackers(),
+        "command": without_passwords(sys.argv),
+        "working_folder": str(Path.cwd()),
+    }
+
+
+def without_passwords(command: Sequence[str]) -> list[str]:
+    """The command line with the value of every --password replaced by `***`."""
+    hidden = [re.sub(r"^(--password=).*", r"\1***", word, flags=re.DOTALL) for word in command]
+    return [
+        "***" if before == "--password" else word
+        for before, word in zip(["", *hidden], hidden, strict=False)
+    ]
+
+
+def hashing_facts(hashing: Hashing) -> dict[str, Any]:
+    """What the scan does about hashes, and the lists it looks them up in."""
+    lists = hashing.known.lists if hashing.known else ()
+    return {
+        "md5": hashing.md5,
+        "known": [asdict(known) for known in lists],
+        "skip_known": hashing.skip_known,
+    }
+
+
+def python() -> str:
+    """The interpreter and the machine it is built for."""
+    version = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{version}, {platform.system()} {platform.machine()}"
+
+
+def libraries() -> dict[str, str]:
+    """Name to version of those of LIBRARIES that are installed."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def decoders() -> dict[str, str]:
+    """Name to version of the codecs behind Pillow and Python."""
+    from PIL import features
+
+    versions = {name: features.version(name) for name in features.get_supported()}
+    known = {name: version for name, version in sorted(versions.items()) if version}
+    return known | {"Python's zlib": zlib.ZLIB_RUNTIME_VERSION}
+
+
+def unpackers() -> dict[str, str]:
+    """Name to SHA-256 of the programs that may unpack RAR here."""
+    hashes = {}
+    for name, path in programs().items():
+        try:
+            hashes[name] = file_sha256(Path(path))
+        except OSError:  # it may be run all the same
+            hashes[name] = "unreadable"
+    return hashes

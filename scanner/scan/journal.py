@@ -1,0 +1,335 @@
+"""The journal of a scan: a SQLite file beside the report, the only place records are kept.
+
+Records are committed as they come; a scan that was interrupted carries on from it. What is known
+of bytes is stored once by their SHA-256, a row for each page of an image that was looked at, and
+every path with these bytes points to it; but what became of a container also depends on where it
+lies, and so is stored with its path. Files are entered in `in_flight` before a worker gets them and
+leave it with its answer, so that what remains there after a sudden death is what the scan may have
+died of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scanner.model.verdict import NO_JUDGEMENT, Judgement
+from scanner.record import Status, Verdict
+from scanner.scan.journal_file import (
+    JournalError,
+    connect,
+    refuse_foreign,
+    trouble_explained,
+)
+from scanner.sources.found import Found, Stamp
+from scanner.workers.examine import Examined
+
+SCHEMA = """
+CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE content (
+    sha256 TEXT, page INTEGER, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
+    width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, logit REAL,
+    verdict TEXT, p_fake REAL, confidence REAL, llr REAL, reason TEXT, evidence TEXT,
+    PRIMARY KEY (sha256, page)
+) WITHOUT ROWID;
+CREATE TABLE file (
+    path TEXT, position INTEGER, sha256 TEXT, bytes INTEGER, status TEXT, error TEXT, stamp TEXT,
+    container TEXT, run INTEGER,
+    PRIMARY KEY (path, position)
+) WITHOUT ROWID;
+CREATE TABLE in_flight (
+    path TEXT, position INTEGER, deaths INTEGER NOT NULL, handed_over INTEGER NOT NULL,
+    PRIMARY KEY (path, position)
+) WITHOUT ROWID;
+"""
+NO_PAGE = 0  # where a content's outcome is not of one of its pages
+SALT_BYTES = 16
+
+
+class Row(NamedTuple):
+    """What is stored of one page of one file; None where a value does not exist.
+
+    container: what kind of one the file is, such as "an archive".
+    """
+
+    path: str
+    position: int
+    sha256: str | None
+    md5: str | None
+    known: str | None
+    bytes: int | None
+    format: str | None
+    width: int | None
+    height: int | None
+    page: int | None
+    frames: int | None
+    status: str
+    logit: float | None
+    verdict: str | None
+    p_fake: float | None
+    confidence: float | None
+    llr: float | None
+    reason: str | None
+    evidence: str | None
+    error: str | None
+    container: str | None
+
+
+class Journal:
+    """Records of one scan, for one process at a time.
+
+    It is locked at once, so that what lies beside it is safe from other scans; call `begin`, which
+    empties it if `fresh`, before anything else. resumed: whether an earlier run left it. suspects:
+    files, by path and position, that were in flight when the scan died, with the number of its
+    deaths while they were so alone. What is written is safe once `commit` returns, also from a
+    loss of power.
+    """
+
+    def __init__(self, path: Path, fresh: bool = False) -> None:
+        self.path = path
+        self.suspects: dict[tuple[str, int], int] = {}
+        self._run = 0  # how often this scan was carried on
+        self._unmet = 0  # files with a record from an earlier run that this one has not met
+        refuse_foreign(path)
+        with trouble_explained(path):
+            self._database = connect(path, fresh)
+            self._empty = not self._tables()
+        self.resumed = not (self._empty or fresh)
+
+    def begin(self, identity: dict[str, Any], passwords: Sequence[str] = ()) -> None:
+        """Start a scan or carry on with one. Raises JournalError if that was another.
+
+        identity: what must not change between the runs of a scan. passwords: nor they; of them the
+        journal, which may lie about, holds a salted hash that is slow to guess by.
+        """
+        with trouble_explained(self.path):
+            salt = self._salt() if self.resumed else os.urandom(SALT_BYTES)
+            identity = {
+                "journal format": zlib.crc32(SCHEMA.encode()),
+                **identity,
+                "passwords": [salt.hex(), _slow_hash(passwords, salt)],
+            }
+            if not self.resumed:
+                self._create(identity)
+            self._refuse_other(identity)
+            self._run = self._next_run()
+            self.suspects = self._recall_in_flight()
+            self._unmet = self.files()
+
+    def _salt(self) -> bytes:
+        query = "SELECT value FROM scan WHERE key = 'passwords'"
+        salt: str = json.loads(self._database.execute(query).fetchone()[0])[0]
+        return bytes.fromhex(salt)
+
+    def _tables(self) -> list[str]:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        return [name for (name,) in self._database.execute(query)]
+
+    def _create(self, identity: dict[str, Any]) -> None:
+        """Begin anew; what an earlier scan left goes in the same step."""
+        drops = "".join(f'DROP TABLE "{name}";' for name in self._tables())
+        self._database.executescript(f"BEGIN; {drops} {SCHEMA}")
+        facts = ((key, json.dumps(value)) for key, value in identity.items())
+        self._database.executemany("INSERT INTO scan VALUES (?, ?)", facts)
+        self._database.commit()
+        self._empty = False
+
+    def _refuse_other(self, identity: dict[str, Any]) -> None:
+        found = dict(self._database.execute("SELECT key, value FROM scan"))
+        changed = [key for key, value in identity.items() if found.get(key) != json.dumps(value)]
+        if changed:
+            raise JournalError(
+                f"{self.path} belongs to an interrupted scan with another {' and '.join(changed)}; "
+                "repeat that command to finish it, or start over with --fresh."
+            )
+
+    def first_start(self, now: str) -> str:
+        """When this scan was first started: `now`, unless an interrupted run was earlier."""
+        self._database.execute("INSERT OR IGNORE INTO scan VALUES ('started', ?)", (now,))
+        self.commit()
+        query = "SELECT value FROM scan WHERE key = 'started'"
+        started: str = self._database.execute(query).fetchone()[0]
+        return started
+
+    def _next_run(self) -> int:
+        self._database.execute("INSERT OR IGNORE INTO scan VALUES ('runs', '0')")
+        self._database.execute("UPDATE scan SET value = value + 1 WHERE key = 'runs'")
+        self._database.commit()
+        query = "SELECT value FROM scan WHERE key = 'runs'"
+        return int(self._database.execute(query).fetchone()[0])
+
+    def _recall_in_flight(self) -> dict[tuple[str, int], int]:
+        """Count a death against the file that alone was handed over in the last run, if so.
+
+        Among many it says nothing of any of them: these are suspects without a death.
+        """
+        count = self._database.execute("SELECT count(*) FROM in_flight WHERE handed_over")
+        alone = count.fetchone() == (1,)
+        self._database.execute(
+            "UPDATE in_flight SET deaths = deaths + ?, handed_over = 0 WHERE handed_over", (alone,)
+        )
+        self._database.commit()
+        rows = self._database.execute("SELECT path, position, deaths FROM in_flight")
+        return {(path, position): deaths for path, position, deaths in rows}
+
+    def has(self, path: str, position: int, stamp: Stamp | None = None) -> bool:
+        """Whether the file already has its record. Raises JournalError if it has changed since."""
+        query = "SELECT stamp, run FROM file WHERE path = ? AND position = ?"
+        row = self._database.execute(query, (path, position)).fetchone()
+        if row is None:
+            return False
+        if row[1] == self._run:  # a folder that changes may list a name twice
+            return True
+        if None not in (stamp, row[0]) and row[0] != _stamp_text(stamp):
+            raise JournalError(
+                f"{path} has changed since the interrupted scan of {self.path} recorded it; "
+                "restore the evidence, or start over with --fresh."
+            )
+        self._unmet -= 1
+        return True
+
+    def check_all_met(self) -> None:
+        """Raise JournalError if a file with a record from an earlier run was not met again."""
+        if self._unmet > 0:
+            raise JournalError(
+                f"{self._unmet:,} files that the interrupted scan of {self.path} recorded are no "
+                "longer there; restore the evidence, or start over with --fresh."
+            )
+
+    def hand_over(self, files: Iterable[Found]) -> None:
+        """Commit that these files are in flight. Call before a worker gets them."""
+        self._database.executemany(
+            "INSERT INTO in_flight VALUES (?, ?, 0, 1) ON CONFLICT DO UPDATE SET handed_over = 1",
+            ((found.path, found.position) for found in files),
+        )
+        self.commit()
+
+    def answered(self, found: Found) -> None:
+        """The file is no longer in flight, whatever becomes of it."""
+        delete = "DELETE FROM in_flight WHERE path = ? AND position = ?"
+        self._database.execute(delete, (found.path, found.position))
+
+    def settle(self) -> None:
+        """Commit, and hold nothing against files in flight: the scan stops of its own will."""
+        self._database.execute("DELETE FROM in_flight WHERE handed_over AND deaths = 0")
+        self._database.execute("UPDATE in_flight SET handed_over = 0")
+        self.commit()
+
+    def commit(self) -> None:
+        """Make safe what was written since the last call."""
+        self._database.commit()
+
+    def logit(self, sha256: str, page: int | None) -> float | None:
+        """The raw logit of a page of these bytes, if it was scored before."""
+        query = "SELECT logit FROM content WHERE sha256 = ? AND page = ?"
+        row = self._database.execute(query, (sha256, page or NO_PAGE)).fetchone()
+        return row[0] if row else None
+
+    def add(
+        self,
+        path: str,
+        position: int,
+        examined: Examined,
+        logit: float | None = None,
+        judgement: Judgement = NO_JUDGEMENT,
+        stamp: Stamp | None = None,
+        container: str | None = None,
+    ) -> None:
+        """Record one file; with a SHA-256, what is known of its bytes goes to `content`.
+
+        Its further pages come first, by `add_page`: with this, the file is done. container: what
+        kind of one the file is, such as "an archive".
+        """
+        row: tuple[object, ...] = (examined.bytes, examined.status, examined.error)
+        if examined.sha256 is not None:
+            if container is None:
+                row = (None, None, None)
+            self.add_page(examined, logit, judgement)
+        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        place = (_stamp_text(stamp), container, self._run)
+        self._database.execute(insert, (path, position, examined.sha256, *row, *place))
+
+    def add_page(self, examined: Examined, logit: float | None, judgement: Judgement) -> None:
+        """Record what is known of one page of bytes with a SHA-256."""
+        self._database.execute(
+            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 18)})",
+            (
+                examined.sha256,
+                examined.page or NO_PAGE,
+                examined.md5,
+                examined.known,
+                examined.bytes,
+                examined.format,
+                examined.width,
+                examined.height,
+                examined.frames,
+                examined.status,
+                examined.error,
+                logit,
+                judgement.verdict,
+                judgement.p_fake,
+                judgement.confidence,
+                judgement.llr,
+                judgement.reason,
+                examined.evidence,
+            ),
+        )
+
+    def files(self) -> int:
+        """How many files have a record."""
+        count: int = self._database.execute("SELECT count(*) FROM file").fetchone()[0]
+        return count
+
+    def counts(self) -> tuple[Counter[Status], Counter[Verdict]]:
+        """How many records have each status, and how many scored ones each verdict."""
+        joined = "FROM file LEFT JOIN content USING (sha256) GROUP BY 1"
+        statuses = self._database.execute(
+            f"SELECT coalesce(file.status, content.status), count(*) {joined}"
+        )
+        verdicts = self._database.execute(f"SELECT verdict, count(*) {joined}")
+        return (
+            Counter({Status(status): count for status, count in statuses}),
+            Counter({Verdict(verdict): count for verdict, count in verdicts if verdict}),
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """All records, ordered by path and page, one at a time."""
+        query = f"""
+            SELECT path, position, sha256, md5, known, coalesce(content.bytes, file.bytes),
+                   format, width, height, nullif(page, {NO_PAGE}), frames,
+                   coalesce(file.status, content.status), logit,
+                   verdict, p_fake, confidence, llr, reason, evidence,
+                   CASE WHEN file.status IS NULL THEN content.error ELSE file.error END, container
+            FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page
+        """
+        yield from map(Row._make, self._database.execute(query))
+
+    def close(self) -> None:
+        """Unlock the journal, which goes if no scan ever began."""
+        self._database.close()
+        if self._empty:
+            self.path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Close and delete the journal once its reports are written."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+
+def _stamp_text(stamp: Stamp | None) -> str | None:
+    """As text: a date may lie further off than a whole number in the database reaches."""
+    return stamp and f"{stamp.bytes} bytes, {stamp.modified_ns} ns"
+
+
+def _slow_hash(passwords: Sequence[str], salt: bytes) -> str:
+    """In hexadecimal; a tenth of a second of work and 16 MiB a guess."""
+    if not passwords:
+        return ""
+    secret = "\0".join(passwords).encode(errors="surrogateescape")
+    return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1).hex()

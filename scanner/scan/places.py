@@ -1,0 +1,146 @@
+"""Where a scan may write: never inside or over its evidence, its inputs or its own other files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scanner.custody.manifest import check_manifest, manifest_path, signature_path
+from scanner.environment import check_temporary_folder
+from scanner.errors import ImgscanError
+from scanner.files import partial_path
+from scanner.hashes.known import index_path
+from scanner.model.engine import card_path
+from scanner.model.file import added_folder, bundled_models, model_path
+from scanner.paths import holder, identity, is_folder, resolved
+from scanner.reports import check_report
+from scanner.scan.journal_file import SUFFIX, journal_files
+from scanner.scan.request import Request
+
+
+class OverlapError(ImgscanError):
+    """Files would be met more than once; the sentence says through which roots."""
+
+
+class PlaceError(ImgscanError):
+    """A file that the scan writes would damage another; the sentence says which."""
+
+
+def check_places(request: Request) -> None:
+    """Raise PlaceError or ReportError for an output that cannot be written, or not there.
+
+    And OverlapError for evidence that is named twice, UnsafeError where the evidence would be
+    written to.
+    """
+    check_roots(request.paths)
+    check_temporary_folder(request.paths)
+    place = journal_place(request)
+    outputs = [*journal_files(place), index_path(place), *request.also_written]
+    in_place = tuple(outputs)
+    anew = list(request.reports)
+    for report in request.reports[:1]:
+        manifest = manifest_path(report)
+        anew += [manifest, signature_path(manifest)]
+    for path in anew:
+        outputs += [path, partial_path(path)]
+    inputs = [*request.known, *((request.sign,) if request.sign else ())]
+    model = model_path(request.model)
+    if model.name:
+        inputs += [model, card_path(model)]
+    if request.model not in bundled_models() and model.parent == added_folder():
+        check_added_model(model, request.paths)
+    check_outputs(outputs, request.paths, inputs)
+    check_written_in_place(in_place)
+    for report in request.reports[:1]:
+        check_manifest(report)
+    for report in request.reports:
+        check_report(report)
+
+
+def journal_place(request: Request) -> Path:
+    """Beside the first report; without one, in the folder for temporary files."""
+    if request.reports:
+        first = request.reports[0]
+        return first.with_name(first.name + SUFFIX)
+    return Path(tempfile.gettempdir()) / f"imgscan{SUFFIX}"
+
+
+@contextmanager
+def journal_folder(request: Request) -> Iterator[Path]:
+    """Where the journal lies; without a report, in a folder that goes when the scan ends."""
+    place = journal_place(request)
+    if request.reports:
+        yield place
+        return
+    with tempfile.TemporaryDirectory(prefix="imgscan-") as folder:
+        yield Path(folder) / place.name
+
+
+def check_roots(roots: Sequence[Path]) -> None:
+    """Raise OverlapError if one of `roots` is another or lies in it.
+
+    Records go by path: two of one name would replace each other, and would be counted as two when
+    an interrupted scan looks whether all that it recorded is still there.
+    """
+    met: dict[object, Path] = {}
+    for root in roots:
+        # A second hard link to a file is evidence of its own; folders have none.
+        same = met.setdefault(identity(root) if is_folder(root) else resolved(root), root)
+        if same is not root:
+            both = f"{root} and {same} are the same" if root != same else f"{root} is named twice"
+            raise OverlapError(f"{both}, and its files would be met twice; name it once.")
+    for root in roots:
+        if folder := holder(resolved(root).parent, met):
+            raise OverlapError(
+                f"{root} lies in {folder}, and its files would be met twice; name only one of them."
+            )
+
+
+def check_outputs(
+    outputs: Sequence[Path], evidence: Sequence[Path], inputs: Sequence[Path]
+) -> None:
+    """Raise PlaceError for the first of `outputs` that must not be written where it is named.
+
+    outputs: every file that the scan writes. inputs: files it reads besides the evidence.
+    """
+    roots = {identity(path): path for path in evidence}
+    others = {identity(path): path for path in inputs}
+    written = set()
+    for output in outputs:
+        if root := holder(resolved(output), roots):
+            raise PlaceError(f"{output} lies inside the evidence {root}; write it elsewhere.")
+        this = identity(output)
+        if other := others.get(this):
+            raise PlaceError(f"{output} would replace {other}, which the scan reads; rename it.")
+        if this in written:
+            raise PlaceError(f"the scan would write two files as {output}; rename one.")
+        written.add(this)
+
+
+def check_added_model(model: Path, evidence: Sequence[Path]) -> None:
+    """Raise PlaceError if a model that is known by its name lies in the evidence.
+
+    Whoever made the evidence may have put it there.
+    """
+    if root := holder(resolved(model), {identity(path): path for path in evidence}):
+        raise PlaceError(
+            f"the added model {model} lies inside the evidence {root}, which may have brought it; "
+            "name a model outside of it, or set XDG_DATA_HOME to a folder that is."
+        )
+
+
+def check_written_in_place(outputs: Sequence[Path]) -> None:
+    """Raise PlaceError for the first of `outputs` that is a hard link, maybe to evidence.
+
+    outputs: those that are written where they lie. Others are written anew and then take their
+    name, so that what it was a link to stays.
+    """
+    for output in outputs:
+        with suppress(OSError):  # it does not exist yet
+            if output.is_file() and output.stat().st_nlink > 1:
+                raise PlaceError(
+                    f"{output} is a hard link, and what the scan writes to it would change the "
+                    "file of another name, too; move it away, or name another."
+                )

@@ -1,0 +1,181 @@
+"""A whole scan, from the paths a user names to the reports on disk.
+
+    outcome = run_scan(Request(paths=(Path("evidence"),), reports=(Path("out.json"),)))
+
+is what `imgscan evidence --report out.json` does, and prints nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scanner.backends.backend import Backend, usable_cores
+from scanner.backends.choose import open_backend
+from scanner.custody.manifest import utc_now, write_manifest
+from scanner.custody.signing import load_private_key
+from scanner.environment import close_search_paths
+from scanner.errors import ImgscanError
+from scanner.hashes.hashing import Hashing
+from scanner.hashes.known import check_index, index_path, read_lists
+from scanner.model.file import ModelFile, open_model
+from scanner.record import RECORDS_VERSION
+from scanner.reports import writable, write_report
+from scanner.scan import facts
+from scanner.scan.journal import Journal
+from scanner.scan.journal_file import trouble_explained
+from scanner.scan.outcome import Outcome
+from scanner.scan.pipeline import Pipeline
+from scanner.scan.places import check_places, journal_folder
+from scanner.scan.records import records
+from scanner.scan.request import Request
+from scanner.scan.watcher import FACTS, Watcher
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+logger = logging.getLogger(__name__)
+
+
+def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa: B008  stateless
+    """Scan what is asked for, write its reports and their manifest, and say what was found.
+
+    Every process of a scan begins with the main module, so a script calls this behind
+    `if __name__ == "__main__":`. In the calling process, modules and programs are no longer looked
+    for in the current folder or in the evidence. Raises ImgscanError when the scan cannot start or
+    finish; an interrupted one carries on when the same is asked for again.
+    """
+
+    def tell(sentence: str) -> None:
+        logger.info(sentence)
+        watcher.say(sentence)
+
+    try:
+        close_search_paths(request.paths)
+        check_places(request)
+        watcher.checked()
+        key = load_private_key(request.sign) if request.sign else None
+        model = _model(request)
+        backend = open_backend(model, request.device, batch_size=request.batch_size, tell=tell)
+        # The lock comes first: the hash lists' index that lies beside it may be a running scan's.
+        with (
+            journal_folder(request) as place,
+            closing(Journal(place, request.fresh)) as journal,
+            trouble_explained(place),
+        ):
+            with _hashing(request, place) as hashing:
+                outcome = _scan(request, watcher, model, backend, journal, hashing, key)
+            if request.reports:
+                journal.remove()
+    except ImgscanError as error:
+        logger.error("stopped: %s", error)
+        raise
+    return outcome
+
+
+def _scan(
+    request: Request,
+    watcher: Watcher,
+    model: ModelFile,
+    backend: Backend,
+    journal: Journal,
+    hashing: Hashing,
+    key: Ed25519PrivateKey | None,
+) -> Outcome:
+    """From the evidence to reports and manifest, by way of the journal."""
+    identity = facts.identity(request.paths, request.limits, model, backend, hashing)
+    journal.begin(identity, request.passwords)
+    started_at = journal.first_start(utc_now())
+    seconds, rate = _examine(request, watcher, model, backend, journal, hashing, identity)
+    files = journal.files()
+    statuses, verdicts = journal.counts()
+    said = facts.facts(model, backend, statuses, verdicts)
+    watcher.examined()
+    for report in request.reports:
+        write_report(report, records(journal, model), said)
+        logger.info("wrote %s", report, extra={FACTS: {"report": str(report)}})
+    if not request.reports:
+        watcher.receive(map(writable, records(journal, model)))
+    if request.reports:
+        custody = {
+            "started": started_at,
+            "ended": utc_now(),
+            "resumed": journal.resumed,
+            "evidence": [str(path) for path in request.paths],
+            "batch": backend.batch_size,
+            "kind_of_record": RECORDS_VERSION,
+            "limits": asdict(request.limits),
+            "hashing": facts.hashing_facts(hashing),
+        }
+        write_manifest(said | facts.surroundings() | custody, request.reports, key)
+    counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
+    logger.info("finished: %d files", files, extra=counts)
+    return Outcome(
+        files=files,
+        statuses=statuses,
+        verdicts=verdicts,
+        seconds=seconds,
+        rate=rate,
+        model=model,
+        provider=backend.provider,
+        precision=backend.precision,
+        reports=request.reports,
+    )
+
+
+def _model(request: Request) -> ModelFile:
+    model = open_model(request.model)
+    if request.false_positive_rate is None:
+        return model
+    return replace(model, card=model.card.at(request.false_positive_rate))
+
+
+@contextmanager
+def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
+    """What is asked for about hashes; the lists' index lies beside the journal meanwhile."""
+    hashing = Hashing(md5=request.md5, skip_known=request.skip_known)
+    if not request.known:
+        yield hashing
+        return
+    index = index_path(place.absolute())  # workers, which map it, are elsewhere
+    check_index(index)
+    try:
+        yield replace(hashing, known=read_lists(request.known, index))
+    finally:
+        index.unlink(missing_ok=True)
+
+
+def _examine(
+    request: Request,
+    watcher: Watcher,
+    model: ModelFile,
+    backend: Backend,
+    journal: Journal,
+    hashing: Hashing,
+    identity: dict[str, Any],
+) -> tuple[float, float]:
+    """Fill the journal; returns seconds and files/s of this run."""
+    pipeline = Pipeline(
+        roots=request.paths,
+        model=model,
+        backend=backend,
+        journal=journal,
+        limits=request.limits,
+        batch_size=backend.batch_size,
+        workers=request.workers or usable_cores(),
+        hashing=hashing,
+        passwords=request.passwords,
+    )
+    sentence = "scanning with %s on %s"
+    logger.info(sentence, model.name, backend.provider, extra={FACTS: identity})
+    if journal.resumed:
+        watcher.say("carrying on from the journal of an interrupted scan")
+    started = time.monotonic()
+    pipeline.run(watcher.show)
+    seconds = time.monotonic() - started
+    return seconds, pipeline.progress.files / seconds

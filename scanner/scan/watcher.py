@@ -1,0 +1,44 @@
+"""What a scan tells while it runs: to its log, and to whoever watches it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scanner.record import Record
+
+LOGGER = "scanner"
+# Until a log is set up, Python itself would print the warnings and errors.
+logging.getLogger(LOGGER).addHandler(logging.NullHandler())
+FACTS = "facts"  # the key of logging's `extra` that holds a dictionary for the JSON lines
+
+
+@dataclass
+class Progress:
+    """Running totals of this run of the command; the files of an earlier run are not in them."""
+
+    files: int = 0
+    fakes: int = 0
+    unexamined: int = 0
+
+
+class Watcher:
+    """Hears what a scan tells; this one heeds nothing of it. Override what is of interest."""
+
+    def checked(self) -> None:
+        """Called once it is known that the scan writes to no place it must not."""
+
+    def say(self, sentence: str) -> None:
+        """Called with what a person who waits should know."""
+
+    def show(self, progress: Progress) -> None:
+        """Called at the start of the examination, at least twice a second, and at its end."""
+
+    def examined(self) -> None:
+        """Called when all is examined, before reports are written."""
+
+    def receive(self, records: Iterator[Record]) -> None:
+        """Called with all records, in path order, of a scan that writes no report."""

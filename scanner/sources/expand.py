@@ -1,0 +1,167 @@
+"""A file with all that is in it: what it is, and of a container the members, however deep."""
+
+from __future__ import annotations
+
+import errno
+import io
+import math
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO
+
+from scanner.containers import appended_zip
+from scanner.containers.budget import Budget, Metered
+from scanner.containers.container import (
+    Member,
+    MemberError,
+    OverLimit,
+    TooLarge,
+    failure,
+    read_limited,
+)
+from scanner.containers.registry import ISOLATED, container_of, recognises
+from scanner.files import check_read
+from scanner.limits import Limits
+from scanner.processes import ProcessError
+from scanner.record import Status
+from scanner.sources.found import Fate, Found, Met, Stamp
+from scanner.sources.isolated import Readers
+
+INSIDE = "!/archive"  # names the container in a file that is something else as well
+BLOCK_BYTES = 512  # in which systems count what a file takes on disk
+
+
+def open_file(
+    stream: BinaryIO, text: str, readers: Readers, total: Budget
+) -> Iterator[Found | Met]:
+    facts = os.fstat(stream.fileno())
+    stamp = Stamp(facts.st_size, facts.st_mtime_ns)
+    if holes := _mostly_holes(stream, facts, readers.limits):
+        yield Met(text, 0, Status.OVER_LIMIT, holes, stamp)
+        return
+    # Members of one name may each be an archive: only counting through them all tells what is in
+    # the one from what is in the other.
+    order = count(1)
+    for entry in _opened(stream, Path(stream.name), stamp.bytes, text, 0, 1, readers, total):
+        yield replace(entry, position=next(order) if entry.position else 0, stamp=stamp)
+
+
+def _mostly_holes(stream: BinaryIO, facts: os.stat_result, limits: Limits) -> str | None:
+    """A sentence for a sparse file: reading it takes as long as it claims to be."""
+    stored = getattr(facts, "st_blocks", math.inf) * BLOCK_BYTES  # Windows does not say
+    if facts.st_size <= max(limits.file_bytes, limits.ratio * stored):
+        return None
+    if not stored and _has_data(stream):  # some drivers of file systems do not say either
+        return None
+    return (
+        f"a file of {facts.st_size:,} bytes, more than {limits.ratio:,} times the {stored:,} that "
+        "are stored; it was not read"
+    )
+
+
+def _has_data(stream: BinaryIO) -> bool:
+    """Whether a file is more than one hole; `stream` is left at its beginning."""
+    try:
+        os.lseek(stream.fileno(), 0, os.SEEK_DATA)
+    except OSError as error:
+        return error.errno != errno.ENXIO
+    os.lseek(stream.fileno(), 0, os.SEEK_SET)
+    return True
+
+
+def _opened(
+    stream: BinaryIO,
+    source: Path | bytes,
+    size: int,
+    path: str,
+    position: int,
+    depth: int,
+    readers: Readers,
+    outer: Budget,
+) -> Iterator[Found | Met]:
+    """What `source` is, `size` bytes that `stream` reads: a file, or a container with its members.
+
+    A container's own row comes last, when its fate is known. What is a file as well has the row of
+    that file, and one for the container only where that was not opened; so has a zip behind a
+    container whose parser would not see it.
+    """
+    kind, is_more = container_of(stream)
+    if kind is None or is_more:
+        yield Found(path, position, source)
+    if kind is None:
+        return
+    name = f"{path}{INSIDE}" if is_more else path
+    fate = yield from _expand(kind, stream, size, name, depth, readers, outer)
+    if not is_more:
+        yield Found(path, position, source, fate=fate)
+    elif fate.status is not Status.CONTAINER:
+        yield Met(name, position or 1, fate.status, fate.error)
+    is_zip_behind = kind in ISOLATED and recognises(appended_zip, b"", stream)
+    check_read(stream)
+    if is_zip_behind:
+        name = f"{name}{INSIDE}"
+        fate = yield from _expand(appended_zip, stream, size, name, depth, readers, outer)
+        if fate.status is not Status.CONTAINER:
+            yield Met(name, position or 1, fate.status, fate.error)
+
+
+def _expand(
+    kind: ModuleType,
+    stream: BinaryIO,
+    size: int,
+    name: str,
+    depth: int,
+    readers: Readers,
+    outer: Budget,
+) -> Generator[Found | Met, None, Fate]:
+    """The members of the container in `stream`, `size` stored bytes; nested ones recurse."""
+    limits = readers.limits
+    noun = f"{'an' if kind.NOUN[0] in 'aeiou' else 'a'} {kind.NOUN}"
+    if depth > limits.depth:
+        reason = f"archives nested deeper than the limit of {limits.depth}"
+        return Fate(noun, Status.OVER_LIMIT, reason)
+    budget = outer.of_archive(size, limits)
+    # A module that passes over content it expands is held to the same bytes.
+    left = replace(limits, archive_bytes=budget.room())
+    members = partial(readers.members, kind) if kind in ISOLATED else kind.members
+    number = 0
+    try:
+        for number, member in enumerate(members(stream, name, left, readers.passwords), 1):
+            if number > limits.members:
+                raise OverLimit(f"more than {limits.members:,} members")
+            read = _read_member(member, number, budget, limits)
+            if isinstance(read, Met):
+                yield read
+                continue
+            inner, size = io.BytesIO(read), len(read)
+            yield from _opened(inner, read, size, member.path, number, depth + 1, readers, budget)
+        check_read(stream)
+    except ProcessError:
+        raise
+    except Exception as error:  # parsers raise nearly anything on hostile bytes
+        return Fate(noun, *failure(error, kind.NOUN))
+    if number == 0:
+        return Fate(noun, Status.NOT_IMAGE, f"{noun} without files")
+    return Fate(noun, Status.CONTAINER, f"{noun}; what is in it has rows of its own")
+
+
+def _read_member(member: Member, number: int, budget: Budget, limits: Limits) -> bytes | Met:
+    """A member's content, or its row when it cannot be had.
+
+    Raises OverLimit when the archive's `budget` of expanded bytes runs out.
+    """
+    if member.open is None:
+        return Met(member.path, number, member.status or Status.UNSUPPORTED, member.error or "")
+    try:
+        with member.open() as content:
+            return read_limited(Metered(content, budget), limits.file_bytes)
+    except TooLarge as error:
+        sentence = f"larger than the limit of {error.limit:,} bytes"
+        return Met(member.path, number, Status.OVER_LIMIT, sentence)
+    except MemberError as error:
+        return Met(member.path, number, error.status, str(error))

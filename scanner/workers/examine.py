@@ -1,0 +1,232 @@
+"""What a worker does with one file: read once, hash, decode, make the view, gather provenance.
+
+Of containers, and of files too large to be held in memory, it takes the hashes alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.containers.container import TooLarge, read_limited
+from scanner.files import file_facts, open_readonly
+from scanner.hashes.hashing import Hashes, Hashing, hash_bytes, hash_source
+from scanner.images.decode import (
+    ANIMATIONS,
+    NotAnImage,
+    Pages,
+    TooManyPixels,
+    UnsupportedImage,
+    opened,
+)
+from scanner.images.opacity import doubt
+from scanner.limits import Limits
+from scanner.preprocess import Preprocessing, view
+from scanner.provenance import gather
+from scanner.record import UNEXAMINED, Status
+from scanner.sources.found import Fate, Stamp
+
+SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Facts of one file's bytes. `view` (uint8, V×V×3) exists exactly when `status` is scored.
+
+    page: which of the file's `frames` this is, from 1. doubt: why it can have no verdict, whatever
+    the score; also only when scored. evidence: provenance findings as JSON, also
+    of images that could not be decoded. further: the other pages that were looked at.
+    """
+
+    status: Status
+    error: str | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    known: str | None = None
+    bytes: int | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    page: int | None = None
+    frames: int | None = None
+    doubt: str | None = None
+    evidence: str | None = None
+    view: NDArray[np.uint8] | None = None
+    further: Sequence[Examined] = ()
+
+
+def examine(
+    source: Path | bytes,
+    preprocessing: Preprocessing,
+    limits: Limits,
+    hashing: Hashing = Hashing(),  # noqa: B008  immutable
+    alive: Callable[[], None] = lambda: None,
+) -> Examined:
+    """Examine a file or a member's bytes. Never raises for what is in the bytes.
+
+    alive: called between the pages of an image, and while a file too large for it is hashed.
+    """
+    try:
+        data = source if isinstance(source, bytes) else _read(source, limits)
+    except TooLarge as error:
+        reason = f"larger than the limit of {error.limit:,} bytes"
+        examined = _hashed(source, Examined(Status.OVER_LIMIT, reason), hashing, alive)
+        if listed := _left_out(examined.known, hashing):
+            return replace(examined, status=Status.KNOWN, error=listed)
+        return examined
+    except OSError as error:
+        return _unreadable(error)
+    hashes = hash_bytes([data], hashing.takes_md5)
+    known = _known(hashes, hashing)
+    evidence = None
+    if listed := _left_out(known, hashing):
+        outcomes = [Examined(Status.KNOWN, listed)]
+    else:
+        outcomes = _decode(data, preprocessing, limits, alive)
+        evidence = gather(data)
+    facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
+    facts |= {"bytes": len(data), "evidence": evidence}
+    pages = [replace(outcome, **facts) for outcome in outcomes]
+    # A page that awaits its score stands for the file, so that no record of it comes too early.
+    chief = next((page for page in pages if page.view is not None), pages[0])
+    return replace(chief, further=[page for page in pages if page is not chief])
+
+
+def take_hashes(
+    source: Path | bytes,
+    fate: Fate,
+    stamp: Stamp | None,
+    hashing: Hashing = Hashing(),  # noqa: B008  immutable
+    alive: Callable[[], None] = lambda: None,
+) -> Examined:
+    """The fate of a container with the hashes of its bytes.
+
+    stamp: of the file when it was opened for its members; if it has changed since, its hashes
+    would not be theirs. alive: called while it goes on.
+    """
+    hashed = _hashed(source, Examined(fate.status, fate.error), hashing, alive)
+    if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
+        return hashed
+    with contextlib.suppress(OSError):
+        facts = file_facts(source)
+        if Stamp(facts.st_size, facts.st_mtime_ns) == stamp:
+            return hashed
+    return Examined(Status.UNREADABLE, f"{fate.noun} that changed while it was scanned")
+
+
+def _hashed(
+    source: Path | bytes, outcome: Examined, hashing: Hashing, alive: Callable[[], None]
+) -> Examined:
+    """`outcome` with the hashes of `source`, or the reason why there are none."""
+    try:
+        hashes, size = hash_source(source, hashing.takes_md5, alive)
+    except OSError as error:
+        return outcome if outcome.status in UNEXAMINED else _unreadable(error)
+    known = _known(hashes, hashing)
+    return replace(outcome, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=size)
+
+
+def _unreadable(error: OSError) -> Examined:
+    return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
+
+
+def _known(hashes: Hashes, hashing: Hashing) -> str | None:
+    if hashing.known is None:
+        return None
+    return hashing.known.match(*filter(None, (hashes.sha256, hashes.md5)))
+
+
+def _left_out(known: str | None, hashing: Hashing) -> str | None:
+    """Why --skip-known leaves out what the lists named in `known` hold; None where it does not."""
+    if known is None or not hashing.skip_known:
+        return None
+    return f"not examined, as --skip-known asks: its bytes are listed in {known}"
+
+
+def _decode(
+    data: bytes, preprocessing: Preprocessing, limits: Limits, alive: Callable[[], None]
+) -> list[Examined]:
+    """The pages that are looked at; a single outcome where the file cannot even be opened."""
+    if not data:
+        return [Examined(Status.NOT_IMAGE, "the file is empty")]
+    try:
+        with opened(data, limits.pixels) as pages:
+            if pages.frames == 1:
+                return [_page(pages, 1, preprocessing)]
+            return _pages(pages, preprocessing, limits, alive)
+    except Exception as error:  # decoders raise nearly anything on broken files
+        return [_failure(error, limits)]
+
+
+def _pages(
+    pages: Pages, preprocessing: Preprocessing, limits: Limits, alive: Callable[[], None]
+) -> list[Examined]:
+    looked_at = []
+    for number in sample(pages.format, pages.frames, limits.pages):
+        alive()
+        try:
+            looked_at.append(_page(pages, number, preprocessing))
+        except Exception as error:  # the other pages may be sound
+            failed = replace(_failure(error, limits), page=number, frames=pages.frames)
+            looked_at.append(replace(failed, format=pages.format))
+    if pages.format not in ANIMATIONS and pages.frames > limits.pages:
+        reason = f"pages from this one to {pages.frames:,} exceed the limit of {limits.pages:,}"
+        over = Examined(Status.OVER_LIMIT, reason, page=limits.pages + 1, frames=pages.frames)
+        looked_at.append(over)
+    return looked_at
+
+
+def sample(image_format: str, frames: int, limit: int) -> list[int]:
+    """Which of an image's frames or pages are looked at, counted from 1, at most `limit`.
+
+    All pages; of an animation, whose frames resemble each other, four of its first hundred frames,
+    evenly spaced, with the first and the last of them.
+    """
+    if image_format not in ANIMATIONS:
+        return list(range(1, min(frames, limit) + 1))
+    spaced = np.linspace(1, min(frames, SAMPLED_FROM), min(SAMPLED_FRAMES, frames, limit))
+    return [round(number) for number in spaced]
+
+
+def _page(pages: Pages, number: int, preprocessing: Preprocessing) -> Examined:
+    decoded = pages.decode(number)
+    return Examined(
+        Status.SCORED,
+        format=decoded.format,
+        width=decoded.width,
+        height=decoded.height,
+        page=decoded.page,
+        frames=decoded.frames,
+        doubt=doubt(decoded, preprocessing),
+        view=view(decoded.rgb, preprocessing),
+    )
+
+
+def _failure(error: Exception, limits: Limits) -> Examined:
+    """The outcome for what a decoder raised."""
+    match error:
+        case NotAnImage():
+            return Examined(Status.NOT_IMAGE, str(error))
+        case TooManyPixels():
+            return Examined(Status.OVER_LIMIT, str(error))
+        case UnsupportedImage():
+            return Examined(Status.UNSUPPORTED, str(error))
+        case MemoryError():
+            reason = f"decoding needs more memory than the limit of {limits.memory_bytes:,} bytes"
+            return Examined(Status.OVER_LIMIT, reason)
+    reason = f"the image is damaged or of an unknown kind: {error or type(error).__name__}"
+    return Examined(Status.UNREADABLE, reason)
+
+
+def _read(path: Path, limits: Limits) -> bytes:
+    with open_readonly(path) as stream:
+        if os.fstat(stream.fileno()).st_size > limits.file_bytes:
+            raise TooLarge(limits.file_bytes)
+        return read_limited(stream, limits.file_bytes)

@@ -1,0 +1,55 @@
+"""Protects: no file is met twice under one name, which would hide another's loss on resume."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scanner.scan.places import OverlapError, check_roots
+from tests.conftest import image_bytes, imgscan
+
+
+@pytest.fixture
+def evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that holds a/x.jpg, a/b/y.jpg, ab/z.jpg and `link` to a/b."""
+    for name in ("a/x.jpg", "a/b/y.jpg", "ab/z.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(image_bytes())
+    (tmp_path / "link").symlink_to("a/b")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("roots", "sentence"),
+    [
+        ("a a/b", "a/b lies in a"),
+        ("a/b a", "a/b lies in a"),
+        ("a link", "link lies in a"),
+        ("a a/x.jpg", "a/x.jpg lies in a"),
+        ("ab/../a ab a/b/y.jpg", "a/b/y.jpg lies in ab/../a"),
+        ("a ab a", "a is named twice"),
+        ("a/b link", "link and a/b are the same"),
+        ("a/x.jpg ./a/../a/x.jpg", "a/../a/x.jpg and a/x.jpg are the same"),
+    ],
+)
+def test_overlapping_roots_are_refused(roots: str, sentence: str, evidence: Path) -> None:
+    with pytest.raises(OverlapError, match=sentence):
+        check_roots([Path(root) for root in roots.split()])
+
+
+def test_roots_beside_each_other_are_fine(evidence: Path) -> None:
+    os.link("a/x.jpg", "other name.jpg")
+    roots = ("a/b", "a/x.jpg", "other name.jpg", "ab", "missing")
+    check_roots([Path(root) for root in roots])
+
+
+def test_the_user_is_told(evidence: Path) -> None:
+    ended = imgscan("a", "a/b", "--report", "r.csv", cwd=evidence)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "Error: a/b lies in a, and its files would be met twice; name only one of them.\n"
+    )
+    assert not (evidence / "r.csv").exists()

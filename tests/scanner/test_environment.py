@@ -1,0 +1,64 @@
+"""Protects: no module and no program is ever taken from where evidence may lie."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from scanner.environment import HOME, close_search_paths, programs
+
+posix = pytest.mark.skipif(os.name != "posix", reason="POSIX processes and signals")
+
+
+@pytest.fixture(autouse=True)
+def _search_paths_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("PATH", "PYTHONSAFEPATH", "NoDefaultCurrentDirectoryInExePath"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+
+
+@posix
+def test_programs_of_the_evidence_are_never_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence, here, trusted, linked = (tmp_path / name for name in ("e", "here", "ok", "linked"))
+    for folder in (evidence, here, trusted, linked):
+        folder.mkdir()
+    for folder in (evidence, here):
+        (folder / "unrar").write_text("#!/bin/sh\n")
+        (folder / "unrar").chmod(0o755)
+    (linked / "7z").symlink_to(evidence / "unrar")
+    (tmp_path / "alias").symlink_to(evidence)
+    monkeypatch.chdir(here)
+    folders = [".", "", str(here), str(evidence), f"{tmp_path}/alias", "../e", str(linked)]
+    monkeypatch.setenv("PATH", os.pathsep.join([*folders, str(trusted)]))
+    close_search_paths([evidence])
+    assert os.environ["PATH"] == str(trusted)
+    assert programs() == {}
+    (trusted / "unrar").write_text("#!/bin/sh\n")
+    (trusted / "unrar").chmod(0o755)
+    assert programs() == {"unrar": str(trusted / "unrar")}
+    monkeypatch.setenv("PATH", ".")
+    close_search_paths([evidence])
+    assert os.get_exec_path() == [str(HOME)], "none at all would mean the current one"
+
+
+def test_modules_come_from_where_python_is_installed_or_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    standard_library = str(Path(os.__file__).parent)
+    monkeypatch.setattr(sys, "path", ["", ".", str(tmp_path), "/elsewhere", standard_library])
+    close_search_paths([tmp_path])
+    assert sys.path == ["/elsewhere", standard_library]
+    monkeypatch.chdir(standard_library)
+    close_search_paths([])
+    assert sys.path == ["/elsewhere", standard_library], "Python needs its own"
+    code = str(HOME.parent)
+    monkeypatch.chdir(code)
+    monkeypatch.setattr(sys, "path", [code, "/elsewhere"])
+    close_search_paths([])
+    assert sys.path == ["/elsewhere", code], "the scanner may lie there, but nothing before it"

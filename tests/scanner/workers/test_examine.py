@@ -1,0 +1,151 @@
+"""Protects: every content gets its status, size and hash, and no content raises."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from scanner.containers.container import CHUNK_BYTES
+from scanner.hashes.hashing import Hashing
+from scanner.hashes.known import read_lists
+from scanner.limits import Limits
+from scanner.preprocess import Preprocessing
+from scanner.record import Status
+from scanner.sources.found import Fate, Stamp
+from scanner.workers.examine import examine, take_hashes
+from tests.conftest import encoded, image_bytes
+
+VIEW = Preprocessing(32)
+OPENED = Fate("an archive", Status.CONTAINER, "an archive; what is in it has rows of its own")
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "sentence"),
+    [
+        (b"", Status.NOT_IMAGE, "the file is empty"),
+        (b"text", Status.NOT_IMAGE, "no image decoder recognises the content"),
+        (image_bytes("PNG")[:200], Status.UNREADABLE, "damaged or of an unknown kind"),
+        (encoded(Image.new("RGB", (9, 9)), "EPS"), Status.UNSUPPORTED, "PostScript"),
+        (image_bytes("PNG", size=(40, 30)), Status.OVER_LIMIT, "40x30 pixels are more than"),
+    ],
+)
+def test_what_is_not_scored_says_why(data: bytes, status: Status, sentence: str) -> None:
+    examined = examine(data, VIEW, Limits(pixels=1100))
+    assert examined.status is status
+    assert examined.error is not None
+    assert sentence in examined.error
+    assert examined.view is None
+    assert examined.sha256 == hashlib.sha256(data).hexdigest()
+    assert examined.bytes == len(data)
+
+
+def test_an_image_has_its_facts_and_its_view() -> None:
+    data = image_bytes("PNG", size=(50, 40))
+    examined = examine(data, VIEW, Limits())
+    assert examined.status is Status.SCORED
+    assert (examined.format, examined.width, examined.height, examined.frames) == ("PNG", 50, 40, 1)
+    assert examined.view is not None
+    assert examined.view.shape == (32, 32, 3)
+    assert examined.error is None
+
+
+def test_a_file_and_a_member_with_its_bytes_are_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(image_bytes())
+    file, member = examine(path, VIEW, Limits()), examine(image_bytes(), VIEW, Limits())
+    assert file.view is not None
+    assert member.view is not None
+    assert file.view.tobytes() == member.view.tobytes()
+    assert (file.sha256, file.bytes, file.format) == (member.sha256, member.bytes, member.format)
+
+
+def test_a_file_over_the_size_limit_is_hashed_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(image_bytes())
+    size = path.stat().st_size
+    assert examine(path, VIEW, Limits(file_bytes=size)).status is Status.SCORED
+    examined = examine(path, VIEW, Limits(file_bytes=size - 1), Hashing(md5=True))
+    assert examined.status is Status.OVER_LIMIT
+    assert examined.error == f"larger than the limit of {size - 1:,} bytes"
+    assert examined.bytes == size
+    assert examined.sha256 == hashlib.sha256(image_bytes()).hexdigest()
+    assert examined.md5 == hashlib.md5(image_bytes()).hexdigest()
+
+
+def test_a_container_is_hashed_and_keeps_its_fate(tmp_path: Path) -> None:
+    """It is looked up, too, but --skip-known comes too late: it was opened."""
+    data = random.Random(0).randbytes(3 * CHUNK_BYTES + 1)
+    (tmp_path / "a").write_bytes(data)
+    (tmp_path / "list").write_text(hashlib.md5(data).hexdigest())
+    known = read_lists([tmp_path / "list"], tmp_path / "index")
+    hashing = Hashing(known=known, skip_known=True)
+    limits = Limits(file_bytes=5)
+    for source in (tmp_path / "a", data):
+        examined = take_hashes(source, OPENED, None, hashing)
+        assert (examined.status, examined.error) == (OPENED.status, OPENED.error)
+        assert examined.sha256 == hashlib.sha256(data).hexdigest()
+        assert (examined.known, examined.bytes) == ("list", len(data))
+    too_large = examine(tmp_path / "a", VIEW, limits, hashing)
+    assert (too_large.status, too_large.known) == (Status.KNOWN, "list"), "it was not opened"
+
+
+def test_hashing_takes_memory_for_a_chunk_only(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as stream:
+        stream.truncate(100 * CHUNK_BYTES)
+    tracemalloc.start()
+    assert take_hashes(tmp_path / "a", OPENED, None).bytes == 100 * CHUNK_BYTES
+    assert (
+        examine(tmp_path / "a", VIEW, Limits(file_bytes=9, ratio=10**6)).bytes == 100 * CHUNK_BYTES
+    )
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held < 4 * CHUNK_BYTES
+
+
+def test_a_container_that_changed_while_it_was_read_is_not_hashed(tmp_path: Path) -> None:
+    """The hash of the new bytes would stand beside members of the old ones."""
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    facts = path.stat()
+    stamp = Stamp(facts.st_size, facts.st_mtime_ns)
+    assert take_hashes(path, OPENED, stamp).status is OPENED.status
+    path.write_bytes(b"newer")
+    changed = take_hashes(path, OPENED, stamp)
+    assert (changed.status, changed.sha256) == (Status.UNREADABLE, None)
+    assert changed.error == "an archive that changed while it was scanned"
+
+
+def test_a_container_that_is_gone_before_it_is_hashed(tmp_path: Path) -> None:
+    """What is known of it is said; that it could be opened, but not hashed, is a failure."""
+    locked = Fate("an archive", Status.ENCRYPTED, "the archive is encrypted")
+    examined = take_hashes(tmp_path / "gone", locked, None)
+    assert (examined.status, examined.error) == (locked.status, locked.error)
+    for fate in (OPENED, Fate("an archive", Status.NOT_IMAGE, "an archive without files")):
+        examined = take_hashes(tmp_path / "gone", fate, None)
+        assert examined.status is Status.UNREADABLE
+        assert examined.error == "the file cannot be read: No such file or directory"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX lets a file lose its name")
+def test_a_file_that_is_gone_has_a_row(tmp_path: Path) -> None:
+    examined = examine(tmp_path / "gone", VIEW, Limits())
+    assert examined.status is Status.UNREADABLE
+    assert examined.error == "the file cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "ICO", "PPM", "TGA"])
+def test_no_damage_raises(kind: str) -> None:
+    data = image_bytes(kind)
+    for place in range(0, len(data), max(1, len(data) // 60)):
+        spoilt = bytearray(data)
+        spoilt[place] ^= 0xFF
+        for version in (bytes(spoilt), data[:place]):
+            examined = examine(version, VIEW, Limits(pixels=10**6))
+            assert (examined.status is Status.SCORED) == (examined.view is not None)
+            assert (examined.status is Status.SCORED) == (examined.error is None)
