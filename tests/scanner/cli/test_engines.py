@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from scanner.backends.tensorrt import cache as engines
 from scanner.backends.tensorrt.cache import EngineKey, describe, engine_for
 from scanner.cli.main import main
 from scanner.model import DEFAULT_MODEL, open_model
@@ -25,7 +24,9 @@ def cache(folder: Path, content: bytes) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(engines, "cache_folder", lambda: tmp_path / "engines")
+    monkeypatch.setattr(
+        "scanner.backends.tensorrt.cache.cache_folder", lambda: tmp_path / "engines"
+    )
     return tmp_path / "engines"
 
 

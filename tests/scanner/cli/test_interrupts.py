@@ -82,7 +82,7 @@ def test_workers_of_a_killed_scan_end_by_themselves(tmp_path: Path) -> None:
 def test_a_command_that_cannot_stop_is_ended() -> None:
     program = """
 import time
-from scanner.interrupts import stoppable
+from scanner.cli.interrupts import stoppable
 
 with stoppable("interrupted.", 2):
     while True:

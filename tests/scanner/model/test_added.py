@@ -14,7 +14,6 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from scanner import model
 from scanner.model import (
     DEFAULT_MODEL,
     METADATA_KEY,
@@ -30,7 +29,7 @@ from tests.conftest import ModelMaker, environment, image_bytes, imgscan
 ADDER = """
 import sys
 from pathlib import Path
-from scanner.added_models import add
+from scanner.model.added import add
 from scanner.model import ModelError
 print(flush=True)
 for line in sys.stdin:
@@ -126,7 +125,7 @@ def test_a_bundled_model_is_found_without_a_look_at_the_users_folders(
     def no_folder() -> Path:
         raise AssertionError("it was asked for")
 
-    monkeypatch.setattr(model, "added_folder", no_folder)
+    monkeypatch.setattr("scanner.model.file.added_folder", no_folder)
     assert open_model(DEFAULT_MODEL).name == DEFAULT_MODEL
 
 

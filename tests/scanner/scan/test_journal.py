@@ -260,7 +260,7 @@ def test_an_empty_file_becomes_a_journal(place: Path, model: ModelFile) -> None:
 
 CREATE_FOR_EVER = """
 import itertools, pathlib, sys
-from scanner.journal import Journal
+from scanner.scan.journal import Journal
 for n in itertools.count():
     journal = Journal(pathlib.Path(sys.argv[1]))
     journal.begin({"n": 0})

@@ -12,7 +12,7 @@ import pytest
 from scanner.backends.backend import BackendError
 from scanner.backends.choose import open_backend
 from scanner.backends.gpu import Gpu
-from scanner.backends.tensorrt import cache as trt_cache
+from scanner.backends.tensorrt import cache
 from scanner.backends.tensorrt.cache import (
     EngineKey,
     cache_folder,
@@ -40,7 +40,7 @@ class Builder:
         self.built += 1
         content = b"engine %d" % self.built
         model = open_model(DEFAULT_MODEL)
-        return content, trt_cache.describe(model, self._key, content)
+        return content, cache.describe(model, self._key, content)
 
 
 def test_an_engine_is_built_once(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def model() -> ModelFile:
 def test_a_given_batch_has_an_engine_of_its_own(
     model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trt_cache, "version", lambda flavor: "1.7")
+    monkeypatch.setattr(cache, "version", lambda flavor: "1.7")
     gpu = Gpu("RTX 4090", "8.9", "580.95")
     tuned, given = (engine_key(model, gpu, "tensorrt_rtx", batch) for batch in (None, 48))
     assert given.batch == BatchProfile(1, 48, 48)
@@ -166,10 +166,10 @@ def test_a_plain_model_is_built_once_for_the_gpu_here(
         return b"engine"
 
     gpus = [Gpu("H100", "9.0", "580")] * 2 + [Gpu("H100", "9.0", "581")]
-    monkeypatch.setattr(trt_cache, "find_gpu", lambda device: gpus.pop(0))
-    monkeypatch.setattr(trt_cache, "choose_flavor", lambda capability: "tensorrt")
-    monkeypatch.setattr(trt_cache, "version", lambda flavor: "11.4")
-    monkeypatch.setattr(trt_cache, "build", build)
+    monkeypatch.setattr(cache, "find_gpu", lambda device: gpus.pop(0))
+    monkeypatch.setattr(cache, "choose_flavor", lambda capability: "tensorrt")
+    monkeypatch.setattr(cache, "version", lambda flavor: "11.4")
+    monkeypatch.setattr(cache, "build", build)
     told: list[str] = []
     for _ in range(2):
         found = engine_of(model, 8, told.append, tmp_path / "engines")
@@ -203,7 +203,7 @@ def test_an_engine_runs_on_nothing_but_tensorrt(device: str, engine_file: Path) 
 def test_an_engine_file_for_another_gpu_is_refused(
     engine_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trt_cache, "find_gpu", lambda device: Gpu("RTX 4090", "8.9", "580"))
+    monkeypatch.setattr(cache, "find_gpu", lambda device: Gpu("RTX 4090", "8.9", "580"))
     with pytest.raises(
         BackendError, match=r"built for compute capability 9\.0, but RTX 4090 has 8\.9"
     ):
@@ -211,8 +211,8 @@ def test_an_engine_file_for_another_gpu_is_refused(
 
 
 def test_an_engine_file_is_run_as_it_is(engine_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trt_cache, "find_gpu", lambda device: Gpu("H100", "9.0", "581"))
-    monkeypatch.setattr(trt_cache, "choose_flavor", lambda capability, wanted: wanted)
+    monkeypatch.setattr(cache, "find_gpu", lambda device: Gpu("H100", "9.0", "581"))
+    monkeypatch.setattr(cache, "choose_flavor", lambda capability, wanted: wanted)
     assert engine_of(open_model(str(engine_file)), None, print).content == b"engine 1"
 
 
@@ -220,7 +220,7 @@ def test_a_changed_engine_file_is_refused(
     engine_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine_file.write_bytes(b"another")
-    monkeypatch.setattr(trt_cache, "find_gpu", lambda device: Gpu("H100", "9.0", "580"))
+    monkeypatch.setattr(cache, "find_gpu", lambda device: Gpu("H100", "9.0", "580"))
     with pytest.raises(BackendError, match="not the engine its card was written for"):
         engine_of(open_model(str(engine_file)), None, print)
 

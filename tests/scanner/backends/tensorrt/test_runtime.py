@@ -17,8 +17,9 @@ from scanner.backends.backend import BackendError
 from scanner.backends.choose import open_backend
 from scanner.backends.cpu import CpuBackend
 from scanner.backends.gpu import OutOfMemory, check, cuda_driver_present, find_gpu
-from scanner.backends.tensorrt import build as trt_build
-from scanner.backends.tensorrt import runtime as tensorrt
+from scanner.backends.tensorrt import build as builder
+from scanner.backends.tensorrt import library
+from scanner.backends.tensorrt import runtime as runner
 from scanner.backends.tensorrt.build import build
 from scanner.backends.tensorrt.cache import EngineKey, describe
 from scanner.backends.tensorrt.library import installed
@@ -42,7 +43,7 @@ def attributes(module: ModuleType, names: set[str]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("module", [gpu, tensorrt], ids=["gpu", "tensorrt"])
+@pytest.mark.parametrize("module", [gpu, runner], ids=["gpu", "tensorrt"])
 def test_every_cuda_call_exists(module: ModuleType) -> None:
     calls = attributes(module, {"runtime", "self._cuda"})
     assert calls
@@ -51,7 +52,7 @@ def test_every_cuda_call_exists(module: ModuleType) -> None:
 
 def test_every_cuda_call_has_its_arguments() -> None:
     """The bindings have no signatures, but their documentation begins with them."""
-    for module in (gpu, tensorrt):
+    for module in (gpu, runner):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
@@ -64,8 +65,8 @@ def test_every_cuda_call_has_its_arguments() -> None:
 
 
 @needs_rtx
-@pytest.mark.parametrize("module", [trt_build, tensorrt], ids=["build", "run"])
-def test_every_tensorrt_name_exists(module: ModuleType) -> None:
+@pytest.mark.parametrize("modules", [(builder, library), (runner,)], ids=["build", "run"])
+def test_every_tensorrt_name_exists(modules: tuple[ModuleType, ...]) -> None:
     import tensorrt_rtx
 
     owners: dict[str, Any] = {
@@ -79,10 +80,15 @@ def test_every_tensorrt_name_exists(module: ModuleType) -> None:
         "context": tensorrt_rtx.IExecutionContext,
         "self._context": tensorrt_rtx.IExecutionContext,
         "config": tensorrt_rtx.IBuilderConfig
-        if module is trt_build
+        if builder in modules
         else tensorrt_rtx.IRuntimeConfig,
     }
-    names = [(owner, name) for v, owner in owners.items() for name in attributes(module, {v})]
+    names = [
+        (owner, name)
+        for variable, owner in owners.items()
+        for module in modules
+        for name in attributes(module, {variable})
+    ]
     assert len(names) > 10
     assert [(owner, name) for owner, name in names if not hasattr(owner, name)] == []
 
