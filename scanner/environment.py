@@ -24,6 +24,7 @@ PROGRAMS = ("unrar", "unar", "7z", "7zz", "bsdtar")
 SQLITES = "SQLITE_TMPDIR"
 TEMPORARY = (SQLITES, "TMPDIR", "TEMP", "TMP")
 UNNAMED = [Path(name) for name in ("/tmp", "/var/tmp", "/usr/tmp")] if os.name == "posix" else []
+# What asks this process to stop; its children never hear it.
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )

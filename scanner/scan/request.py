@@ -20,7 +20,8 @@ class Request:
     one a core. md5: take these hashes, too. known: hash lists. skip_known: leave out what is in
     them. passwords: tried in turn on whatever is encrypted. sign: a private key's file. fresh:
     forget an interrupted scan. also_written: what the caller writes meanwhile, such as a log, and
-    what therefore must not be evidence either.
+    what therefore must not be evidence either. Raises ValueError for a key or a wish to skip
+    without what it would be of.
     """
 
     paths: tuple[Path, ...]
@@ -38,3 +39,9 @@ class Request:
     sign: Path | None = None
     fresh: bool = False
     also_written: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sign and not self.reports:
+            raise ValueError("there is no report to sign")
+        if self.skip_known and not self.known:
+            raise ValueError("there is no list of known files to skip")

@@ -39,6 +39,7 @@ BLOCK_BYTES = 512  # in which systems count what a file takes on disk
 def open_file(
     stream: BinaryIO, text: str, readers: Readers, total: Budget
 ) -> Iterator[Found | Met]:
+    """All that the file called `text` comes to, which `stream` reads, and what it holds."""
     facts = os.fstat(stream.fileno())
     stamp = Stamp(facts.st_size, facts.st_mtime_ns)
     if holes := _mostly_holes(stream, facts, readers.limits):

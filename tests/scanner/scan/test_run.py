@@ -100,3 +100,10 @@ def test_whatever_stops_it_is_one_kind_of_error(tmp_path: Path, evidence: Path) 
     with pytest.raises(ImgscanError, match="lies inside the evidence"):
         run_scan(Request(paths=(evidence,), also_written=(log,)))
     assert not list(evidence.iterdir())
+
+
+def test_a_request_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no report to sign"):
+        Request(paths=(tmp_path,), sign=tmp_path / "key")
+    with pytest.raises(ValueError, match="no list of known files to skip"):
+        Request(paths=(tmp_path,), skip_known=True)
