@@ -42,7 +42,7 @@ from scanner.files import write_whole
 from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, ModelError, open_model
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from trainer.data import DataError
+from trainer.data.examples import DataError
 
 OPSET = 18
 EXAMPLE_BATCH = 2  # a batch of 1 would be specialised to a constant

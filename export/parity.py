@@ -23,7 +23,8 @@ from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelCard
 from scanner.preprocess import Preprocessing
 from scanner.verdict import verdicts
 from trainer.backbones import Detector
-from trainer.data import DataError, Example, ImageSet, read_examples, split_examples
+from trainer.data.examples import DataError, Example, read_examples, split_examples
+from trainer.data.images import ImageSet
 from trainer.metrics import measure
 
 MIN_IMAGES = 1000

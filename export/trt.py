@@ -39,7 +39,7 @@ from scanner.backends.trt_build import build, choose_flavor, version
 from scanner.engine import FLAVORS, BatchProfile, EngineCard, EngineFile, Gate, write_engine
 from scanner.model import ModelCard, ModelError, ModelFile, open_model
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from trainer.data import DataError
+from trainer.data.examples import DataError
 
 PRECISION = "float16"
 MIB = 2**20

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.preprocess import open_image
-from trainer.data import LABELS, DataError, Example, read_examples
+from trainer.data.examples import LABELS, DataError, Example, read_examples
 
 SAMPLE = 4000  # images of each class; more would not change the answer
 FOLDS = 5

@@ -25,7 +25,8 @@ from scanner.preprocess import Preprocessing
 from trainer import calibration, checkpoint
 from trainer.backbones import Detector
 from trainer.calibration import CalibrationError
-from trainer.data import DataError, Images, ImageSet, load_images
+from trainer.data.examples import DataError
+from trainer.data.images import Images, ImageSet, load_images
 from trainer.device import choose_device
 from trainer.figures import plot_misclassified, plot_run
 from trainer.metrics import Metrics, measure, sigmoid

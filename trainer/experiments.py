@@ -17,7 +17,8 @@ import click
 
 from trainer.backbones import StartingWeightsError
 from trainer.calibration import CalibrationError
-from trainer.data import DataError, Images, load_images
+from trainer.data.examples import DataError
+from trainer.data.images import Images, load_images
 from trainer.device import choose_device
 from trainer.finetune import domain_of, finetune
 from trainer.minutes import Minutes

@@ -27,7 +27,8 @@ from trainer.audit import audit
 from trainer.backbones import BACKBONES, StartingWeightsError
 from trainer.budget import measure_cost
 from trainer.calibration import CalibrationError
-from trainer.data import DataError, Images, load_images, read_examples
+from trainer.data.examples import DataError, read_examples
+from trainer.data.images import Images, load_images
 from trainer.device import choose_device
 from trainer.evaluate import History, finish, predict
 from trainer.learner import LOG_EVERY, Learner

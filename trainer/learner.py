@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainer.backbones import Detector, begin_as_identity, build_detector
-from trainer.data import ImageSet
+from trainer.data.images import ImageSet
 from trainer.device import moved
 from trainer.evaluate import autocast
 from trainer.recipe import Recipe, learning_rate

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from trainer.backbones import BACKBONES, Detector
-from trainer.data import DataError, Example, ImageSet, read_examples, split_examples
+from trainer.data.examples import DataError, Example, read_examples, split_examples
+from trainer.data.images import ImageSet
 from trainer.device import choose_device, moved
 from trainer.evaluate import autocast
 from trainer.recipe import RECIPES, Recipe, learning_rate

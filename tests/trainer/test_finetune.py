@@ -24,7 +24,8 @@ from tests.pictures import write_contradiction, write_pictures
 from trainer.backbones import build_detector
 from trainer.calibration import CalibrationError
 from trainer.checkpoint import load_checkpoint
-from trainer.data import ImageSet, read_examples, split_examples
+from trainer.data.examples import read_examples, split_examples
+from trainer.data.images import ImageSet
 from trainer.evaluate import predict
 from trainer.finetune import _Pace, finetune, main
 from trainer.learner import _Follower
