@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from scanner.errors import ImgscanError
+
 LABELS = {"real": 0, "fake": 1}  # fake is the positive class
 SPLITS = {
     "train": "train",
@@ -36,7 +38,7 @@ WHERE_TO_GET_IT = (
 )
 
 
-class DataError(Exception):
+class DataError(ImgscanError):
     """The training data is missing or malformed; the sentence says what is expected."""
 
 
