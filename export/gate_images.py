@@ -22,7 +22,13 @@ from export.parity import (
 )
 from export.precision import INT8_WEIGHTS
 from scanner.preprocess import Preprocessing
-from trainer.data import IMAGE_SUFFIXES, DataError, Example, read_examples, split_examples
+from trainer.data.examples import (
+    IMAGE_SUFFIXES,
+    DataError,
+    Example,
+    read_examples,
+    split_examples,
+)
 
 DEFAULT_DATA = Path("data/cifake")
 SAMPLES = Path(__file__).parent / "samples"

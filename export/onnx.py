@@ -19,7 +19,6 @@ from onnxscript import optimizer
 
 from export.gate_images import DEFAULT_DATA, data_option, gate_images
 from export.parity import (
-    ParityError,
     Views,
     calibration_images,
     compare,
@@ -31,7 +30,6 @@ from export.parity import (
 from export.precision import (
     INT8_WEIGHTS,
     PRECISIONS,
-    PrecisionError,
     cast_first,
     store_in_int8,
     to_float16,
@@ -42,7 +40,7 @@ from scanner.files import write_whole
 from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, ModelError, open_model
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from trainer.data import DataError
+from trainer.command import Command
 
 OPSET = 18
 EXAMPLE_BATCH = 2  # a batch of 1 would be specialised to a constant
@@ -207,7 +205,7 @@ def store_in_half(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(cls=Command, context_settings={"show_default": True})
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -247,13 +245,10 @@ def main(
         raise click.ClickException(
             f"{output} cannot be written: there is no folder {output.parent}."
         )
-    try:
-        read = read_source(source, checkpoint, licence)
-        chosen = PRECISIONS[precision]
-        images = gate_images(data, read.card.preprocessing, chosen)
-        written = export_onnx(read, chosen, data or DEFAULT_DATA, images)
-    except (CheckpointError, DataError, ModelError, ParityError, PrecisionError) as error:
-        raise click.ClickException(str(error)) from error
+    read = read_source(source, checkpoint, licence)
+    chosen = PRECISIONS[precision]
+    images = gate_images(data, read.card.preprocessing, chosen)
+    written = export_onnx(read, chosen, data or DEFAULT_DATA, images)
     try:
         write_whole(output, written)
     except OSError as error:

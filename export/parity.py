@@ -19,11 +19,13 @@ from export.precision import INT8_WEIGHTS, rounding_every_tensor
 from scanner.backends.cuda import FATAL, OPTIONS, PROVIDER
 from scanner.backends.gpu import DEVICE, cuda_driver_present
 from scanner.engine import Gate
+from scanner.errors import ImgscanError
 from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelCard
 from scanner.preprocess import Preprocessing
 from scanner.verdict import verdicts
 from trainer.backbones import Detector
-from trainer.data import DataError, Example, ImageSet, read_examples, split_examples
+from trainer.data.examples import DataError, Example, read_examples, split_examples
+from trainer.data.images import ImageSet
 from trainer.metrics import measure
 
 MIN_IMAGES = 1000
@@ -57,7 +59,7 @@ TOLERANCES = {
 }
 
 
-class ParityError(Exception):
+class ParityError(ImgscanError):
     """Two files disagree beyond tolerance; the sentence has the figures."""
 
 

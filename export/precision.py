@@ -18,6 +18,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from scanner.errors import ImgscanError
 from scanner.model import INPUT, OUTPUT, WIDEN_ONCE
 
 INT8_WEIGHTS = "int8-weights"
@@ -30,7 +31,7 @@ CALIBRATION_BATCH = 16
 FOLDED = {"onnx.quant.pre_process": "onnxruntime.quant"}
 
 
-class PrecisionError(Exception):
+class PrecisionError(ImgscanError):
     """The graph cannot be had in that precision; the sentence says why."""
 
 

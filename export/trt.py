@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from export.gate_images import DEFAULT_DATA, data_option, gate_images
 from export.onnx import Source, export_onnx
 from export.parity import (
-    ParityError,
     Views,
     compare,
     onnx_name,
@@ -32,14 +31,13 @@ from export.parity import (
     score_onnx,
     score_pytorch,
 )
-from export.precision import PrecisionError
 from scanner.backends import BackendError
 from scanner.backends.gpu import Gpu, find_gpu
 from scanner.backends.trt_build import build, choose_flavor, version
 from scanner.engine import FLAVORS, BatchProfile, EngineCard, EngineFile, Gate, write_engine
 from scanner.model import ModelCard, ModelError, ModelFile, open_model
-from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from trainer.data import DataError
+from trainer.checkpoint import Checkpoint, load_checkpoint
+from trainer.command import Command
 
 PRECISION = "float16"
 MIB = 2**20
@@ -200,7 +198,7 @@ def score_engine(engine: EngineFile, views: NDArray[np.uint8]) -> NDArray[np.flo
         lane.close()
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(cls=Command, context_settings={"show_default": True})
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -249,28 +247,20 @@ def main(
     """
     try:
         profile = BatchProfile(min_batch, batch, max_batch)
-        file = open_model(str(model))
-        target = find_target(capabilities, flavor)
-        output = output or model.with_name(f"{file.name}.{target.label}.fp16.engine")
-        if not output.parent.is_dir():
-            raise click.ClickException(
-                f"{output} cannot be written: there is no folder {output.parent}."
-            )
-        loaded = load_checkpoint(checkpoint) if checkpoint else None
-        scratch = workspace * MIB if workspace else None
-        engine = export_engine(file, output, target, profile, data, loaded, scratch, timing_cache)
-        write_engine(output, engine.content, engine.card)
     except ValueError as error:
         raise click.ClickException(f"{error}.") from error
-    except (
-        BackendError,
-        CheckpointError,
-        DataError,
-        ModelError,
-        ParityError,
-        PrecisionError,
-    ) as error:
-        raise click.ClickException(str(error)) from error
+    file = open_model(str(model))
+    target = find_target(capabilities, flavor)
+    output = output or model.with_name(f"{file.name}.{target.label}.fp16.engine")
+    if not output.parent.is_dir():
+        raise click.ClickException(
+            f"{output} cannot be written: there is no folder {output.parent}."
+        )
+    loaded = load_checkpoint(checkpoint) if checkpoint else None
+    scratch = workspace * MIB if workspace else None
+    engine = export_engine(file, output, target, profile, data, loaded, scratch, timing_cache)
+    try:
+        write_engine(output, engine.content, engine.card)
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
     card, megabytes = engine.card, len(engine.content) / 1e6

@@ -18,6 +18,7 @@ import click
 import pandas as pd
 
 from trainer.backbones import RESNETS
+from trainer.command import Command
 from trainer.compare import COMPARISON, PAPER, history, run_list
 from trainer.experiments import Experiment, choose, make_plan, plan_options
 from trainer.figures import plot_histories
@@ -47,7 +48,7 @@ BASELINES = {run.backbone: run for run in COMPARISON if run.backbone in RESNETS}
 LIST = tuple(run for name in RESNETS for run in (BASELINES[name], *ablations_of(name).values()))
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(cls=Command, context_settings={"show_default": True})
 @plan_options
 def main(results: Path, only: tuple[str, ...], **options: Any) -> None:
     """Run the ablations over ResNet-18, 50, 101 and 152 and write the tables and curves.

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.preprocess import open_image
-from trainer.data import LABELS, DataError, Example, read_examples
+from trainer.command import Command
+from trainer.data.examples import LABELS, DataError, Example, read_examples
 
 SAMPLE = 4000  # images of each class; more would not change the answer
 FOLDS = 5
@@ -179,17 +180,14 @@ def _usual(facts: Sequence[tuple[str | float, ...]], labels: NDArray[np.int64]) 
     return found
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(folder: Path) -> None:
     """Say whether the classes in FOLDER can be told apart from container facts alone.
 
     The exit code is 1 where they can. Example: python -m trainer.audit my-images
     """
-    try:
-        found = audit(read_examples(folder))
-    except DataError as error:
-        raise click.ClickException(str(error)) from error
+    found = audit(read_examples(folder))
     click.echo(found.in_words())
     raise SystemExit(int(found.suspicious))
 

@@ -17,11 +17,13 @@ import torch.nn.functional as F
 import torchvision.models as tv
 from torch import Tensor, nn
 
+from scanner.errors import ImgscanError
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-class StartingWeightsError(Exception):
+class StartingWeightsError(ImgscanError):
     """The starting weights cannot be had or do not fit the backbone."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from trainer.data import Images, ImageSet
+from trainer.data.images import Images, ImageSet
 from trainer.evaluate import predict
 from trainer.learner import LOG_EVERY, Learner
 from trainer.metrics import measure

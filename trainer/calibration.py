@@ -7,13 +7,14 @@ from bisect import bisect_right
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.errors import ImgscanError
 from scanner.model import Calibration, OperatingPoint, ReliabilityBin
 from trainer.metrics import CALIBRATION_BINS, sigmoid
 
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 
 
-class CalibrationError(Exception):
+class CalibrationError(ImgscanError):
     """The logits cannot be calibrated; the sentence says why."""
 
 

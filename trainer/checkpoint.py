@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scanner.errors import ImgscanError
 from scanner.model import Calibration, Domain, OperatingPoint, ReliabilityBin
 from scanner.preprocess import Preprocessing
 from trainer.backbones import BACKBONES, Detector
@@ -18,7 +19,7 @@ FORMAT = 2
 FILE_NAME = "model.pt"
 
 
-class CheckpointError(Exception):
+class CheckpointError(ImgscanError):
     """The file is no checkpoint of this trainer; the sentence says what is missing."""
 
 

@@ -17,5 +17,7 @@ class Command(click.Command):
             return super().invoke(ctx)
         except ImgscanError as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError:
+            raise  # nobody reads on, so there is nothing to say: click ends with exit code 1
         except OSError as error:
             raise click.ClickException(f"{error.filename}: {error.strerror}.") from error

@@ -19,6 +19,7 @@ from typing import Any
 import click
 import pandas as pd
 
+from trainer.command import Command
 from trainer.experiments import Experiment, Plan, choose, make_plan, plan_options, run_all
 from trainer.figures import plot_histories
 from trainer.recipe import RECIPES
@@ -53,16 +54,10 @@ COMPARISON = (
 def run_list(
     experiments: Sequence[Experiment], plan: Plan, table: Path, title: str, module: str
 ) -> None:
-    """Run a list and write its tables after every run; say what is left.
-
-    Raises click.ClickException.
-    """
+    """Run a list and write its tables after every run; say what is left. Raises OSError."""
     command = " ".join(["python -m", module, *sys.argv[1:]])
-    try:
-        for left in run_all(experiments, plan):
-            write_tables(table, title, command, experiments, plan, left)
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+    for left in run_all(experiments, plan):
+        write_tables(table, title, command, experiments, plan, left)
     click.echo(f"{len(experiments) - len(left)} of {len(experiments)} runs in {table}.md")
     for name, why in left.items():
         click.echo(f"  left: {name} ({why})")
@@ -77,7 +72,7 @@ def history(plan: Plan, experiment: Experiment) -> pd.DataFrame | None:
     return pd.read_csv(plan.folder(experiment) / "metrics.csv")
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(cls=Command, context_settings={"show_default": True})
 @plan_options
 def main(results: Path, only: tuple[str, ...], **options: Any) -> None:
     """Fine-tune every backbone of the paper's comparison and write the table.

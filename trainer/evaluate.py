@@ -25,7 +25,8 @@ from scanner.preprocess import Preprocessing
 from trainer import calibration, checkpoint
 from trainer.backbones import Detector
 from trainer.calibration import CalibrationError
-from trainer.data import DataError, Images, ImageSet, load_images
+from trainer.command import Command
+from trainer.data.images import Images, ImageSet, load_images
 from trainer.device import choose_device
 from trainer.figures import plot_misclassified, plot_run
 from trainer.metrics import Metrics, measure, sigmoid
@@ -192,7 +193,7 @@ def autocast(device: str, precision: str) -> AbstractContextManager[Any]:
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(cls=Command, context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--data", metavar="FOLDER", help="Its images.  [default: where the run found them]")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where to score.")
@@ -201,18 +202,13 @@ def main(run: Path, data: str | None, device: str) -> None:
 
     Example: python -m trainer.evaluate runs/resnet152-paper
     """
-    try:
-        device = choose_device(device)
-        settings = read_settings(run)
-        trained = checkpoint.load_checkpoint(run)
-        folder = Path(data or settings.data)
-        images = load_images(folder, settings.recipe.image_size, device, settings.subset)
-        history = History(pd.read_csv(run / "steps.csv"), pd.read_csv(run / "metrics.csv"))
-        finish(run, settings, images, trained.detector().to(device), trained.training, history)
-    except (RunError, DataError, checkpoint.CheckpointError, CalibrationError) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+    device = choose_device(device)
+    settings = read_settings(run)
+    trained = checkpoint.load_checkpoint(run)
+    folder = Path(data or settings.data)
+    images = load_images(folder, settings.recipe.image_size, device, settings.subset)
+    history = History(pd.read_csv(run / "steps.csv"), pd.read_csv(run / "metrics.csv"))
+    finish(run, settings, images, trained.detector().to(device), trained.training, history)
 
 
 if __name__ == "__main__":

@@ -15,16 +15,16 @@ from typing import Any, TypeVar
 
 import click
 
-from trainer.backbones import StartingWeightsError
+from scanner.errors import ImgscanError
 from trainer.calibration import CalibrationError
-from trainer.data import DataError, Images, load_images
+from trainer.data.images import Images, load_images
 from trainer.device import choose_device
 from trainer.finetune import domain_of, finetune
 from trainer.minutes import Minutes
 from trainer.recipe import RECIPES, Recipe
 from trainer.run import CONFIG_FILE, METRICS_FILE, RESUME_FILE, RunError, Settings
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -146,13 +146,13 @@ def _run(experiment: Experiment, plan: Plan, shared: dict[int, Images], deadline
         return ""
     # What torch raises for one backbone, such as a GPU's memory that is spent, is a RuntimeError
     # and leaves the others their turn.
-    except (RunError, DataError, StartingWeightsError, RuntimeError) as error:
+    except (ImgscanError, RuntimeError) as error:
         why = str(error).partition("\n")[0]
         click.echo(f"{name}: {why}", err=True)
         return why
 
 
-def plan_options(command: Command) -> Command:
+def plan_options(function: Function) -> Function:
     """The options that every list of runs shares, as the arguments of `make_plan`."""
     options = [
         click.option(
@@ -197,8 +197,8 @@ def plan_options(command: Command) -> Command:
         click.option("--seed", type=int, default=0, help="Of everything random."),
     ]
     for option in reversed(options):
-        command = option(command)
-    return command
+        function = option(function)
+    return function
 
 
 def make_plan(options: dict[str, Any]) -> Plan:

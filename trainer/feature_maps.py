@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from scanner.preprocess import decode, view
-from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from trainer.checkpoint import Checkpoint, load_checkpoint
+from trainer.command import Command
 
 CHANNELS = 8
 
@@ -75,7 +76,7 @@ def plot_feature_maps(path: Path, picture: NDArray[np.uint8], stages: dict[str, 
     plt.close(figure)
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(cls=Command, context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
@@ -90,11 +91,9 @@ def main(run: Path, image: Path, output: Path) -> None:
 
     Example: python -m trainer.feature_maps runs/paper/resnet50 photo.jpg
     """
+    checkpoint = load_checkpoint(run)
     try:
-        checkpoint = load_checkpoint(run)
         picture = view(decode(image.read_bytes()).rgb, checkpoint.preprocessing)
-    except CheckpointError as error:
-        raise click.ClickException(str(error)) from error
     except Exception as error:  # Pillow raises far more than OSError on broken files
         raise click.ClickException(f"{image} cannot be decoded: {error}.") from error
     try:

@@ -24,10 +24,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from trainer.audit import audit
-from trainer.backbones import BACKBONES, StartingWeightsError
+from trainer.backbones import BACKBONES
 from trainer.budget import measure_cost
-from trainer.calibration import CalibrationError
-from trainer.data import DataError, Images, load_images, read_examples
+from trainer.command import Command
+from trainer.data.examples import read_examples
+from trainer.data.images import Images, load_images
 from trainer.device import choose_device
 from trainer.evaluate import History, finish, predict
 from trainer.learner import LOG_EVERY, Learner
@@ -38,7 +39,6 @@ from trainer.run import (
     CONFIG_FILE,
     RESUME_FILE,
     Progress,
-    RunError,
     Settings,
     prepare_folder,
     read_settings,
@@ -72,9 +72,9 @@ def finetune(
     with the last evaluation, by the deadline; where training turns out slower it stops in time,
     and the best weights so far are the run's.
 
-    Returns whether the run is finished; one stopped by its deadline resumes. Raises RunError,
-    DataError, StartingWeightsError; and CalibrationError for a run that is finished, but whose
-    model does not rank fakes above photographs and is not kept.
+    Returns whether the run is finished; one stopped by its deadline resumes. Raises DeviceError,
+    RunError, DataError, StartingWeightsError; and CalibrationError for a run that is finished, but
+    whose model does not rank fakes above photographs and is not kept.
     """
     begun = time.monotonic()
     device = choose_device(device)
@@ -206,7 +206,7 @@ class _Pace:
         return speed
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(cls=Command, context_settings={"show_default": True})
 @click.option(
     "--backbone", type=click.Choice(list(BACKBONES)), default="resnet152", help="Network."
 )
@@ -298,22 +298,17 @@ def main(
     fit = budget_minutes is not None and epochs is None and not resume
     recipe = RECIPES[recipe_name]
     out = out or Path("runs") / f"{backbone}-{recipe_name}"
-    try:
-        if resume and epochs is None and (out / CONFIG_FILE).is_file():
-            epochs = read_settings(out).recipe.epochs  # a budget may have chosen them
-        recipe = replace(
-            recipe, image_size=image_size or recipe.image_size, epochs=epochs or recipe.epochs
-        )
-        domain = domain or domain_of(data)
-        settings = Settings(backbone, weights, data, domain, recipe, precision, seed)
-        if with_audit and not resume:
-            click.echo(audit(read_examples(Path(data))).in_words(), err=True)
-        if not finetune(settings, out, device, resume, None, deadline, trackers, fit):
-            click.echo(f"the budget is spent; the same command with --resume carries on in {out}.")
-    except (RunError, DataError, StartingWeightsError, CalibrationError) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+    if resume and epochs is None and (out / CONFIG_FILE).is_file():
+        epochs = read_settings(out).recipe.epochs  # a budget may have chosen them
+    recipe = replace(
+        recipe, image_size=image_size or recipe.image_size, epochs=epochs or recipe.epochs
+    )
+    domain = domain or domain_of(data)
+    settings = Settings(backbone, weights, data, domain, recipe, precision, seed)
+    if with_audit and not resume:
+        click.echo(audit(read_examples(Path(data))).in_words(), err=True)
+    if not finetune(settings, out, device, resume, None, deadline, trackers, fit):
+        click.echo(f"the budget is spent; the same command with --resume carries on in {out}.")
 
 
 if __name__ == "__main__":

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import copy
+from functools import partial
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from trainer.backbones import Detector, begin_as_identity, build_detector
-from trainer.data import ImageSet
+from trainer.data.images import ImageSet
 from trainer.device import moved
 from trainer.evaluate import autocast
 from trainer.recipe import Recipe, learning_rate
 from trainer.run import Settings
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 LOG_EVERY = 10  # optimiser steps; reading the loss makes the CPU wait for the GPU
 
@@ -35,8 +39,11 @@ class Learner:
         if recipe.zero_init_residual and settings.weights == "none":
             begin_as_identity(detector)
         self.detector = detector.to(train.device).to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(detector) if recipe.average else detector
-        self._follow = _Follower(self.average, detector)
+        self.average, self._averaged = detector, None
+        if recipe.average:
+            self._averaged = AveragedModel(detector, use_buffers=True)
+            self._averaged.n_averaged += 1  # or its first update would copy and not average
+            self.average = cast(Detector, self._averaged.module)
         self.on_gpu = train.device.startswith("cuda")
         torch.compiler.reset()  # its cache is too small for many backbones in one process
         torch.backends.cudnn.benchmark = True
@@ -95,8 +102,10 @@ class Learner:
             step_loss += loss.detach()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        if self.average is not self.detector:
-            self._follow(min(recipe.average, (1 + step) / (10 + step)))
+        if self._averaged is not None:
+            decay = min(recipe.average, (1 + step) / (10 + step))
+            self._averaged.multi_avg_fn = partial(_follow, decay)
+            self._averaged.update_parameters(self.detector)  # waits for a GPU, to count its updates
         return step_loss
 
     def state(self) -> dict[str, Tensor]:
@@ -123,23 +132,12 @@ class Learner:
         return range(first, min(first + self.recipe.accumulation, self._micro_batches))
 
 
-class _Follower:
-    """Moves averaged weights, and the batch statistics that go with them, towards the latest."""
-
-    def __init__(self, average: Detector, detector: Detector) -> None:
-        pairs = zip(average.state_dict().values(), detector.state_dict().values(), strict=True)
-        split: dict[bool, list[tuple[Tensor, Tensor]]] = {True: [], False: []}
-        for kept, latest in pairs:
-            split[kept.is_floating_point()].append((kept, latest))
-        self._floats, self._counts = split[True], split[False]
-
-    @torch.no_grad()
-    def __call__(self, decay: float) -> None:
-        # As lists: hundreds of small operations a step would keep a GPU waiting.
-        kept, latest = map(list, zip(*self._floats, strict=True))
+def _follow(decay: float, kept: Tensors, latest: Tensors, _updates: Tensor | int) -> None:
+    """Move averaged weights and batch statistics, all of one type, towards the latest."""
+    if kept[0].is_floating_point():
         torch._foreach_lerp_(kept, latest, 1 - decay)
-        for count, newer in self._counts:
-            count.copy_(newer)
+    else:  # numbers of batches
+        torch._foreach_copy_(kept, latest)
 
 
 def _epoch_order(count: int, seed: int, epoch: int) -> Tensor:

@@ -23,11 +23,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from trainer.backbones import BACKBONES, Detector
-from trainer.data import DataError, Example, ImageSet, read_examples, split_examples
+from trainer.command import Command
+from trainer.data.examples import DataError, Example, read_examples, split_examples
+from trainer.data.images import ImageSet
 from trainer.device import choose_device, moved
 from trainer.evaluate import autocast
 from trainer.recipe import RECIPES, Recipe, learning_rate
-from trainer.run import RunError
 
 CLASSES = 10
 # Twice the recipe's: a GPU is done with 128 small images before the next kernels are launched. The
@@ -93,7 +94,7 @@ def _stored(tensor: Tensor) -> Tensor:
     return tensor.half() if tensor.dim() > 1 else tensor
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(cls=Command, context_settings={"show_default": True})
 @click.argument("backbones", nargs=-1, required=True, type=click.Choice(list(BACKBONES)))
 @click.option("--data", default="data/cifake", metavar="FOLDER", help="CIFAKE.")
 @click.option(
@@ -126,26 +127,21 @@ def main(
     recipe = replace(
         RECIPES["scratch"], image_size=image_size, epochs=epochs, batch_size=BATCH_SIZE
     )
-    try:
-        device = choose_device(device)
-        out.mkdir(parents=True, exist_ok=True)
-        splits = split_examples(read_examples(Path(data)))
-        train = splits.subset(subset).train if subset else splits.train
-        images = ImageSet(train, image_size, device)
-        for backbone in backbones:
-            path = out / f"{backbone}.pt"
-            if path.exists():
-                click.echo(f"{path} is there already.")
-                continue
-            started = time.monotonic()
-            state, accuracy = pretrain(backbone, images, recipe, precision, seed)
-            torch.save(state, path)
-            spent = time.monotonic() - started
-            click.echo(f"{path}: {accuracy:.1%} of {CLASSES} classes right, {spent:.0f} s")
-    except (DataError, RunError) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+    device = choose_device(device)
+    out.mkdir(parents=True, exist_ok=True)
+    splits = split_examples(read_examples(Path(data)))
+    train = splits.subset(subset).train if subset else splits.train
+    images = ImageSet(train, image_size, device)
+    for backbone in backbones:
+        path = out / f"{backbone}.pt"
+        if path.exists():
+            click.echo(f"{path} is there already.")
+            continue
+        started = time.monotonic()
+        state, accuracy = pretrain(backbone, images, recipe, precision, seed)
+        torch.save(state, path)
+        spent = time.monotonic() - started
+        click.echo(f"{path}: {accuracy:.1%} of {CLASSES} classes right, {spent:.0f} s")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scanner.errors import ImgscanError
 from trainer import checkpoint
 from trainer.backbones import Detector
 from trainer.recipe import Recipe
@@ -19,7 +20,7 @@ RESUME_FILE = "resume.pt"
 METRICS_FILE = "metrics.json"
 
 
-class RunError(Exception):
+class RunError(ImgscanError):
     """The run cannot start or carry on; the sentence says why."""
 
 

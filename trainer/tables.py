@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from trainer.data import TEST_QUALITY
+from trainer.data.images import TEST_QUALITY
 from trainer.experiments import Experiment, Plan
 from trainer.run import CONFIG_FILE, METRICS_FILE
 

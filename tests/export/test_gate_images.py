@@ -19,7 +19,7 @@ from scanner.model import open_model
 from scanner.preprocess import Preprocessing, decode, view
 from tests.conftest import ROOT
 from tests.pictures import write_pictures
-from trainer.data import DataError, read_examples
+from trainer.data.examples import DataError, read_examples
 
 VIEW = Preprocessing(32)
 NOT_LABELLED = (

@@ -36,7 +36,7 @@ from scanner.preprocess import decode, view
 from tests.pictures import write_pictures
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, load_checkpoint
-from trainer.data import DataError, read_examples, split_examples
+from trainer.data.examples import DataError, read_examples, split_examples
 
 
 @pytest.fixture(scope="module")

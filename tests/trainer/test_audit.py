@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from tests.conftest import run_module
 from tests.pictures import picture
 from trainer.audit import Audit, audit, main
-from trainer.data import DataError, read_examples
+from trainer.data.examples import DataError, read_examples
 
 COUNT = 80  # of each class
 

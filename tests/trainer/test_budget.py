@@ -16,7 +16,7 @@ from trainer import budget
 from trainer import finetune as finetune_module
 from trainer.budget import Cost
 from trainer.checkpoint import load_checkpoint
-from trainer.data import load_images
+from trainer.data.images import load_images
 from trainer.finetune import finetune, main
 from trainer.learner import Learner
 from trainer.recipe import Recipe, learning_rate

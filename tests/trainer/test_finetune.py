@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import shutil
@@ -21,13 +20,12 @@ from PIL import Image
 
 from tests.conftest import LEAKED
 from tests.pictures import write_contradiction, write_pictures
-from trainer.backbones import build_detector
 from trainer.calibration import CalibrationError
 from trainer.checkpoint import load_checkpoint
-from trainer.data import ImageSet, read_examples, split_examples
+from trainer.data.examples import read_examples, split_examples
+from trainer.data.images import ImageSet
 from trainer.evaluate import predict
 from trainer.finetune import _Pace, finetune, main
-from trainer.learner import _Follower
 from trainer.metrics import measure
 from trainer.recipe import RECIPES, Recipe, learning_rate
 from trainer.run import RunError, Settings
@@ -178,17 +176,6 @@ def test_a_gpu_evaluates_in_float32(small_data: Path, tmp_path: Path) -> None:
     raw, labels = predict(found.detector(), test, found.preprocessing, "float32")
     on_cpu = measure(found.calibration.apply(raw), labels)
     assert found.metrics["test"].loss == pytest.approx(on_cpu.loss, rel=1e-4)
-
-
-def test_averaged_weights_trail_the_latest() -> None:
-    latest = build_detector("bird_lotfi_cnn", 32, "none")
-    average = copy.deepcopy(latest)
-    before = average.network.state_dict()["0.weight"].clone()
-    with torch.no_grad():
-        for parameter in latest.parameters():
-            parameter.add_(1)
-    _Follower(average, latest)(decay=0.75)
-    torch.testing.assert_close(average.network.state_dict()["0.weight"], before + 0.25)
 
 
 def test_a_spent_budget_stops_the_run_and_resuming_ends_it_the_same(

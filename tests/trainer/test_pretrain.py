@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tests.pictures import write_pictures
 from trainer.backbones import build_detector
-from trainer.data import DataError, Example
+from trainer.data.examples import DataError, Example
 from trainer.pretrain import main, object_class
 
 

@@ -5,7 +5,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import RandomResizedCrop
 from torchvision.transforms.v2.functional import resized_crop
 
-from trainer.augment import SHIFT, random_crops, random_squares, resized_crops
+from trainer.data.augment import SHIFT, random_crops, random_squares, resized_crops
 
 
 def torchvision_crop(image: torch.Tensor, box: list[int], size: int) -> torch.Tensor:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from tests.pictures import picture
-from trainer.degrade import QUALITIES, degrade, jpeg, shrink
+from trainer.data.degrade import QUALITIES, degrade, jpeg, shrink
 
 
 def pictures(count: int, width: int = 32, height: int = 32) -> Tensor:
