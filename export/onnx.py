@@ -35,9 +35,9 @@ from export.precision import (
     to_float16,
     to_int8,
 )
-from scanner.engine import Gate
 from scanner.files import write_whole
 from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, ModelError, open_model
+from scanner.model.card import Gate
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from trainer.command import Command

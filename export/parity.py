@@ -18,11 +18,11 @@ from onnx import TensorProto, helper
 from export.precision import INT8_WEIGHTS, rounding_every_tensor
 from scanner.backends.cuda import FATAL, OPTIONS, PROVIDER
 from scanner.backends.gpu import DEVICE, cuda_driver_present
-from scanner.engine import Gate
 from scanner.errors import ImgscanError
 from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelCard
+from scanner.model.card import Gate
+from scanner.model.verdict import verdicts
 from scanner.preprocess import Preprocessing
-from scanner.verdict import verdicts
 from trainer.backbones import Detector
 from trainer.data.examples import DataError, Example, read_examples, split_examples
 from trainer.data.images import ImageSet

@@ -31,11 +31,13 @@ from export.parity import (
     score_onnx,
     score_pytorch,
 )
-from scanner.backends import BackendError
+from scanner.backends.backend import BackendError
 from scanner.backends.gpu import Gpu, find_gpu
-from scanner.backends.trt_build import build, choose_flavor, version
-from scanner.engine import FLAVORS, BatchProfile, EngineCard, EngineFile, Gate, write_engine
+from scanner.backends.tensorrt.build import build
+from scanner.backends.tensorrt.library import choose_flavor, version
 from scanner.model import ModelCard, ModelError, ModelFile, open_model
+from scanner.model.card import Gate
+from scanner.model.engine import FLAVORS, BatchProfile, EngineCard, EngineFile, write_engine
 from trainer.checkpoint import Checkpoint, load_checkpoint
 from trainer.command import Command
 
@@ -187,7 +189,7 @@ def engine_gates(
 
 def score_engine(engine: EngineFile, views: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Raw logits by the engine on the GPU here. Raises BackendError."""
-    from scanner.backends.tensorrt import Engine
+    from scanner.backends.tensorrt.runtime import Engine
 
     batch = engine.card.batch.optimum
     lane = Engine(engine).open_lane(batch)

@@ -18,7 +18,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.preprocess import open_image
+from scanner.images.decode import open_image
 from trainer.command import Command
 from trainer.data.examples import LABELS, DataError, Example, read_examples
 

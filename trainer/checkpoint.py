@@ -76,6 +76,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{file} was not written by this version's python -m trainer.finetune."
         )
+    try:
+        return _read(record)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"the checkpoint {file} is malformed: {error!r}.") from error
+
+
+def _read(record: dict[str, Any]) -> Checkpoint:
     del record["format"]
     return Checkpoint(
         **record

@@ -20,4 +20,5 @@ class Command(click.Command):
         except BrokenPipeError:
             raise  # nobody reads on, so there is nothing to say: click ends with exit code 1
         except OSError as error:
-            raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+            where = "" if error.filename is None else f"{error.filename}: "
+            raise click.ClickException(f"{where}{error.strerror or error}.") from error

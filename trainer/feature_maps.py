@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from scanner.preprocess import decode, view
+from scanner.images.decode import decode
+from scanner.preprocess import view
 from trainer.checkpoint import Checkpoint, load_checkpoint
 from trainer.command import Command
 

@@ -42,7 +42,9 @@ class Learner:
         self.average, self._averaged = detector, None
         if recipe.average:
             self._averaged = AveragedModel(detector, use_buffers=True)
-            self._averaged.n_averaged += 1  # or its first update would copy and not average
+            # Not 0, or its first update would copy and not average; and on the CPU, which would
+            # else wait for a GPU at every update to learn the number.
+            self._averaged.n_averaged = torch.tensor(1)
             self.average = cast(Detector, self._averaged.module)
         self.on_gpu = train.device.startswith("cuda")
         torch.compiler.reset()  # its cache is too small for many backbones in one process
@@ -105,7 +107,7 @@ class Learner:
         if self._averaged is not None:
             decay = min(recipe.average, (1 + step) / (10 + step))
             self._averaged.multi_avg_fn = partial(_follow, decay)
-            self._averaged.update_parameters(self.detector)  # waits for a GPU, to count its updates
+            self._averaged.update_parameters(self.detector)
         return step_loss
 
     def state(self) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from scanner.errors import ImgscanError
+from scanner.files import replacing
 from trainer import checkpoint
 from trainer.backbones import Detector
 from trainer.recipe import Recipe
@@ -102,13 +103,12 @@ def save_progress(
         "average": {} if average is detector else average.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
-    partial = path.with_suffix(".partial")
     try:
-        torch.save(record, partial)
-        partial.replace(path)
+        with replacing(path) as partial:
+            torch.save(record, partial)
     except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError
         raise RunError(
-            f"{partial} cannot be written: {str(error).splitlines()[0]}. "
+            f"{path} cannot be written: {str(error).splitlines()[0]}. "
             "Make room and carry on with --resume."
         ) from error
 

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from scanner.engine import Gate
 
 from export.gate_images import SAMPLES, gate_images
 from export.onnx import main
 from export.parity import ParityError, compare
+from scanner.images.decode import decode
 from scanner.model import open_model
-from scanner.preprocess import Preprocessing, decode, view
+from scanner.model.card import Gate
+from scanner.preprocess import Preprocessing, view
 from tests.conftest import ROOT
 from tests.pictures import write_pictures
 from trainer.data.examples import DataError, read_examples

@@ -19,7 +19,7 @@ from export.precision import (
     folded,
     store_in_int8,
 )
-from scanner.backends import open_backend
+from scanner.backends.choose import open_backend
 from scanner.model import METADATA_KEY, open_model
 from scanner.preprocess import Preprocessing
 from tests.export.conftest import converted, said, traced_path

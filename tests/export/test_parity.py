@@ -13,7 +13,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
-from scanner.engine import Gate
 
 from export import parity
 from export.parity import (
@@ -31,8 +30,10 @@ from export.parity import (
 )
 from export.precision import INT8_WEIGHTS
 from scanner.backends.gpu import cuda_driver_present
+from scanner.images.decode import decode
 from scanner.model import ModelCard, open_model
-from scanner.preprocess import decode, view
+from scanner.model.card import Gate
+from scanner.preprocess import view
 from tests.pictures import write_pictures
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, load_checkpoint

@@ -18,15 +18,15 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
-from scanner.backends.trt_build import build
-from scanner.engine import BatchProfile, EngineFile, card_path, read_engine
 
 from export.parity import LabelledViews, ParityError, Views, parity_images
 from export.precision import store_in_int8
 from export.trt import Target, engine_gates, find_target, gpu_here, main
-from scanner.backends import BackendError
+from scanner.backends.backend import BackendError
 from scanner.backends.gpu import Gpu
+from scanner.backends.tensorrt.build import build
 from scanner.model import open_model
+from scanner.model.engine import BatchProfile, EngineFile, card_path, read_engine
 from tests.export.conftest import RESNETS
 from trainer.checkpoint import load_checkpoint
 

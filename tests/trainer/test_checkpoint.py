@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer.checkpoint import CheckpointError, load_checkpoint
+from trainer.checkpoint import FILE_NAME, CheckpointError, load_checkpoint
 
 
 def test_round_trip(tiny_run: Path, tmp_path: Path) -> None:
@@ -37,3 +37,15 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         torch.save(other, path)
         with pytest.raises(CheckpointError, match="was not written by this version"):
             load_checkpoint(path)
+
+
+def test_a_record_that_lacks_or_spoils_a_part_is_refused(tiny_run: Path, tmp_path: Path) -> None:
+    record = torch.load(tiny_run / FILE_NAME, weights_only=True)
+    for spoilt in (
+        {name: value for name, value in record.items() if name != "domain"},
+        record | {"metrics": 3},
+        record | {"calibration": {"temperature": 0.0, "bias": 0.0}},
+    ):
+        torch.save(spoilt, tmp_path / "model.pt")
+        with pytest.raises(CheckpointError, match="is malformed"):
+            load_checkpoint(tmp_path / "model.pt")

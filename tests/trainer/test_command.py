@@ -27,6 +27,7 @@ def command(failure: BaseException) -> Command:
     [
         (OutOfFilm("there is no film; buy some."), "Error: there is no film; buy some.\n"),
         (FileNotFoundError(2, "No such file", "roll.txt"), "Error: roll.txt: No such file.\n"),
+        (OSError("the disk is gone"), "Error: the disk is gone.\n"),
         (click.ClickException("as it was said."), "Error: as it was said.\n"),
         (BrokenPipeError(32, "Broken pipe"), ""),  # nobody reads on
     ],

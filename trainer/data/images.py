@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from scanner.preprocess import Preprocessing, decode, open_image, view
+from scanner.images.decode import decode, open_image
+from scanner.preprocess import Preprocessing, view
 from trainer.data.augment import random_crops, random_flips, random_squares, resized_crops
 from trainer.data.degrade import degrade
 from trainer.data.examples import DataError, Example, Splits, read_examples, split_examples

@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from scanner.preprocess import Preprocessing, decode, view
+from scanner.images.decode import decode
+from scanner.preprocess import Preprocessing, view
 from tests.pictures import write_pictures
 from trainer.data.examples import DataError, Example, read_examples, split_examples
 from trainer.data.images import Images, ImageSet
