@@ -84,12 +84,12 @@ class Pipeline:
         listener: called with the progress so far: at once, at least twice a second, and at the end.
         """
         self._listener = listener
-        listener(self.progress)
         inference = ThreadPoolExecutor(self._backend.streams, "inference")
         preprocessing = self._model.card.preprocessing
         try:
             with Workers(self._worker_count, preprocessing, self._limits, self._hashing) as workers:
                 try:
+                    listener(self.progress)
                     self._examine_all(workers, inference)
                     self._submit_batch(inference)
                     while self._in_flight:

@@ -192,13 +192,13 @@ def test_a_file_is_replaced_whole_or_not_at_all(
 # Where files are written: outputs beside which nothing else may look at half of one.
 WRITERS = {
     "scanner/files.py",  # all of the others write through it
-    "scanner/added_models.py",  # to a partial path, which then takes a name that is free
-    "scanner/known.py",  # the index, of one scan alone, which goes with it
-    "scanner/logs.py",  # which grows
-    "scanner/signing.py",  # a new key; no file is ever replaced
-    "scanner/streams.py",  # nothing, to nowhere
+    "scanner/model/added.py",  # to a partial path, which then takes a name that is free
+    "scanner/hashes/known.py",  # the index, of one scan alone, which goes with it
+    "scanner/cli/logs.py",  # which grows
+    "scanner/custody/signing.py",  # a new key; no file is ever replaced
+    "scanner/cli/streams.py",  # nothing, to nowhere
     "scanner/processes.py",
-    "scanner/sources/rar.py",  # a file in memory
+    "scanner/containers/rar.py",  # a file in memory
     "export/trt.py",  # a folder of its own that goes
 }
 WRITES = re.compile(r"\.write_(bytes|text)\(|open\([^)]*\"[wax]b?\+?\"")
