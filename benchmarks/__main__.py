@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.results import FOLDER
+from benchmarks.shared.results import FOLDER
 
 PARTS = ("backbones", "stages", "peers", "robustness", "scale")
 WITHOUT_DATA = ("scale",)  # makes its own files

@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from benchmarks.evidence import lay_out
-from benchmarks.machine import describe_machine, write_results
 from benchmarks.pages import AGREEMENT
+from benchmarks.shared.evidence import lay_out
+from benchmarks.shared.machine import describe_machine, write_results
 from export.parity import TOLERANCES
 from scanner.backends import DEVICES
 from scanner.model import DEFAULT_MODEL, ModelCard, ModelError, open_model

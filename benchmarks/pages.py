@@ -18,7 +18,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from benchmarks.results import FOLDER, markdown
+from benchmarks.shared.results import FOLDER, markdown
 from scanner.model import DEFAULT_MODEL, bundled_models, open_model
 from scanner.reports.columns import reference
 

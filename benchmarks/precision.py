@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import onnx
 
-from benchmarks.machine import describe_machine, write_results
+from benchmarks.shared.machine import describe_machine, write_results
 from export.onnx import export_onnx, read_source
 from export.parity import ParityError, parity_images
 from export.precision import PrecisionError

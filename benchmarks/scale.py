@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmarks.results import FOLDER, command_line, write_part
-from benchmarks.rounds import Spread, alternate, ratios
-from benchmarks.whole import scan
+from benchmarks.shared.results import FOLDER, command_line, write_part
+from benchmarks.shared.rounds import Spread, alternate, ratios
+from benchmarks.shared.whole import scan
 from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
 
 matplotlib.use("Agg")

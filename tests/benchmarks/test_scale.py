@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import scale
-from benchmarks.whole import scan
+from benchmarks.shared.whole import scan
 from scanner.limits import Limits
 from scanner.sources import walk
 from scanner.sources.container import Found
