@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.gpu.parts import MANIFEST, PartsError, cut, join
+from benchmarks.gpu.parts import MANIFEST, cut, join
+from trainer.command import Command
 
 
 @click.group()
@@ -18,7 +19,7 @@ def main() -> None:
     """Cut a file into parts with their hashes, and join them."""
 
 
-@main.command("cut")
+@main.command("cut", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--mib", default=15, show_default=True, help="Size of a part.")
@@ -29,7 +30,7 @@ def cut_command(file: Path, folder: Path, mib: int) -> None:
         click.echo(path)
 
 
-@main.command("join")
+@main.command("join", cls=Command)
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="File to write.")
 def join_command(folders: tuple[Path, ...], output: Path) -> None:
@@ -39,10 +40,7 @@ def join_command(folders: tuple[Path, ...], output: Path) -> None:
         raise click.ClickException(
             f"{len(manifests)} files *{MANIFEST} lie in these folders; name those of one file."
         )
-    try:
-        join(manifests[0], list(folders), output)
-    except PartsError as error:
-        raise click.ClickException(str(error)) from error
+    join(manifests[0], list(folders), output)
     click.echo(f"{output}: joined")
 
 

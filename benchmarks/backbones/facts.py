@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -14,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.backbones.candidates import COMPILED, Candidate, candidates, forget_compiled
-from benchmarks.backbones.footprint import FootprintFailed, footprint
-from benchmarks.backbones.plan import Plan, Refused
+from benchmarks.backbones.footprint import footprint
+from benchmarks.backbones.plan import Plan, Refused, refusing
 from benchmarks.backbones.speed import flops_per_image
-from benchmarks.backbones.speed_at_batch import refusing
+from benchmarks.shared.results import Row
 from export.onnx import export_onnx, read_source
 from export.parity import LabelledViews, ParityError, parity_images
 from export.precision import PrecisionError
@@ -27,7 +26,6 @@ from scanner.verdict import verdicts
 from trainer.backbones import BACKBONES, build_detector
 from trainer.metrics import measure
 
-Row = dict[str, Any]
 # The precisions that a float32 file is converted to, and the devices that run such files.
 CONVERSIONS = {"float16": ("cuda", "tensorrt"), "int8": ("cpu",)}
 
@@ -142,10 +140,7 @@ def facts_of(
         "ece": figures.expected_calibration_error,
     }
     if not candidate.on_gpu:
-        try:
-            row |= asdict(footprint(candidate, plan.scoring_batch))
-        except FootprintFailed as error:
-            raise Refused(str(error)) from error
+        row |= asdict(footprint(candidate, plan.scoring_batch))
     return row, verdicts(calibrated, card.operating_points[0])
 
 

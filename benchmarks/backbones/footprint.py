@@ -17,10 +17,8 @@ import click
 import psutil
 
 from benchmarks.backbones.candidates import TORCH_DEVICES, Candidate
-
-
-class FootprintFailed(Exception):
-    """The model does not load in a process of its own; the sentence says why."""
+from benchmarks.backbones.plan import Refused
+from trainer.command import Command
 
 
 @dataclass(frozen=True)
@@ -35,13 +33,13 @@ class Footprint:
 
 
 def footprint(candidate: Candidate, batch: int) -> Footprint:
-    """Measured in a new process. Raises FootprintFailed with that one's last words."""
+    """Measured in a new process. Raises Refused with that one's last words."""
     command = [sys.executable, "-m", "benchmarks.backbones.footprint", str(candidate.path)]
     options = ["--device", candidate.device, "--batch", str(batch)]
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise FootprintFailed(f"loading it alone failed: {last}")
+        raise Refused(f"loading it alone failed: {last.removeprefix('Error: ')}")
     return Footprint(**json.loads(done.stdout))
 
 
@@ -54,7 +52,7 @@ def peak_bytes() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--device", required=True)
 @click.option("--batch", type=int, required=True)

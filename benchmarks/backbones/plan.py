@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.backbones.candidates import DEVICES, PRECISIONS, Candidate
+from scanner.errors import ImgscanError
 
 BATCHES = (1, 8, 32, 128)
 GPU_BATCHES = (256, 512)  # after those
 SCORING_BATCH = 32
 
 
-class Refused(Exception):
-    """What cannot be measured here; the sentence says why."""
+class Refused(ImgscanError):
+    """Something cannot be measured here."""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Raise Refused for what a backend fails with as it opens or scores."""
+    try:
+        yield
+    except (ImgscanError, RuntimeError) as error:  # the latter is PyTorch's
+        raise Refused((str(error).splitlines() or [type(error).__name__])[0]) from error
 
 
 @dataclass(frozen=True)

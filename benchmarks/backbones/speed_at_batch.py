@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from benchmarks.backbones.candidates import Candidate, forget_compiled
-from benchmarks.backbones.plan import Plan, Refused
+from benchmarks.backbones.plan import Plan, Refused, refusing
 from benchmarks.backbones.speed import Sample, percentiles_ms, sample
-from benchmarks.shared.pytorch import NoPytorchModel
 from benchmarks.shared.rounds import alternate, ratios, spread
-from scanner.backends import BackendError
-
-
-@contextmanager
-def refusing() -> Iterator[None]:
-    """Raise Refused for what a backend fails with as it opens or scores."""
-    try:
-        yield
-    except (BackendError, NoPytorchModel, RuntimeError) as error:  # the last is PyTorch's
-        raise Refused((str(error).splitlines() or [type(error).__name__])[0]) from error
 
 
 def measure_speed(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from benchmarks.backbones.candidates import GPU_DEVICES
+from benchmarks.shared.results import Row
 from benchmarks.shared.rounds import Spread
 
 COLUMNS = {
@@ -34,7 +33,7 @@ SHARE_NOTE = (
 )
 
 
-def table_of(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+def table_of(rows: list[Row]) -> list[dict[str, str]]:
     """A line a candidate, at the batch where it is fastest."""
     columns = COLUMNS | (SHARE if gpu_share_known(rows) else {})
     lines = []
@@ -47,14 +46,14 @@ def table_of(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     return lines
 
 
-def gpu_share_known(rows: list[dict[str, Any]]) -> bool:
+def gpu_share_known(rows: list[Row]) -> bool:
     """Whether a GPU ran and its share of the peak was found."""
     return any(
         row.get("share_of_peak") is not None and row["device"] in GPU_DEVICES for row in rows
     )
 
 
-def ratio_of(row: dict[str, Any]) -> str:
+def ratio_of(row: Row) -> str:
     """Empty where the reference did not run at this batch."""
     if "ratio_to_reference_median" not in row:
         return ""
@@ -62,7 +61,7 @@ def ratio_of(row: dict[str, Any]) -> str:
     return str(Spread(*ends))
 
 
-def notes_of(rows: list[dict[str, Any]]) -> list[str]:
+def notes_of(rows: list[Row]) -> list[str]:
     """What a share is of, and what was not measured, by the reason."""
     reasons: dict[str, list[str]] = {}
     for row in rows:

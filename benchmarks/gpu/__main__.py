@@ -12,10 +12,6 @@ next run on that machine the others. What is unpacked lies in runs/ and results/
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tarfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,64 +20,20 @@ from typing import Any
 
 import click
 
-from benchmarks.gpu.parts import MANIFEST, PartsError, cut, join
-from benchmarks.gpu.steps import MODEL, PACKAGES, PARTS, RESULTS, RUNS, Done, Place, perform
+from benchmarks.gpu.parts import MANIFEST
+from benchmarks.gpu.steps import PACKAGES, PARTS, RESULTS, Done, Place, perform
+from benchmarks.gpu.travel import (
+    FILES_HOME,
+    PENDING,
+    collect,
+    hand_over,
+    pack_files,
+    unpack_figures,
+    unpack_model,
+)
+from scanner.model import open_model
+from trainer.command import Command
 from trainer.minutes import Minutes
-
-MIB = 2**20
-# What may travel there with one command, and come home: a machine without a network is reached
-# through a narrow door.
-MOST_THERE = 64 * MIB
-MOST_HOME = 64 * MIB
-LARGEST_HOME = 16 * MIB
-FILES_HOME = 8
-COMES_HOME = (".json", ".csv", ".png", ".md")
-PENDING = RUNS / "pending"  # what is to come home
-CUT = "cut"  # suffix of the sign that a model was cut into parts
-PART_BYTES = 15_000_000
-
-
-def collect(part: str) -> None:
-    """Put into PENDING what a run left: weights in parts, and all else in one archive."""
-    for weights in RUNS.glob(f"*/{MODEL}"):
-        if not weights.with_suffix(f".{CUT}").exists():  # the parts may be at home by now
-            cut(weights, f"{weights.parent.name}.pt", PENDING, PART_BYTES)
-            weights.with_suffix(f".{CUT}").touch()
-    with tarfile.open(PENDING / f"{part}.tar.gz", "w:gz") as archive:
-        for file in sorted([*RUNS.glob("*/*"), *RESULTS.rglob("*")]):
-            if file.suffix in COMES_HOME and file.parent.name not in ("packages", PENDING.name):
-                archive.add(file)
-
-
-def hand_over(out: Path, count: int) -> list[str]:
-    """Move from PENDING to `out` what may come home with it at once; returns what is left.
-
-    count: the most files, those included that lie in `out` already.
-    """
-    there = list(out.iterdir())
-    count -= len(there)
-    total = MOST_HOME - sum(file.stat().st_size for file in there)
-    left = []
-    for file in sorted(PENDING.iterdir(), key=lambda file: (file.stat().st_size, file.name)):
-        needed = file.stat().st_size
-        if count > 0 and needed <= min(LARGEST_HOME, total):
-            shutil.move(file, out / file.name)
-            count, total = count - 1, total - needed
-        else:
-            left.append(file.name)
-    return left
-
-
-def travelling(tree: Path) -> int:
-    """Bytes of the files that git knows in the working tree, less those that were moved aside.
-
-    Raises click.ClickException.
-    """
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=tree, capture_output=True)
-    if listed.returncode:
-        raise click.ClickException("this is no copy of the repository; pack in one.")
-    files = [tree / os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
-    return sum(file.lstat().st_size for file in files if file.is_file())
 
 
 @click.group()
@@ -89,7 +41,7 @@ def main() -> None:
     """Take work to a machine with a GPU and no network, and bring the results home."""
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument("to", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="CIFAKE's archives.")
 @click.option("--model", "models", multiple=True, help="A bundled model or a model file.")
@@ -100,12 +52,7 @@ def main() -> None:
 )
 def pack(to: Path, data: Path | None, models: tuple[str, ...], packages: Path | None) -> None:
     """Gather in the new folder TO what must travel beside the working tree."""
-    from scanner.model import ModelError, open_model
-
-    try:
-        found = [open_model(name).path for name in models]
-    except ModelError as error:
-        raise click.ClickException(str(error)) from error
+    found = [open_model(name).path for name in models]
     archives = sorted(data.glob("*.tar*")) if data else []
     if data and not archives:
         raise click.ClickException(f"{data} holds no archives; the other layouts do not travel.")
@@ -114,21 +61,10 @@ def pack(to: Path, data: Path | None, models: tuple[str, ...], packages: Path | 
     names = {archive: to / "cifake" / archive.name for archive in archives}
     names |= {model: to / model.name for model in found}
     names |= {packages: to / PACKAGES} if packages else {}
-    packed = sum(file.stat().st_size for file in names)
-    whole = packed + travelling(Path.cwd())
-    said = f"{to}: {packed / MIB:.1f} MiB, with the working tree {whole / MIB:.1f} MiB"
-    if whole > MOST_THERE:
-        raise click.ClickException(
-            f"{said}; only {MOST_THERE // MIB} may travel. Pack less, or move the bundled models "
-            "in scanner/models aside until the work is done."
-        )
-    for file, place in names.items():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, place)
-    click.echo(said)
+    click.echo(pack_files(names, to))
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command(cls=Command, context_settings={"ignore_unknown_options": True})
 @click.argument("part", type=click.Choice(list(PARTS)))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.option("--travel", type=click.Path(path_type=Path, exists=True), required=True)
@@ -176,13 +112,13 @@ def run(
 
 
 def _write_record(part: str, minutes: float, done: Sequence[Done]) -> None:
-    from benchmarks.shared.machine import describe_machine, write_results
+    from benchmarks.shared.results import write_results  # late: torch takes seconds to load
 
     record: dict[str, Any] = {"minutes": minutes, "steps": [asdict(step) for step in done]}
-    write_results(RESULTS / f"{part}.json", record | {"machine": asdict(describe_machine())})
+    write_results(RESULTS / f"{part}.json", record)
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument(
     "folders",
     nargs=-1,
@@ -196,35 +132,10 @@ def unpack(folders: tuple[Path, ...]) -> None:
     if not archives and not manifests:
         raise click.ClickException("nothing that a run handed over lies there.")
     for archive in archives:
-        _unpack_figures(archive)
+        unpack_figures(archive)
         click.echo(f"{archive.name}: unpacked")
-    for name, manifest in manifests.items():
-        run_folder = RUNS / name.removesuffix(f".pt{MANIFEST}")
-        if Path(os.path.normpath(run_folder)).parent != RUNS or not run_folder.is_dir():
-            raise click.ClickException(f"{manifest} is of no run whose figures came home.")
-        try:
-            join(manifest, list(folders), run_folder / MODEL)
-        except PartsError as error:
-            raise click.ClickException(str(error)) from error
-        click.echo(f"{run_folder / MODEL}: joined")
-        kept = RESULTS / run_folder.name
-        kept.mkdir(parents=True, exist_ok=True)
-        for file in run_folder.iterdir():
-            if file.suffix in COMES_HOME:
-                shutil.copyfile(file, kept / file.name)
-
-
-def _unpack_figures(archive: Path) -> None:
-    """Into the working tree, but only below RUNS and RESULTS. Raises click.ClickException."""
-    try:
-        with tarfile.open(archive) as members:
-            for member in members:
-                place = Path(os.path.normpath(member.name))
-                if not (place.is_relative_to(RUNS) or place.is_relative_to(RESULTS)):
-                    raise click.ClickException(f"{archive} holds {member.name}, which is not ours.")
-                members.extract(member, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise click.ClickException(f"{archive} is damaged: {error}.") from error
+    for manifest in manifests.values():
+        click.echo(f"{unpack_model(manifest, folders)}: joined")
 
 
 if __name__ == "__main__":

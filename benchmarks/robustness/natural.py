@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.shared.process import imgscan, run_measured
+from benchmarks.shared.process import scan
+from benchmarks.shared.results import Row
 from scanner.model import ModelFile
 from scanner.record import Verdict
 from scanner.verdict import verdicts
@@ -20,24 +20,16 @@ from trainer.calibration import wilson_interval
 
 NAME = "robustness-natural"
 LABELS = ("real", "fake")
-EXAMINED_NOT_ALL = 1  # exit code
 
 
-class ScanFailed(Exception):
-    """The scan of the folder did not finish; the sentence is its own."""
-
-
-def measure_natural(folder: Path | None, model: ModelFile, report: Path) -> list[dict[str, Any]]:
+def measure_natural(folder: Path | None, model: ModelFile, report: Path) -> list[Row]:
     """A row for each subfolder of folder/real and folder/fake, and one for all of each label.
 
     Raises ScanFailed.
     """
     if folder is None:
         return [{"images": "none", "not_measured": "no folder was given with --natural"}]
-    command = imgscan(folder, "--model", model.path, "--report", report, "--fresh", "--quiet")
-    ran = run_measured(command)
-    if ran.returncode > EXAMINED_NOT_ALL or not report.is_file():
-        raise ScanFailed(ran.error.strip() or f"the scan ended with exit code {ran.returncode}")
+    scan(folder, [report], model.path)
     found = pd.read_csv(report)
     found = found[(found["status"] == "scored") & found["path"].str.startswith(("real/", "fake/"))]
     if found.empty:
@@ -45,7 +37,7 @@ def measure_natural(folder: Path | None, model: ModelFile, report: Path) -> list
     return list(_rows(found, model))
 
 
-def _rows(found: pd.DataFrame, model: ModelFile) -> Iterator[dict[str, Any]]:
+def _rows(found: pd.DataFrame, model: ModelFile) -> Iterator[Row]:
     # The report keeps the logit of every scored image, so the bare model need not run again.
     calibrated = model.card.calibration.apply(found["logit"].to_numpy(np.float32))
     bare = verdicts(calibrated, model.card.operating_points[0])
@@ -70,7 +62,7 @@ def _rows(found: pd.DataFrame, model: ModelFile) -> Iterator[dict[str, Any]]:
             yield _row(f"all {label}", of_label) | {"bare_auroc": auroc}
 
 
-def _row(images: str, said: pd.DataFrame) -> dict[str, Any]:
+def _row(images: str, said: pd.DataFrame) -> Row:
     calls = int(said["bare_fake"].sum())
     low, high = wilson_interval(calls, len(said))
     return {
@@ -84,7 +76,7 @@ def _row(images: str, said: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def line_of(row: dict[str, Any]) -> dict[str, str]:
+def line_of(row: Row) -> dict[str, str]:
     """A row for readers."""
     cells = ("count", "imgscan: fake", "inconclusive", "model alone: fake", "AUROC")
     if "not_measured" in row:

@@ -1,14 +1,12 @@
-"""What a benchmark ran on, and where its results go."""
+"""What a benchmark ran on."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
@@ -93,9 +91,3 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
-
-
-def write_results(path: Path, results: dict[str, Any]) -> None:
-    """Write results as JSON, creating their folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=2) + "\n")

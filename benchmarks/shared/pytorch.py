@@ -6,14 +6,15 @@ import onnx
 import torch
 from onnx import numpy_helper
 
+from scanner.errors import ImgscanError
 from scanner.model import ModelFile
 from trainer.backbones import BACKBONES, Detector, build_detector
 
 HALF = ".half"  # ends the names of weights that the file stores in float16
 
 
-class NoPytorchModel(Exception):
-    """The model file's weights do not fit its backbone; the sentence says why."""
+class NoPytorchModel(ImgscanError):
+    """The model file's weights do not fit its backbone."""
 
 
 def detector_of(model: ModelFile) -> Detector:

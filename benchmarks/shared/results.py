@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,17 +10,31 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.shared.machine import describe_machine, write_results
+from benchmarks.shared.machine import describe_machine
 from scanner.model import DEFAULT_MODEL
 
 FOLDER = Path("results/benchmarks")
+AGREEMENT = "results/agreement-{}.json"  # of a bundled model
+
+Row = dict[str, Any]  # one measurement
+
+
+def write_results(path: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """Write results and the machine they are of as JSON, creating their folder.
+
+    Returns all that it wrote.
+    """
+    whole = results | {"machine": asdict(describe_machine())}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(whole, indent=2) + "\n")
+    return whole
 
 
 def write_part(
     folder: Path,
     name: str,
     facts: dict[str, Any],
-    rows: list[dict[str, Any]],
+    rows: list[Row],
     table: list[dict[str, str]],
     notes: Sequence[str] = (),
 ) -> None:
@@ -28,8 +43,7 @@ def write_part(
     rows: one flat record a measurement. table: the same for readers, a dict a line, by column.
     notes: paragraphs under the table.
     """
-    whole = facts | {"rows": rows, "machine": asdict(describe_machine())}
-    write_results(folder / f"{name}.json", whole)
+    write_results(folder / f"{name}.json", facts | {"rows": rows})
     pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
     (folder / f"{name}.md").write_text(
         "\n".join([markdown(table), *(f"{note}\n" for note in notes)])

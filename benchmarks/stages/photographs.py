@@ -1,4 +1,4 @@
-"""Evidence of any number of distinct JPEGs: CIFAKE's thumbnails and made-up photographs."""
+"""Evidence of any number of distinct JPEGs, which may be made-up photographs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-from trainer.data import DataError, read_examples, split_examples
 
 QUALITY = 90
 PICTURES = 4  # of other content; the rest repeat their pixels under another comment
@@ -29,16 +27,6 @@ class Evidence:
     folder: Path
     archive: Path
     files: int
-
-
-def thumbnails(data: Path, count: int) -> list[bytes]:
-    """`count` distinct test images of CIFAKE, of both classes. Raises DataError."""
-    test = split_examples(read_examples(data)).test
-    distinct = list({example.sha256: example for example in test}.values())
-    if len(distinct) < count:
-        raise DataError(f"{data} has only {len(distinct)} distinct test images of {count}.")
-    step = max(1, len(distinct) // count)
-    return [example.read() for example in distinct[::step][:count]]
 
 
 def photographs(width: int, height: int, count: int) -> Iterator[bytes]:

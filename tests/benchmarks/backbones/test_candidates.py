@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.backbones import __main__ as backbones
-from benchmarks.backbones.__main__ import taking_turns
+from benchmarks.backbones import comparison
 from benchmarks.backbones.candidates import DEVICES, candidates, forget_compiled
+from benchmarks.backbones.comparison import taking_turns
 from scanner.model import open_model
 from trainer.backbones import build_detector
 
@@ -40,7 +40,7 @@ def test_a_gpu_holds_one_models_candidates_at_a_time(
     brightness_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(backbones, "cuda_driver_present", lambda: driver)
+    monkeypatch.setattr(comparison, "cuda_driver_present", lambda: driver)
     first, second = [open_model(str(brightness_model))], [open_model("resnet18")]
     turns = [[first], [second]] if alone else [[first, second]]
     assert taking_turns([first, second], devices) == turns

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.backbones import __main__ as backbones
-from benchmarks.backbones import plan as backbone_plan
-from benchmarks.backbones.__main__ import compare_backbones, main
+from benchmarks.backbones import __main__ as command
+from benchmarks.backbones import comparison
+from benchmarks.backbones import plan as planning
 from benchmarks.backbones.candidates import DEVICES, candidates
+from benchmarks.backbones.comparison import compare_backbones
 from benchmarks.backbones.plan import BATCHES, Budget, Plan, Refused
 from benchmarks.backbones.plots import pareto
 from benchmarks.backbones.speed import Sample, percentiles_ms
@@ -79,7 +80,7 @@ def test_tables_and_plots_are_written(results: tuple[Path, pd.DataFrame]) -> Non
 
 
 def test_missing_data_are_said_in_a_sentence(tiny_model: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["--model", str(tiny_model), "--data", str(tmp_path)])
+    result = CliRunner().invoke(command.main, ["--model", str(tiny_model), "--data", str(tmp_path)])
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
 
@@ -92,7 +93,7 @@ def test_an_interrupted_run_leaves_the_batches_it_has_on_the_devices_it_was_give
             raise KeyboardInterrupt
         return measure_speed(chosen, batch, plan)
 
-    monkeypatch.setattr(backbones, "measure_speed", interrupted)
+    monkeypatch.setattr(comparison, "measure_speed", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compare_backbones(
             [str(tiny_model)], tiny_data, replace(TINY, devices=("cpu",)), tmp_path, "the command"
@@ -106,10 +107,10 @@ def test_an_interrupted_run_leaves_the_batches_it_has_on_the_devices_it_was_give
 def test_only_what_is_asked_for_is_made_and_measured(
     tiny_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backbones, "QUICK", TINY)
+    monkeypatch.setattr(command, "QUICK", TINY)
     asked = "--device pytorch --device cpu --precision int8 --batch 4 --budget-minutes 9"
     options = ["--model", tiny_model, "--data", tiny_data, "--output", tmp_path, "--quick"]
-    result = CliRunner().invoke(main, [*asked.split(), *map(str, options)])
+    result = CliRunner().invoke(command.main, [*asked.split(), *map(str, options)])
     assert result.exit_code == 0, result.output
     written = json.loads((tmp_path / "backbones.json").read_text())
     (row,) = written["rows"]
@@ -137,8 +138,8 @@ def test_a_spent_budget_leaves_what_there_is_and_says_so(
             now += 60
         return measure_speed(chosen, batch, plan)
 
-    monkeypatch.setattr(backbones, "measure_speed", a_minute_later)
-    monkeypatch.setattr(backbone_plan, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(comparison, "measure_speed", a_minute_later)
+    monkeypatch.setattr(planning, "time", SimpleNamespace(monotonic=lambda: now))
     plan = replace(TINY, devices=("cpu",), batches=(1, 2), budget=Budget(ends=30))
     models = [str(tiny_model)]
     if measured:

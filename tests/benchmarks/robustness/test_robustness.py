@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks.robustness import __main__ as robustness
-from benchmarks.robustness import natural
+from benchmarks.robustness import __main__ as command
+from benchmarks.robustness import natural, table
 from benchmarks.robustness.degradations import DEGRADATIONS
+from benchmarks.robustness.degraded import UNHARMED, figures, measure
 from scanner.backends import open_backend
 from scanner.model import open_model
 from tests.pictures import picture
@@ -38,16 +39,16 @@ def test_unharmed_images_have_the_figures_of_plain_scoring(brightness_model: Pat
     backend = open_backend(model, "cpu", batch_size=3)
     images, labels = pictures(8), np.array([0, 1] * 4)
     plain = backend.score(np.stack([np.asarray(image) for image in images]))
-    first = next(robustness.measure(images, labels, backend, model.card, quick=True))
-    assert first["degradation"] == robustness.UNHARMED
-    expected = robustness.figures(plain, labels, model.card)
+    first = next(measure(images, labels, backend, model.card, quick=True))
+    assert first["degradation"] == UNHARMED
+    expected = figures(plain, labels, model.card)
     assert {key: first[key] for key in expected} == pytest.approx(expected)
 
 
 def test_figures_count_only_fake_verdicts_as_positives(brightness_model: Path) -> None:
     card = open_model(str(brightness_model)).card  # fake from 2, real up to -2
     calibrated = np.array([3, -3, 0, -3, 3, 1], np.float32)
-    found = robustness.figures(calibrated, np.array([0, 0, 0, 0, 1, 1]), card)
+    found = figures(calibrated, np.array([0, 0, 0, 0, 1, 1]), card)
     assert found["false_positive_rate"] == 0.25
     assert found["inconclusive"] == pytest.approx(2 / 6)
     assert found["f1"] == pytest.approx(0.5)  # one of two fakes found, one photograph accused
@@ -57,14 +58,14 @@ def test_figures_count_only_fake_verdicts_as_positives(brightness_model: Path) -
 def test_the_command_leaves_tables_and_a_plot(
     brightness_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(robustness, "IMAGES", {True: 8})
+    monkeypatch.setattr(command, "IMAGES", {True: 8})
     options = ["--data", tiny_data, "--model", brightness_model, "--output", tmp_path, "--quick"]
-    result = CliRunner().invoke(robustness.main, list(map(str, options)), catch_exceptions=False)
+    result = CliRunner().invoke(command.main, list(map(str, options)), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "robustness.json").read_text())
-    assert {row["degradation"] for row in found["rows"]} == {robustness.UNHARMED, *DEGRADATIONS}
+    assert {row["degradation"] for row in found["rows"]} == {UNHARMED, *DEGRADATIONS}
     assert (tmp_path / "robustness-strength.png").stat().st_size > 0
-    assert robustness.NOTE in (tmp_path / "robustness.md").read_text()
+    assert table.NOTE in (tmp_path / "robustness.md").read_text()
     earlier = tmp_path / f"{natural.NAME}.md"
     assert "no folder was given" in earlier.read_text()
 
@@ -72,7 +73,7 @@ def test_the_command_leaves_tables_and_a_plot(
     Image.new("RGB", (64, 48)).save(tmp_path / "photographs" / "real" / "a.png")
     for more in (["--natural", tmp_path / "photographs"], []):  # the second leaves the first's
         again = list(map(str, [*options, *more]))
-        result = CliRunner().invoke(robustness.main, again, catch_exceptions=False)
+        result = CliRunner().invoke(command.main, again, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         assert "| all real | 1 |" in earlier.read_text()
 

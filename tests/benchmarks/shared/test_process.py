@@ -1,9 +1,8 @@
-"""Protects: a measured command's memory counts its children, and its fate and output are kept."""
+"""Protects: a measured command's memory counts its children, and its fate and words are kept."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from benchmarks.shared.process import run_measured
 
@@ -27,10 +26,3 @@ def test_the_return_code_and_all_of_standard_error_are_kept() -> None:
     ran = run_measured(python(f"import sys; sys.stderr.reconfigure(encoding='utf-8'); {code}"))
     assert ran.returncode == 7
     assert ran.error == "é" * 10_000 + " the reason"
-
-
-def test_standard_output_goes_to_the_file(tmp_path: Path) -> None:
-    output = tmp_path / "output.txt"
-    ran = run_measured(python("print('a line')"), output)
-    assert (ran.returncode, ran.error) == (0, "")
-    assert output.read_text() == "a line\n"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.stages import __main__ as stages
+from benchmarks.stages import __main__ as command
+from benchmarks.stages import measurements
 from benchmarks.stages.costs import IN_WORKERS, STAGES
 from benchmarks.stages.photographs import photographs
 from scanner.backends import usable_cores
@@ -19,7 +20,7 @@ from scanner.preprocess import Preprocessing
 from scanner.record import Status
 
 CONTAINERS = ("folder", "zip")
-TINY = stages.Extent(1, {stages.THUMBNAILS: 12}, sample=8, counts=(1,))
+TINY = measurements.Extent(1, {measurements.THUMBNAILS: 12}, sample=8, counts=(1,))
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +30,10 @@ def output(
     """The folder in which a tiny run of the command left its results."""
     folder = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "QUICK", TINY)
-        patch.setattr(stages, "WORKERS_ON", stages.THUMBNAILS)
+        patch.setattr(command, "QUICK", TINY)
+        patch.setattr(measurements, "WORKERS_ON", measurements.THUMBNAILS)
         options = ["--quick", "--data", tiny_data, "--model", brightness_model, "--output", folder]
-        result = CliRunner().invoke(stages.main, [str(option) for option in options])
+        result = CliRunner().invoke(command.main, [str(option) for option in options])
     assert result.exit_code == 0, result.output
     return folder
 
@@ -118,6 +119,6 @@ def test_photographs_differ_in_bytes_only_and_decode() -> None:
 
 def test_missing_data_is_one_sentence(tmp_path: Path) -> None:
     options = ["--quick", "--data", str(tmp_path / "none"), "--output", str(tmp_path)]
-    result = CliRunner().invoke(stages.main, options)
+    result = CliRunner().invoke(command.main, options)
     assert result.exit_code == 1
     assert result.output.startswith("Error: there is no data folder")
