@@ -19,9 +19,9 @@ from itertools import islice
 from pathlib import Path
 
 import click
-import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.shared.options import shared_option
@@ -30,9 +30,6 @@ from benchmarks.shared.results import Row, command_line, write_part
 from benchmarks.shared.rounds import Spread, alternate, ratios
 from scanner.model import ModelFile, open_model
 from trainer.command import Command
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
 
 IMAGE_EVERY = 10
 SIDE = 8  # pixels of an image
@@ -188,7 +185,8 @@ def _table(measured: pd.DataFrame, large_to_small: dict[str, Spread]) -> list[di
 
 def _plot(measured: pd.DataFrame, path: Path) -> None:
     """Files/s and peak memory of both sizes, each round a point on the median's bar."""
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    panels = figure.subplots(1, 2)
     memory = measured["peak_bytes"] / 1e6
     labelled = measured.assign(
         size=measured["files"].map("{:,} files".format), memory=memory
@@ -202,7 +200,6 @@ def _plot(measured: pd.DataFrame, path: Path) -> None:
         panel.scatter(labelled["size"], labelled[column], color="black", s=12, zorder=3)
         panel.set(ylabel=label)
     figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

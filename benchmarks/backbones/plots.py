@@ -6,13 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.axis import XAxis, YAxis
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from benchmarks.backbones.speed import Sample
@@ -44,7 +40,8 @@ def _f1_against_speed(path: Path, measured: pd.DataFrame) -> None:
     best = measured.loc[measured.groupby("candidate")["images_per_second_median"].idxmax()]
     best = best.sort_values("images_per_second_median")
     front = pareto(best)
-    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.subplots()
     axes.plot(
         front["images_per_second_median"],
         front["f1"],
@@ -63,7 +60,6 @@ def _f1_against_speed(path: Path, measured: pd.DataFrame) -> None:
     axes.grid(alpha=0.3)
     figure.legend(loc="outside right upper", fontsize=8)
     figure.savefig(path, dpi=DPI)
-    plt.close(figure)
 
 
 def _plain_log(axis: XAxis | YAxis) -> None:
@@ -74,7 +70,8 @@ def _plain_log(axis: XAxis | YAxis) -> None:
 
 
 def _speed_against_batch(path: Path, measured: pd.DataFrame) -> None:
-    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
     for name, rows in measured.sort_values("batch", kind="stable").groupby("candidate", sort=False):
         axes.plot(rows["batch"], rows["images_per_second_median"], "o-", label=name)
         axes.fill_between(
@@ -91,7 +88,6 @@ def _speed_against_batch(path: Path, measured: pd.DataFrame) -> None:
     axes.set_xticks(batches, [str(batch) for batch in batches])
     figure.legend(loc="outside right upper", fontsize=8)
     figure.savefig(path, dpi=DPI)
-    plt.close(figure)
 
 
 def _latencies(path: Path, samples: Mapping[tuple[str, int], Sequence[Sample]]) -> None:
@@ -104,7 +100,8 @@ def _latencies(path: Path, samples: Mapping[tuple[str, int], Sequence[Sample]]) 
     if not found:
         return
     names = sorted(found, key=lambda name: -sorted(found[name])[len(found[name]) // 2])
-    figure, axes = plt.subplots(figsize=(8, 1 + 0.45 * len(names)), layout="constrained")
+    figure = Figure(figsize=(8, 1 + 0.45 * len(names)), layout="constrained")
+    axes = figure.subplots()
     axes.boxplot(
         [found[name] for name in names], tick_labels=names, orientation="horizontal", sym="."
     )
@@ -112,4 +109,3 @@ def _latencies(path: Path, samples: Mapping[tuple[str, int], Sequence[Sample]]) 
     _plain_log(axes.xaxis)
     axes.grid(axis="x", alpha=0.3)
     figure.savefig(path, dpi=DPI)
-    plt.close(figure)

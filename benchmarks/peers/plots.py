@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
+from matplotlib.figure import Figure
 
 from benchmarks.peers.contenders import OURS
 from benchmarks.peers.table import speed_of
 from benchmarks.shared.results import Row
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
-
 
 def plot_speed(rows: list[Row], path: Path) -> None:
     """Bars of files/s, with how many times faster imgscan is."""
     shown = [row for row in rows if "not_measured" not in row][::-1]
-    figure, axes = plt.subplots(figsize=(8, 0.6 * len(shown) + 1), layout="constrained")
+    figure = Figure(figsize=(8, 0.6 * len(shown) + 1), layout="constrained")
+    axes = figure.subplots()
     speeds = [row["files_per_second"] for row in shown]
     colours = ["tab:blue" if row["contender"].startswith(OURS) else "tab:grey" for row in shown]
     bars = axes.barh([row["contender"] for row in shown], speeds, color=colours)
@@ -31,4 +29,3 @@ def plot_speed(rows: list[Row], path: Path) -> None:
     axes.set_xlabel("files scored a second, from start to CSV (higher is better)")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
-    plt.close(figure)

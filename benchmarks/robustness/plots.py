@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
+from matplotlib.figure import Figure
 
 from benchmarks.robustness.degradations import DEGRADATIONS
 from benchmarks.shared.results import Row
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
 
 COLUMNS = 4  # of panels
 
@@ -19,9 +16,8 @@ def plot_strengths(rows: list[Row], path: Path) -> None:
     """A panel for each degradation: F1, false-positive rate and share inconclusive by strength."""
     names = [name for name in DEGRADATIONS if any(row["degradation"] == name for row in rows)]
     lines = -(-len(names) // COLUMNS)
-    figure, panels = plt.subplots(
-        lines, COLUMNS, figsize=(3 * COLUMNS, 2.7 * lines), sharey=True, layout="constrained"
-    )
+    figure = Figure(figsize=(3 * COLUMNS, 2.7 * lines), layout="constrained")
+    panels = figure.subplots(lines, COLUMNS, sharey=True)
     curves = (
         ("f1", "F1", "tab:blue"),
         ("false_positive_rate", "false-positive rate (95% interval)", "tab:red"),
@@ -43,4 +39,3 @@ def plot_strengths(rows: list[Row], path: Path) -> None:
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(curves))
     figure.savefig(path, dpi=120)
-    plt.close(figure)

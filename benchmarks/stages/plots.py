@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmarks.stages.costs import STAGES
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
-
-COLOURS = dict(zip(STAGES, plt.get_cmap("tab10").colors, strict=False))  # type: ignore[attr-defined]
+DPI = 120
+COLOURS = {stage: f"C{number}" for number, stage in enumerate(STAGES)}
 WHOLE = "whole scan"
 CORES = "all stages\nsharing the cores"
 
@@ -34,7 +32,7 @@ def plot_costs(measured: pd.DataFrame, path: Path) -> None:
         panel.invert_yaxis()
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(STAGES), frameon=False)
-    _save(figure, path)
+    figure.savefig(path, dpi=DPI)
 
 
 def plot_ceilings(measured: pd.DataFrame, path: Path) -> None:
@@ -55,7 +53,7 @@ def plot_ceilings(measured: pd.DataFrame, path: Path) -> None:
         panel.set(title=f"{kind}, folder", xlabel="files/s (logarithmic)", xscale="log")
         panel.set_xlim(medians.min() / 3, medians.max() * 12)
         panel.invert_yaxis()
-    _save(figure, path)
+    figure.savefig(path, dpi=DPI)
 
 
 def plot_scaling(measured: pd.DataFrame, path: Path) -> None:
@@ -67,7 +65,7 @@ def plot_scaling(measured: pd.DataFrame, path: Path) -> None:
     rows = measured[measured["measured"] == "files"]
     _line(files, rows, "files", f"{rows['images'].iloc[0]} images, folder")
     files.set(xlabel="files in the scan (logarithmic)", xscale="log")
-    _save(figure, path)
+    figure.savefig(path, dpi=DPI)
 
 
 def _line(panel: Any, rows: pd.DataFrame, across: str, title: str) -> None:
@@ -80,13 +78,6 @@ def _line(panel: Any, rows: pd.DataFrame, across: str, title: str) -> None:
     panel.grid(alpha=0.3)
 
 
-def _panels(count: int, height: float) -> tuple[Any, list[Any]]:
-    figure, panels = plt.subplots(
-        1, count, figsize=(4.2 * count, height), layout="constrained", squeeze=False
-    )
-    return figure, list(panels[0])
-
-
-def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+def _panels(count: int, height: float) -> tuple[Figure, list[Any]]:
+    figure = Figure(figsize=(4.2 * count, height), layout="constrained")
+    return figure, list(figure.subplots(1, count, squeeze=False)[0])
