@@ -143,7 +143,7 @@ def main(data: Path, name: str, device: str, output: Path | None) -> None:
         and abs(results["f1_folder"] - results["f1_card"]) <= lost
     )
     called_fake = counts[0]["real_called_fake"] + counts[0]["fake_called_fake"]
-    same_verdicts = called_fake == results["verdicts"]["fake"]
+    same_verdicts = called_fake == results["verdicts"].get("fake", 0)
     same_rows = results["rows_with_equal_p_fake"] == len(examples)
     if not (same_f1 and same_verdicts and same_rows):
         raise click.ClickException("the scans and the model card disagree.")
