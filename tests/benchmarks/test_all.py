@@ -5,15 +5,24 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
 from benchmarks.__main__ import PARTS, options
 
 
+def command_of(part: str) -> click.Command:
+    module = import_module(f"benchmarks.{part}")
+    if hasattr(module, "__path__"):
+        module = import_module(f"benchmarks.{part}.__main__")
+    command: click.Command = module.main
+    return command
+
+
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("quick", [True, False])
 def test_every_part_takes_its_options(part: str, quick: bool) -> None:
-    command = import_module(f"benchmarks.{part}").main
+    command = command_of(part)
     given = options(part, Path("d"), quick, Path("o"))
     context = command.make_context(part, given)
     assert (context.params["quick"], context.params["output"]) == (quick, Path("o"))
@@ -32,7 +41,7 @@ def test_what_is_for_one_part_reaches_that_one_alone(
     part: str, name: str, expected: object
 ) -> None:
     for each in PARTS:
-        command = import_module(f"benchmarks.{each}").main
+        command = command_of(each)
         special = (["a.onnx", "b.onnx"], Path(__file__).parent, "their/command")
         given = options(each, Path("d"), True, Path("o"), *special)
         found = command.make_context(each, given).params.get(name)

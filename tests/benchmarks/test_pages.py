@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.pages import AGREEMENT, BLOCK, MODEL, TABLES, current, pages, part_block
-from benchmarks.results import FOLDER, write_part
+from benchmarks.pages import BLOCK, MODEL, TABLES, current, pages, part_block
+from benchmarks.shared.results import AGREEMENT, FOLDER, write_part
 from scanner.model import DEFAULT_MODEL, bundled_models, open_model
 from tests.conftest import ROOT
 

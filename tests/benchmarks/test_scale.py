@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 from scanner.sources.container import Found
 
 from benchmarks import scale
-from benchmarks.whole import scan
+from benchmarks.shared.process import ScanFailed, scan
 from scanner.limits import Limits
 from scanner.sources import walk
 
@@ -63,5 +62,5 @@ def test_half_of_distinct_files_lie_in_archives(
 
 def test_a_missing_row_is_an_error(brightness_model: Path, tmp_path: Path) -> None:
     scale.make_evidence(tmp_path / "evidence", 3)
-    with pytest.raises(click.ClickException, match="wrote 3 rows for 4 files"):
-        scan(tmp_path / "evidence", 4, [tmp_path / "report.csv"], str(brightness_model))
+    with pytest.raises(ScanFailed, match="wrote 3 rows for 4 files"):
+        scan(tmp_path / "evidence", [tmp_path / "report.csv"], brightness_model, files=4)

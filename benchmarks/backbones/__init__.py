@@ -1,0 +1,1 @@
+"""How fast and how good is each exported backbone, wherever it runs?"""

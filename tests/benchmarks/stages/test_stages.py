@@ -1,0 +1,124 @@
+"""Protects: the stages' figures add up, and a share is a scan over the ceilings of its round."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from scanner.examine import examine
+
+from benchmarks.stages import __main__ as command
+from benchmarks.stages import measurements
+from benchmarks.stages.costs import IN_WORKERS, STAGES
+from benchmarks.stages.photographs import photographs
+from scanner.backends import usable_cores
+from scanner.limits import Limits
+from scanner.preprocess import Preprocessing
+from scanner.record import Status
+
+CONTAINERS = ("folder", "zip")
+TINY = measurements.Extent(1, {measurements.THUMBNAILS: 12}, sample=8, counts=(1,))
+
+
+@pytest.fixture(scope="module")
+def output(
+    tiny_data: Path, brightness_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder in which a tiny run of the command left its results."""
+    folder = tmp_path_factory.mktemp("results")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "QUICK", TINY)
+        patch.setattr(measurements, "WORKERS_ON", measurements.THUMBNAILS)
+        options = ["--quick", "--data", tiny_data, "--model", brightness_model, "--output", folder]
+        result = CliRunner().invoke(command.main, [str(option) for option in options])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(output: Path) -> list[dict[str, Any]]:
+    facts = json.loads((output / "stages.json").read_text())
+    assert facts["command"] == "python -m benchmarks.stages --model brightness.onnx --quick"
+    return list(facts["rows"])
+
+
+def test_every_stage_of_every_kind_is_measured(rows: list[dict[str, Any]]) -> None:
+    measured = [row for row in rows if row["measured"] == "stage"]
+    for kind in TINY.files:
+        for container in CONTAINERS:
+            found = {
+                row["stage"]: row
+                for row in measured
+                if (row["images"], row["container"]) == (kind, container)
+            }
+            assert set(found) == set(STAGES)
+            for stage, row in found.items():
+                if (stage, container) == ("read", "zip"):  # the walk has read the members
+                    assert (row["cpu_ms_per_file"], row["ceiling"]) == (0, None)
+                    continue
+                cores = usable_cores() if stage in IN_WORKERS else 1
+                assert row["ceiling"] == pytest.approx(1000 * cores / row["ms_per_file"])
+
+
+def test_a_share_is_the_scan_over_the_lower_ceiling(rows: list[dict[str, Any]]) -> None:
+    scans = [row for row in rows if row["measured"] == "scan"]
+    assert [(row["images"], row["container"], row["files"]) for row in scans] == [
+        (kind, container, TINY.files[kind]) for kind in TINY.files for container in CONTAINERS
+    ]
+    for scan in scans:
+        same = [
+            row
+            for row in rows
+            if row["measured"] == "stage"
+            and (row["images"], row["container"]) == (scan["images"], scan["container"])
+        ]
+        lowest = min((row for row in same if row["ceiling"]), key=lambda row: row["ceiling"])
+        assert (scan["tightest_stage"], scan["stage_ceiling"]) == (
+            lowest["stage"],
+            lowest["ceiling"],
+        )
+        cpu_seconds = sum(row["cpu_ms_per_file"] for row in same) / 1000
+        assert scan["cores_ceiling"] == pytest.approx(usable_cores() / cpu_seconds)
+        ceiling = min(scan["stage_ceiling"], scan["cores_ceiling"])
+        share = scan["files_per_second"] / ceiling
+        assert scan["share_of_tightest_ceiling"] == pytest.approx(share)
+        folder = next(row for row in scans if row["images"] == scan["images"])
+        times = scan["files_per_second"] / folder["files_per_second"]
+        assert scan["share_of_folder"] == pytest.approx(times)
+
+
+def test_scaling_covers_all_workers_and_counts(rows: list[dict[str, Any]]) -> None:
+    workers = [row["workers"] for row in rows if row["measured"] == "workers"]
+    assert workers[0] == 1
+    assert workers[-1] == usable_cores()
+    counts = [row["files"] for row in rows if row["measured"] == "files"]
+    assert counts == list(TINY.counts)
+
+
+def test_a_table_and_three_plots_are_written(output: Path) -> None:
+    table = (output / "stages.md").read_text().splitlines()
+    assert [line.split("|")[1].strip() for line in table[2:]] == [
+        f"{TINY.files[kind]} of {kind}, {place}" for kind in TINY.files for place in CONTAINERS
+    ]
+    for plot in ("costs", "ceilings", "scaling"):
+        assert (output / f"stages-{plot}.png").stat().st_size > 0
+
+
+def test_photographs_differ_in_bytes_only_and_decode() -> None:
+    contents = list(photographs(64, 48, 9))
+    assert contents == list(photographs(64, 48, 9))
+    examined = [examine(data, Preprocessing(32), Limits()) for data in contents]
+    assert {each.status for each in examined} == {Status.SCORED}
+    assert {(each.format, each.width, each.height) for each in examined} == {("JPEG", 64, 48)}
+    assert len({each.sha256 for each in examined}) == 9
+    assert len({each.view.tobytes() for each in examined if each.view is not None}) == 4
+
+
+def test_missing_data_is_one_sentence(tmp_path: Path) -> None:
+    options = ["--quick", "--data", str(tmp_path / "none"), "--output", str(tmp_path)]
+    result = CliRunner().invoke(command.main, options)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: there is no data folder")
