@@ -23,12 +23,12 @@ from benchmarks.shared.options import shared_option
 from benchmarks.shared.process import scan
 from benchmarks.shared.results import AGREEMENT, write_results
 from export.parity import TOLERANCES
-from scanner.backends import DEVICES
+from scanner.backends.choose import DEVICES
 from scanner.model import ModelCard, open_model
+from scanner.model.verdict import verdicts
 from scanner.record import Status
-from scanner.verdict import verdicts
 from trainer.command import Command
-from trainer.data import Example
+from trainer.data.examples import Example
 
 FOUR_DIGITS = 5e-5  # what a card's F1 is read to
 

@@ -27,7 +27,7 @@ from PIL import Image
 from py7zr import SevenZipFile
 
 from benchmarks.shared.process import ScanFailed, imgscan
-from scanner.exits import EXIT_UNEXAMINED
+from scanner.cli.exits import EXIT_UNEXAMINED
 from trainer.command import Command
 
 REPORTS = (".csv", ".json", ".sqlite", ".jsonld")

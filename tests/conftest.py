@@ -51,12 +51,12 @@ LONGEST = (
     "export/test_trt.py",
     "export/test_int8_weights.py",
     "trainer/test_run.py",
-    "benchmarks/test_backbones.py",
+    "benchmarks/backbones/test_comparison.py",
     "trainer/test_experiments.py",
     "trainer/test_budget.py",
     "scanner/cli/test_interrupts.py",
     "scanner/scan/test_resume.py",
-    "benchmarks/test_peers.py",
+    "benchmarks/peers/test_comparison.py",
 )
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.backends import Backend, BackendError, open_backend
+from scanner.backends.backend import Backend, BackendError
+from scanner.backends.choose import open_backend
 from scanner.model import ModelFile, open_model
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from benchmarks.backbones.speed import Sample, peak_flops
 from benchmarks.backbones.speed_at_batch import measure_speed, speed_row
 from benchmarks.backbones.table import notes_of, table_of
 from benchmarks.shared.results import Row, write_part
-from scanner.backends import usable_cores
+from scanner.backends.backend import usable_cores
 from scanner.backends.gpu import cuda_driver_present
 from scanner.model import ModelFile
 

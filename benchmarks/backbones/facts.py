@@ -20,9 +20,9 @@ from benchmarks.shared.results import Row
 from export.onnx import export_onnx, read_source
 from export.parity import LabelledViews, ParityError, parity_images
 from export.precision import PrecisionError
-from scanner.backends import Backend
+from scanner.backends.backend import Backend
 from scanner.model import ModelError, ModelFile, open_model
-from scanner.verdict import verdicts
+from scanner.model.verdict import verdicts
 from trainer.backbones import BACKBONES, build_detector
 from trainer.metrics import measure
 

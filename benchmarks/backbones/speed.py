@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from scanner.backends import Backend
+from scanner.backends.backend import Backend
 from trainer.backbones import Detector
 
 PEAK_SIDE = {"cuda": 8192, "cpu": 1024}  # of the square matrices that measure the peak

@@ -19,7 +19,7 @@ from benchmarks.robustness.table import NOTE, lines_of
 from benchmarks.shared.cifake import decoded
 from benchmarks.shared.options import shared_option
 from benchmarks.shared.results import command_line, write_part
-from scanner.backends import open_backend
+from scanner.backends.choose import open_backend
 from scanner.model import open_model
 from trainer.command import Command
 

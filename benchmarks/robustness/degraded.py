@@ -12,11 +12,11 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from benchmarks.robustness.degradations import DEGRADATIONS, Degradation
 from benchmarks.shared.results import Row
-from scanner.backends import Backend
+from scanner.backends.backend import Backend
 from scanner.model import ModelCard
+from scanner.model.verdict import verdicts
 from scanner.preprocess import view
 from scanner.record import Verdict
-from scanner.verdict import verdicts
 from trainer.calibration import wilson_interval
 
 UNHARMED = "as they are"

@@ -14,8 +14,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.shared.process import scan
 from benchmarks.shared.results import Row
 from scanner.model import ModelFile
+from scanner.model.verdict import verdicts
 from scanner.record import Verdict
-from scanner.verdict import verdicts
 from trainer.calibration import wilson_interval
 
 NAME = "robustness-natural"

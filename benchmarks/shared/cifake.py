@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.parity import CALIBRATION_IMAGES, MIN_IMAGES, first_of_each
-from scanner.preprocess import decode
-from trainer.data import DataError, Example, read_examples, split_examples
+from scanner.images.decode import decode
+from trainer.data.examples import DataError, Example, read_examples, split_examples
 
 TESTING = MIN_IMAGES  # for the int8 export's parity gate
 TRAINING = 2 * CALIBRATION_IMAGES  # and for it to take its ranges from

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from scanner.backends import BackendError, usable_cores
+from scanner.backends.backend import BackendError, usable_cores
 from scanner.backends.gpu import DEVICE, find_gpu
 
 PACKAGES = (

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from scanner.cli.exits import EXIT_UNEXAMINED
 from scanner.errors import ImgscanError
-from scanner.exits import EXIT_UNEXAMINED
 from scanner.record import Status
 
 SAMPLE_SECONDS = 0.1

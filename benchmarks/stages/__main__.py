@@ -20,7 +20,8 @@ from benchmarks.shared.results import Row, command_line, write_part
 from benchmarks.stages.measurements import QUICK, THOROUGH, measure
 from benchmarks.stages.plots import plot_ceilings, plot_costs, plot_scaling
 from benchmarks.stages.table import spreads, table
-from scanner.backends import open_backend, usable_cores
+from scanner.backends.backend import usable_cores
+from scanner.backends.choose import open_backend
 from scanner.model import open_model
 from trainer.command import Command
 

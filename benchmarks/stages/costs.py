@@ -21,21 +21,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.stages.photographs import Evidence
-from scanner.backends import Backend, usable_cores
-from scanner.examine import Examined
+from scanner.backends.backend import Backend, usable_cores
+from scanner.containers.container import read_limited
 from scanner.files import open_readonly
-from scanner.hashing import hash_bytes
-from scanner.journal import Journal
+from scanner.hashes.hashing import hash_bytes
+from scanner.images.decode import decode
 from scanner.limits import Limits
 from scanner.model import ModelFile
-from scanner.preprocess import decode, view
+from scanner.model.verdict import judge
+from scanner.preprocess import view
 from scanner.provenance import gather
 from scanner.record import Status
 from scanner.reports import write_report
-from scanner.sources import walk
-from scanner.sources.container import Found, read_limited
-from scanner.verdict import judge
-from scanner.workers import CHUNK_FILES
+from scanner.scan.journal import Journal
+from scanner.scan.records import records
+from scanner.sources.found import Found
+from scanner.sources.walk import walk
+from scanner.workers.examine import Examined
+from scanner.workers.pool import CHUNK_FILES
 
 IN_WORKERS = ("read", "hash", "decode", "view", "provenance")
 STAGES = ("walk", *IN_WORKERS, "score", "write")
@@ -115,7 +118,7 @@ def _walk(root: Path, files: int) -> Cost:
 
 
 def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list[Examined]:
-    """What scanner.examine does with each file, stage by stage."""
+    """What a worker does with each file, stage by stage."""
     paths = [entry.source for entry in found if isinstance(entry.source, Path)]
     decode(_read(paths[0]))  # imports the decoders
     examined = []
@@ -186,8 +189,8 @@ def _write(
             assert facts.sha256
             journal.answered(entry)
             journal.logit(facts.sha256, facts.page)
-            verdict = judge(logit, (facts.width, facts.height), model.card).verdict
-            journal.add(entry.path, 0, facts, logit, verdict, entry.stamp)
+            judgement = judge(logit, (facts.width, facts.height), model.card)
+            journal.add(entry.path, 0, facts, logit, judgement, entry.stamp)
         journal.commit()
-        write_report(Path(place) / "report.csv", journal.records(model), {})
+        write_report(Path(place) / "report.csv", records(journal, model), {})
         journal.remove()

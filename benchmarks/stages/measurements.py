@@ -13,7 +13,8 @@ from benchmarks.shared.results import Row
 from benchmarks.shared.rounds import alternate
 from benchmarks.stages.costs import Costs, cores_ceiling, stage_ceilings, stage_costs
 from benchmarks.stages.photographs import Evidence, first, lay_out, photographs
-from scanner.backends import open_backend, usable_cores
+from scanner.backends.backend import usable_cores
+from scanner.backends.choose import open_backend
 from scanner.model import ModelFile
 
 THUMBNAILS = "32 px"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from scanner.sources.container import Found
 
 from benchmarks import scale
 from benchmarks.shared.process import ScanFailed, scan
 from scanner.limits import Limits
-from scanner.sources import walk
+from scanner.sources.found import Found
+from scanner.sources.walk import walk
 
 TINY = scale.Extent(rounds=1, small=20, large=90)
 

@@ -22,7 +22,7 @@ from benchmarks.backbones.facts import (
 from benchmarks.backbones.plan import BATCHES, SCORING_BATCH, Plan
 from benchmarks.backbones.speed import flops_per_image
 from export.parity import LabelledViews
-from scanner.backends import Backend
+from scanner.backends.backend import Backend
 from scanner.backends.cpu import CpuBackend
 from scanner.model import ModelError, open_model
 from trainer.backbones import build_detector

@@ -17,7 +17,7 @@ from benchmarks.backbones.facts import gather_facts
 from benchmarks.backbones.plan import Plan
 from benchmarks.backbones.speed_at_batch import measure_speed
 from export.parity import LabelledViews
-from scanner.backends import Backend, BackendError
+from scanner.backends.backend import Backend, BackendError
 from scanner.backends.gpu import OutOfMemory
 from scanner.backends.lanes import GpuBackend
 

@@ -17,7 +17,7 @@ from benchmarks.peers.comparison import Comparison, ContenderFailed
 from benchmarks.peers.contenders import OURS, Contender, contenders
 from scanner.model import DEFAULT_MODEL, open_model
 from tests.pictures import write_pictures
-from trainer.data import DataError
+from trainer.data.examples import DataError
 
 NO_SAHU65 = "no-such-command-as-sahu65"
 ONE_BY_ONE = "ONNX Runtime, one at a time"

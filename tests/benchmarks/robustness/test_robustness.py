@@ -14,7 +14,7 @@ from benchmarks.robustness import __main__ as command
 from benchmarks.robustness import natural, table
 from benchmarks.robustness.degradations import DEGRADATIONS
 from benchmarks.robustness.degraded import UNHARMED, figures, measure
-from scanner.backends import open_backend
+from scanner.backends.choose import open_backend
 from scanner.model import open_model
 from tests.pictures import picture
 

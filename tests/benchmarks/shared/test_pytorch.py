@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.shared.pytorch import NoPytorchModel, detector_of
-from scanner.backends import open_backend
+from scanner.backends.choose import open_backend
 from scanner.model import DEFAULT_MODEL, open_model
 
 

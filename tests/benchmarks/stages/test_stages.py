@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from scanner.examine import examine
 
 from benchmarks.stages import __main__ as command
 from benchmarks.stages import measurements
 from benchmarks.stages.costs import IN_WORKERS, STAGES
 from benchmarks.stages.photographs import photographs
-from scanner.backends import usable_cores
+from scanner.backends.backend import usable_cores
 from scanner.limits import Limits
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
+from scanner.workers.examine import examine
 
 CONTAINERS = ("folder", "zip")
 TINY = measurements.Extent(1, {measurements.THUMBNAILS: 12}, sample=8, counts=(1,))
