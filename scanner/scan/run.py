@@ -99,8 +99,6 @@ def _scan(
     for report in request.reports:
         write_report(report, records(journal, model), said)
         logger.info("wrote %s", report, extra={FACTS: {"report": str(report)}})
-    if not request.reports:
-        watcher.receive(map(writable, records(journal, model)))
     if request.reports:
         custody = {
             "started": started_at,
@@ -113,6 +111,8 @@ def _scan(
             "hashing": facts.hashing_facts(hashing),
         }
         write_manifest(said | facts.surroundings() | custody, request.reports, key)
+    else:
+        watcher.receive(map(writable, records(journal, model)))
     counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
     logger.info("finished: %d files", files, extra=counts)
     return Outcome(
