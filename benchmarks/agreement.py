@@ -20,7 +20,7 @@ from sklearn.metrics import f1_score
 
 from benchmarks.shared.cifake import lay_out_test_split
 from benchmarks.shared.options import shared_option
-from benchmarks.shared.process import scan
+from benchmarks.shared.process import ScanFailed, scan
 from benchmarks.shared.results import AGREEMENT, write_results
 from export.parity import TOLERANCES
 from scanner.backends.choose import DEVICES
@@ -33,14 +33,19 @@ from trainer.data.examples import Example
 FOUR_DIGITS = 5e-5  # what a card's F1 is read to
 
 
-def scanned(evidence: Path, report: Path, model: str, device: str) -> tuple[pd.DataFrame, float]:
+def scanned(
+    evidence: Path, report: Path, model: str, device: str, images: int
+) -> tuple[pd.DataFrame, float]:
     """The rows of a scan's report but that of the archive, and the seconds from start to report.
 
-    Raises ScanFailed.
+    Raises ScanFailed, also where not each of the `images` has a score.
     """
-    ran = scan(evidence, [report], model, "--device", device)
+    ran = scan(evidence, [report], model, "--device", device, files=images)
     rows = pd.read_csv(report)
-    return rows[rows["status"] != Status.CONTAINER], round(ran.seconds, 1)
+    rows = rows[rows["status"] != Status.CONTAINER]
+    if unscored := int((rows["status"] != Status.SCORED).sum()):
+        raise ScanFailed(f"the scan of {evidence.name} left {unscored:,} images without a score.")
+    return rows, round(ran.seconds, 1)
 
 
 def compared(found: pd.DataFrame, on_cpu: pd.DataFrame) -> dict[str, Any]:
@@ -106,11 +111,14 @@ def main(data: Path, name: str, device: str, output: Path | None) -> None:
     with tempfile.TemporaryDirectory() as place:
         model = open_model(name)
         folder, archive, examples = lay_out_test_split(data, Path(place))
-        in_folder, folder_seconds = scanned(folder, Path(place) / "folder.csv", name, device)
-        in_zip, zip_seconds = scanned(archive, Path(place) / "zip.csv", name, device)
+        images = len(examples)
+        in_folder, folder_seconds = scanned(
+            folder, Path(place) / "folder.csv", name, device, images
+        )
+        in_zip, zip_seconds = scanned(archive, Path(place) / "zip.csv", name, device, images)
         with_cpu = None
         if device != "cpu":
-            on_cpu, cpu_seconds = scanned(folder, Path(place) / "cpu.csv", name, "cpu")
+            on_cpu, cpu_seconds = scanned(folder, Path(place) / "cpu.csv", name, "cpu", images)
             with_cpu = compared(in_folder, on_cpu) | {"seconds_cpu": cpu_seconds}
     in_zip["path"] = in_zip["path"].str.removeprefix("test.zip!/")
     both = in_folder.merge(in_zip, on="path", suffixes=("", "_zip"))

@@ -36,8 +36,7 @@ from export.precision import (
     to_int8,
 )
 from scanner.files import write_whole
-from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, ModelError, open_model
-from scanner.model.card import Gate
+from scanner.model import INPUT, METADATA_KEY, OUTPUT, Gate, ModelCard, ModelError, open_model
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from trainer.command import Command

@@ -19,8 +19,7 @@ from export.precision import INT8_WEIGHTS, rounding_every_tensor
 from scanner.backends.cuda import FATAL, OPTIONS, PROVIDER
 from scanner.backends.gpu import DEVICE, cuda_driver_present
 from scanner.errors import ImgscanError
-from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, ModelCard
-from scanner.model.card import Gate
+from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, Gate, ModelCard
 from scanner.model.verdict import verdicts
 from scanner.preprocess import Preprocessing
 from trainer.backbones import Detector

@@ -21,12 +21,13 @@ from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Lock
+from types import ModuleType
 from typing import Any
 
 from scanner.environment import HOME, STOP_SIGNALS, programs
 from scanner.errors import ImgscanError
 
-PRELOADED = ["scanner.workers.examine", "PIL.Image"]
 START_SECONDS = 60.0  # a new process may take this long to import its libraries
 LONGEST_LAP = 1.0  # seconds between two looks at a child that count
 # Audit events (PEP 578) of what a child never does: run something, reach out, change a file.
@@ -37,6 +38,7 @@ FORBIDDEN = (
     "socket.bind", "socket.connect", "socket.getaddrinfo", "socket.gethostbyaddr",
     "socket.gethostbyname", "socket.sendmsg", "socket.sendto",
 )  # fmt: skip
+MAIN_LOCK = Lock()  # held while a process starts: threads may scan side by side
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -89,18 +91,18 @@ class Watch:
 def start(target: Callable[..., None], memory_bytes: int, *arguments: Any) -> Child:
     """Start `target(pipe, *arguments)` in a child that is confined, see `_confine`.
 
-    Raises ProcessError.
+    target: a function of a module, which the child imports. Raises ProcessError.
     """
     # Not fork: a copy of a process that runs inference threads may deadlock.
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
-        context.set_forkserver_preload(PRELOADED)
+        context.set_forkserver_preload([target.__module__])
     ours, theirs = context.Pipe()
     life = (theirs, memory_bytes, target, arguments)
     process = context.Process(target=_live, args=life, daemon=True)
     try:
-        with _deaf_children():
+        with _deaf_children(), _no_main_module():
             process.start()
     except OSError as error:  # processes meet at a socket in the folder for temporary files
         where = "set TMPDIR to a folder of a shorter name" if "too long" in str(error) else ""
@@ -146,6 +148,22 @@ def _deaf_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Processes started inside do not begin with the main module of this one, as they would.
+
+    They need nothing of it, and it may be a script that would scan again, or that imports from a
+    folder where they look for no modules.
+    """
+    with MAIN_LOCK:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _live(

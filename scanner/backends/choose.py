@@ -25,6 +25,8 @@ def open_backend(
     threads: CPU cores for inference on a CPU; None for all that this process may use.
     batch_size: None for the CPU's own, and on a GPU for what a short probe finds fastest.
     """
+    if device not in DEVICES:
+        raise BackendError(f"there is no device {device!r}; known: {', '.join(DEVICES)}.")
     if model.path.suffix == SUFFIX:
         if device not in ("auto", "tensorrt"):
             raise BackendError(

@@ -12,8 +12,8 @@ import click
 
 from scanner.cli.streams import discard, say
 from scanner.errors import ImgscanError
+from scanner.log import LOGGER
 from scanner.record import safe_text
-from scanner.scan.watcher import LOGGER
 
 EXIT_UNEXAMINED = 1
 EXIT_STOPPED = 2

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scanner.errors import ImgscanError
-from scanner.scan.watcher import FACTS, LOGGER
+from scanner.log import FACTS, LOGGER
 
 
 class LogError(ImgscanError):
@@ -41,7 +41,7 @@ class LogFile(logging.FileHandler):
         raise LogError(f"the log {self.baseFilename} cannot be written: {reason}.") from error
 
 
-class Terminal(logging.Handler):
+class TerminalHandler(logging.Handler):
     """Standard error, above the progress bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -60,7 +60,7 @@ def set_up_logging(verbose: bool, log_file: Path | None) -> None:
     logger.propagate = False
     logger.setLevel(logging.INFO)
     if verbose:
-        logger.addHandler(Terminal())
+        logger.addHandler(TerminalHandler())
     if log_file:
         try:
             handler = LogFile(log_file, encoding="utf-8", errors="backslashreplace")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import re
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from scanner.cli.file_names import FileName
 from scanner.cli.interrupts import ignore_signals, stoppable
 from scanner.cli.limits import limit_options
 from scanner.cli.streams import check_standard_output, say
-from scanner.limits import Limits
+from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
 
 
 @click.command("scan", short_help="Scan folders, images and archives (the default command).")
@@ -53,12 +55,12 @@ from scanner.limits import Limits
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(1, 4096),
+    type=click.IntRange(1, LARGEST_BATCH),
     help="Images scored at once.  [default: by device]",
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(1, MOST_WORKERS),
     help="Processes that read and decode.  [default: one a core]",
 )
 @click.option(
@@ -133,6 +135,7 @@ def scan_command(
         request = Request(
             paths, reports, model_name, false_positive_rate, device, batch_size, workers, limits,
             md5, known, skip_known, passwords, sign, fresh, (log_file,) if log_file else (),
+            tuple(without_passwords(sys.argv)),
         )  # fmt: skip
         with closing(Terminal(quiet, verbose, log_file)) as terminal:
             outcome = run_scan(request, terminal)
@@ -141,3 +144,12 @@ def scan_command(
         say(outcome.summary())
     unwanted = sum(count for verdict, count in outcome.verdicts.items() if verdict in fail_on)
     sys.exit(EXIT_UNEXAMINED if outcome.unexamined or unwanted else 0)
+
+
+def without_passwords(command: Sequence[str]) -> list[str]:
+    """The command line with the value of every --password replaced by `***`."""
+    hidden = [re.sub(r"^(--password=).*", r"\1***", word, flags=re.DOTALL) for word in command]
+    return [
+        "***" if before == "--password" else word
+        for before, word in zip(["", *hidden], hidden, strict=False)
+    ]

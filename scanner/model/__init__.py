@@ -1,7 +1,6 @@
 """The model-file contract: a file that describes itself, and how it is found and read."""
 
 from scanner.model.card import (
-    CARD_FORMAT,
     INPUT,
     METADATA_KEY,
     OUTPUT,
@@ -20,16 +19,12 @@ from scanner.model.file import (
     BUNDLED,
     DEFAULT_MODEL,
     ModelFile,
-    added_folder,
-    added_models,
     bundled_models,
-    model_path,
     open_model,
 )
 
 __all__ = [
     "BUNDLED",
-    "CARD_FORMAT",
     "DEFAULT_MODEL",
     "INPUT",
     "METADATA_KEY",
@@ -44,10 +39,7 @@ __all__ = [
     "ModelFile",
     "OperatingPoint",
     "ReliabilityBin",
-    "added_folder",
-    "added_models",
     "bundled_models",
-    "model_path",
     "open_model",
     "parse_card",
 ]

@@ -131,12 +131,12 @@ def read_engine_card(path: Path) -> EngineCard:
         raise EngineError(f"the engine card {beside} cannot be read: {error}.") from error
     try:
         return parse_engine_card(text)
-    except (ModelError, EngineError) as error:
+    except ModelError as error:
         raise EngineError(f"{beside}: {error}") from error
 
 
 def parse_engine_card(text: str) -> EngineCard:
-    """Read an engine card's JSON. Raises EngineError, or ModelError for the model card in it."""
+    """Read an engine card's JSON. Raises ModelError."""
     try:
         record: Any = json.loads(text)
     except ValueError as error:

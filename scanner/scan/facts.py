@@ -5,14 +5,14 @@ They stand side by side so that nothing a record depends on is left out of what 
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import platform
-import re
 import sys
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from scanner.environment import programs
 from scanner.files import file_sha256
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
+from scanner.model.card import ModelCard
 from scanner.model.file import ModelFile
 from scanner.paths import resolved
 from scanner.provenance import CAVEAT
@@ -44,6 +45,7 @@ def identity(
         "kind of record": RECORDS_VERSION,
         "evidence": [str(resolved(path)) for path in evidence],
         "model": model.sha256,
+        "model card": _card_sha256(model.card),
         "false-positive rate": model.card.operating_points[0].false_positive_rate,
         "provider": backend.provider,
         "precision": backend.precision,
@@ -54,6 +56,13 @@ def identity(
         "set of decoders": decoders(),
         "unpacking program": unpackers(),
     }
+
+
+def _card_sha256(card: ModelCard) -> str:
+    """Of a card whichever of its operating points is chosen; an engine's lies in another file."""
+    by_rate = sorted(card.operating_points, key=lambda point: point.false_positive_rate)
+    whole = replace(card, operating_points=tuple(by_rate)).to_json()
+    return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def facts(
@@ -76,7 +85,7 @@ def facts(
     }
 
 
-def surroundings() -> dict[str, Any]:
+def surroundings(command: Sequence[str]) -> dict[str, Any]:
     """The software that a scan's results may depend on, and the command that started it."""
     installed = importlib.metadata.distributions()
     libraries = {library.name: library.version for library in installed if library.name}
@@ -87,18 +96,9 @@ def surroundings() -> dict[str, Any]:
         "libraries": dict(sorted(libraries.items(), key=lambda item: item[0].lower())),
         "decoders": decoders(),
         "unpackers": unpackers(),
-        "command": without_passwords(sys.argv),
+        "command": list(command),
         "working_folder": str(Path.cwd()),
     }
-
-
-def without_passwords(command: Sequence[str]) -> list[str]:
-    """The command line with the value of every --password replaced by `***`."""
-    hidden = [re.sub(r"^(--password=).*", r"\1***", word, flags=re.DOTALL) for word in command]
-    return [
-        "***" if before == "--password" else word
-        for before, word in zip(["", *hidden], hidden, strict=False)
-    ]
 
 
 def hashing_facts(hashing: Hashing) -> dict[str, Any]:

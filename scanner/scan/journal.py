@@ -13,11 +13,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from scanner.model.verdict import NO_JUDGEMENT, Judgement
 from scanner.record import Status, Verdict
@@ -50,35 +51,6 @@ CREATE TABLE in_flight (
 """
 NO_PAGE = 0  # where a content's outcome is not of one of its pages
 SALT_BYTES = 16
-
-
-class Row(NamedTuple):
-    """What is stored of one page of one file; None where a value does not exist.
-
-    container: what kind of one the file is, such as "an archive".
-    """
-
-    path: str
-    position: int
-    sha256: str | None
-    md5: str | None
-    known: str | None
-    bytes: int | None
-    format: str | None
-    width: int | None
-    height: int | None
-    page: int | None
-    frames: int | None
-    status: str
-    logit: float | None
-    verdict: str | None
-    p_fake: float | None
-    confidence: float | None
-    llr: float | None
-    reason: str | None
-    evidence: str | None
-    error: str | None
-    container: str | None
 
 
 class Journal:
@@ -298,17 +270,23 @@ class Journal:
             Counter({Verdict(verdict): count for verdict, count in verdicts if verdict}),
         )
 
-    def rows(self) -> Iterator[Row]:
-        """All records, ordered by path and page, one at a time."""
-        query = f"""
-            SELECT path, position, sha256, md5, known, coalesce(content.bytes, file.bytes),
-                   format, width, height, nullif(page, {NO_PAGE}), frames,
-                   coalesce(file.status, content.status), logit,
-                   verdict, p_fake, confidence, llr, reason, evidence,
-                   CASE WHEN file.status IS NULL THEN content.error ELSE file.error END, container
-            FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page
+    def rows(self) -> Iterator[sqlite3.Row]:
+        """What a record says, by its names, and `container`, as `add` takes it.
+
+        One row a page, ordered by path and page, one at a time.
         """
-        yield from map(Row._make, self._database.execute(query))
+        found = self._database.execute(f"""
+            SELECT path, position, sha256, md5, known,
+                   coalesce(content.bytes, file.bytes) AS bytes, format, width, height,
+                   nullif(page, {NO_PAGE}) AS page, frames,
+                   coalesce(file.status, content.status) AS status,
+                   verdict, p_fake, confidence, llr, logit, reason, evidence,
+                   CASE WHEN file.status IS NULL THEN content.error ELSE file.error END AS error,
+                   container
+            FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page
+        """)
+        found.row_factory = sqlite3.Row
+        yield from found
 
     def close(self) -> None:
         """Unlock the journal, which goes if no scan ever began."""

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from scanner.backends.backend import Backend
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
+from scanner.log import FACTS
 from scanner.model.file import ModelFile
 from scanner.model.verdict import NO_JUDGEMENT, judge
 from scanner.record import UNEXAMINED, Status, Verdict, safe_text
 from scanner.scan.journal import Journal
 from scanner.scan.records import storable
-from scanner.scan.watcher import FACTS, Progress
+from scanner.scan.watcher import Progress
 from scanner.sources.found import Found, Met
 from scanner.sources.walk import walk
 from scanner.workers.examine import Examined

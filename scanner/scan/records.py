@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from scanner.model.file import ModelFile
 from scanner.record import Record, Status, Verdict, trouble
-from scanner.scan.journal import Journal, Row
+from scanner.scan.journal import Journal
 from scanner.scan.name_mismatch import mismatch
 from scanner.workers.examine import Examined
 
@@ -18,32 +20,20 @@ def records(journal: Journal, model: ModelFile) -> Iterator[Record]:
     return (_record(row, name) for row in journal.rows())
 
 
-def _record(row: Row, model: str) -> Record:
-    status, logit = Status(row.status), row.logit
+def _record(row: sqlite3.Row, model: str) -> Record:
+    values: dict[str, Any] = dict(row)
+    container = values.pop("container")
+    status, verdict, logit = Status(row["status"]), row["verdict"], row["logit"]
     return Record(
-        path=row.path,
-        position=row.position,
-        sha256=row.sha256,
-        md5=row.md5,
-        known=row.known,
-        bytes=row.bytes,
-        format=row.format,
-        name_mismatch=mismatch(row.path, row.format, status, row.container),
-        width=row.width,
-        height=row.height,
-        page=row.page,
-        frames=row.frames,
-        status=status,
-        verdict=Verdict(row.verdict) if row.verdict else None,
-        p_fake=row.p_fake,
-        confidence=row.confidence,
-        llr=row.llr,
-        # SQLite keeps no NaN: a score that was one is None.
-        logit=round(logit, 5) if logit is not None and math.isfinite(logit) else None,
-        reason=row.reason,
-        evidence=row.evidence,
-        error=row.error,
-        model=model,
+        **values
+        | {
+            "status": status,
+            "name_mismatch": mismatch(row["path"], row["format"], status, container),
+            "verdict": Verdict(verdict) if verdict else None,
+            # SQLite keeps no NaN: a score that was one is None.
+            "logit": round(logit, 5) if logit is not None and math.isfinite(logit) else None,
+            "model": model,
+        }
     )
 
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanner.limits import Limits
+from scanner.errors import ImgscanError
+from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
 from scanner.model.file import DEFAULT_MODEL
+
+
+class RequestError(ImgscanError):
+    """What is asked for makes no sense; the sentence says why."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for.
+    """What a user asks for. Raises RequestError.
 
-    paths: folders, images and archives. reports: files to write, in the formats of their suffixes;
-    without any, the watcher receives the records. model: a bundled or added model's name or a file.
-    false_positive_rate: of one of its operating points; None for its first. device: one of
-    `scanner.backends.choose.DEVICES`. batch_size and workers: None for the backend's own and for
-    one a core. md5: take these hashes, too. known: hash lists. skip_known: leave out what is in
-    them. passwords: tried in turn on whatever is encrypted. sign: a private key's file. fresh:
-    forget an interrupted scan. also_written: what the caller writes meanwhile, such as a log, and
-    what therefore must not be evidence either. Raises ValueError for a key or a wish to skip
-    without what it would be of.
+    paths: folders, images and archives; what is not there has a row that says so. reports: files to
+    write, in the formats of their suffixes; without any, the watcher receives the records. model: a
+    bundled or added model's name or a file. false_positive_rate: of one of its operating points;
+    None for its first. device: one of `scanner.backends.choose.DEVICES`. batch_size and workers:
+    None for the backend's own and for one a core. md5: take these hashes, too. known: hash lists.
+    skip_known: leave out what is in them. passwords: tried in turn on whatever is encrypted. sign:
+    a private key's file. fresh: forget an interrupted scan. also_written: what the caller writes
+    meanwhile, such as a log, and what therefore must not be evidence either. command: what started
+    the scan, for the manifest.
     """
 
     paths: tuple[Path, ...]
@@ -39,9 +44,24 @@ class Request:
     sign: Path | None = None
     fresh: bool = False
     also_written: tuple[Path, ...] = ()
+    command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("paths", "reports", "known", "also_written"):
+            values = getattr(self, name)
+            if not isinstance(values, tuple) or not all(isinstance(it, Path) for it in values):
+                raise RequestError(f"{name} must be a tuple of pathlib.Path, not {values!r}.")
+        if not isinstance(self.passwords, tuple):
+            raise RequestError("passwords must be a tuple of texts.")
+        if not self.paths:
+            raise RequestError("there is nothing to scan; name a folder or file.")
+        if nameless := [report for report in self.reports if not report.name]:
+            raise RequestError(f"{str(nameless[0])!r} is no name of a file.")
         if self.sign and not self.reports:
-            raise ValueError("there is no report to sign")
+            raise RequestError("there is no report to sign; name one.")
         if self.skip_known and not self.known:
-            raise ValueError("there is no list of known files to skip")
+            raise RequestError("there is no list of known files to skip; name one.")
+        for name, most in (("batch_size", LARGEST_BATCH), ("workers", MOST_WORKERS)):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= most:
+                raise RequestError(f"{name} must be 1 to {most:,}, not {value}.")

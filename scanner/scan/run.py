@@ -1,9 +1,4 @@
-"""A whole scan, from the paths a user names to the reports on disk.
-
-    outcome = run_scan(Request(paths=(Path("evidence"),), reports=(Path("out.json"),)))
-
-is what `imgscan evidence --report out.json` does, and prints nothing.
-"""
+"""How a scan runs: checks, model and backend, journal, examination, reports, manifest."""
 
 from __future__ import annotations
 
@@ -23,6 +18,7 @@ from scanner.environment import close_search_paths
 from scanner.errors import ImgscanError
 from scanner.hashes.hashing import Hashing
 from scanner.hashes.known import check_index, index_path, read_lists
+from scanner.log import FACTS
 from scanner.model.file import ModelFile, open_model
 from scanner.record import RECORDS_VERSION
 from scanner.reports import writable, write_report
@@ -34,7 +30,7 @@ from scanner.scan.pipeline import Pipeline
 from scanner.scan.places import check_places, journal_folder
 from scanner.scan.records import records
 from scanner.scan.request import Request
-from scanner.scan.watcher import FACTS, Watcher
+from scanner.scan.watcher import Watcher
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -45,9 +41,8 @@ logger = logging.getLogger(__name__)
 def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa: B008  stateless
     """Scan what is asked for, write its reports and their manifest, and say what was found.
 
-    Every process of a scan begins with the main module, so a script calls this behind
-    `if __name__ == "__main__":`. In the calling process, modules and programs are no longer looked
-    for in the current folder or in the evidence. Raises ImgscanError when the scan cannot start or
+    In the calling process, modules and programs are from then on no longer looked for in the
+    current folder, nor programs in the evidence. Raises ImgscanError when the scan cannot start or
     finish; an interrupted one carries on when the same is asked for again.
     """
 
@@ -110,7 +105,7 @@ def _scan(
             "limits": asdict(request.limits),
             "hashing": facts.hashing_facts(hashing),
         }
-        write_manifest(said | facts.surroundings() | custody, request.reports, key)
+        write_manifest(said | facts.surroundings(request.command) | custody, request.reports, key)
     else:
         watcher.receive(map(writable, records(journal, model)))
     counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}

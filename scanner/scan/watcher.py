@@ -1,19 +1,11 @@
-"""What a scan tells while it runs: to its log, and to whoever watches it."""
+"""What a scan tells while it runs, to whoever watches it."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from scanner.record import Record
-
-LOGGER = "scanner"
-# Until a log is set up, Python itself would print the warnings and errors.
-logging.getLogger(LOGGER).addHandler(logging.NullHandler())
-FACTS = "facts"  # the key of logging's `extra` that holds a dictionary for the JSON lines
+from scanner.record import Record
 
 
 @dataclass
@@ -41,4 +33,7 @@ class Watcher:
         """Called when all is examined, before reports are written."""
 
     def receive(self, records: Iterator[Record]) -> None:
-        """Called with all records, in path order, of a scan that writes no report."""
+        """Called with all records, in path order, of a scan that writes no report.
+
+        They are read as they are taken, and can be no more once it returns.
+        """

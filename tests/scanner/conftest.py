@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,15 @@ from PIL import Image
 
 from tests.conftest import encoded, image_bytes, imgscan
 from tests.scanner.walking import COMPRESSIONS, tarred, zipped
+
+
+@pytest.fixture
+def search_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of this process, which a test may close, as they were afterwards."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("PATH", "PYTHONPATH", "PYTHONSAFEPATH", "SQLITE_TMPDIR"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    monkeypatch.setenv("NoDefaultCurrentDirectoryInExePath", "")
 
 
 @pytest.fixture

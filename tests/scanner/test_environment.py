@@ -12,12 +12,7 @@ from scanner.environment import HOME, close_search_paths, programs
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX processes and signals")
 
-
-@pytest.fixture(autouse=True)
-def _search_paths_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("PATH", "PYTHONSAFEPATH", "NoDefaultCurrentDirectoryInExePath"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
+pytestmark = pytest.mark.usefixtures("search_paths")
 
 
 @posix

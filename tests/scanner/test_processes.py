@@ -38,12 +38,7 @@ from tests.scanner.scans import start as start_scan
 MEMORY = 1 << 30
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX processes and signals")
 
-
-@pytest.fixture(autouse=True)
-def _search_paths_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("PATH", "PYTHONSAFEPATH", "NoDefaultCurrentDirectoryInExePath"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
+pytestmark = pytest.mark.usefixtures("search_paths")
 
 
 def first_message(child: Child) -> object:

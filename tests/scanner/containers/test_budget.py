@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from scanner.containers.zip import AES
 from scanner.limits import Limits
 from scanner.record import Status
 from scanner.sources.found import Found, Met
@@ -146,8 +147,12 @@ def test_members(tmp_path: Path) -> None:
     assert met[0].error == "the archive holds more than 10 members; the rest was not read"
 
 
-def test_a_list_of_members_beyond_the_limit_takes_no_memory(tmp_path: Path) -> None:
-    (tmp_path / "many.zip").write_bytes(overlapping_zip(60_000, 1))
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, AES])
+def test_a_list_of_members_beyond_the_limit_takes_no_memory(method: int, tmp_path: Path) -> None:
+    """Nor in the other library, that decrypts."""
+    data = bytearray(overlapping_zip(60_000, 1))
+    struct.pack_into("<H", data, data.index(b"PK\x01\x02") + 10, method)
+    (tmp_path / "many.zip").write_bytes(data)
     tracemalloc.start()
     entries = list(walk([tmp_path], Limits(members=10)))
     held = tracemalloc.get_traced_memory()[1]

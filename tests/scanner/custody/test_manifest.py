@@ -18,6 +18,7 @@ import pytest
 from PIL import features
 
 from scanner import __version__
+from scanner.cli.scan import without_passwords
 from scanner.custody.manifest import (
     ManifestError,
     find_manifest,
@@ -29,7 +30,6 @@ from scanner.custody.manifest import (
 from scanner.custody.signing import fingerprint, load_public_key
 from scanner.limits import Limits
 from scanner.model import open_model
-from scanner.scan.facts import without_passwords
 from scanner.scan.journal import Journal
 from tests.conftest import imgscan
 

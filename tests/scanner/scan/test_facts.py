@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from scanner import record
 from scanner.backends.choose import open_backend
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
-from scanner.model import DEFAULT_MODEL, open_model
+from scanner.model import DEFAULT_MODEL, ModelCard, ModelFile, open_model
 from scanner.scan import facts
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
@@ -57,6 +58,22 @@ def test_a_journal_of_other_surroundings_is_refused(
     with pytest.raises(JournalError, match=f"with another {name}; repeat that command"):
         journal.begin(identity(tmp_path))
     journal.close()
+
+
+def test_a_journal_of_another_card_is_refused(tmp_path: Path, card: ModelCard) -> None:
+    """An engine's card lies beside it, and the hash of the engine does not cover it."""
+    stricter = replace(card.operating_points[0], false_positive_rate=0.001, fake_at_least=3.0)
+    other = replace(card, operating_points=(replace(stricter, fake_at_least=4.0), stricter))
+    card = replace(card, operating_points=(*card.operating_points, stricter))
+    engine = ModelFile(Path("x.engine"), "x", "ab" * 32, card)
+    backend = open_backend(open_model(DEFAULT_MODEL), "cpu", 1)
+
+    def key(card: ModelCard) -> object:
+        model = replace(engine, card=card)
+        return facts.identity([tmp_path], Limits(), model, backend, Hashing())["model card"]
+
+    assert key(card) == key(card.at(0.001)), "which point is chosen is told for itself"
+    assert key(card) != key(other)
 
 
 def test_every_library_that_meets_evidence_is_named() -> None:

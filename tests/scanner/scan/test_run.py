@@ -8,23 +8,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scanner.backends.backend import BackendError
+from scanner.custody.manifest import manifest_path, read_manifest
 from scanner.errors import ImgscanError
 from scanner.record import Record, Status, Verdict
-from scanner.scan.request import Request
-from scanner.scan.run import run_scan
-from scanner.scan.watcher import Progress, Watcher
+from scanner.scan import Progress, Request, Watcher, run_scan
+from scanner.scan.request import RequestError
 from tests.conftest import HANG_GUARD, ROOT, environment, image_bytes
 
-
-@pytest.fixture(autouse=True)
-def _search_paths_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scan closes them for its process."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("PATH", "PYTHONPATH", "PYTHONSAFEPATH", "SQLITE_TMPDIR"):
-        monkeypatch.setenv(name, environment().get(name, ""))
+pytestmark = pytest.mark.usefixtures("search_paths")
 
 
 def test_the_readmes_example(tmp_path: Path) -> None:
@@ -102,8 +98,67 @@ def test_whatever_stops_it_is_one_kind_of_error(tmp_path: Path, evidence: Path) 
     assert not list(evidence.iterdir())
 
 
-def test_a_request_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no report to sign"):
-        Request(paths=(tmp_path,), sign=tmp_path / "key")
-    with pytest.raises(ValueError, match="no list of known files to skip"):
-        Request(paths=(tmp_path,), skip_known=True)
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"paths": ()}, "nothing to scan"),
+        ({"paths": ("evidence",)}, "paths must be a tuple of pathlib.Path"),
+        ({"paths": Path("evidence")}, "paths must be a tuple of pathlib.Path"),
+        ({"reports": (Path(),)}, "is no name of a file"),
+        ({"passwords": "abc"}, "passwords must be a tuple"),
+        ({"sign": Path("key")}, "no report to sign"),
+        ({"skip_known": True}, "no list of known files to skip"),
+        ({"workers": 0}, "workers must be 1 to 256, not 0"),
+        ({"workers": -1}, "workers must be 1 to 256, not -1"),
+        ({"batch_size": 4097}, "batch_size must be 1 to 4,096, not 4097"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(values: dict[str, Any], reason: str) -> None:
+    with pytest.raises(RequestError, match=reason):
+        Request(**{"paths": (Path("evidence"),)} | values)
+
+
+def test_a_device_that_nobody_knows_is_never_another(evidence: Path) -> None:
+    with pytest.raises(BackendError, match="no device 'gpu'; known: auto, cpu, cuda, tensorrt"):
+        run_scan(Request(paths=(evidence,), device="gpu"))
+
+
+SCRIPT = """
+from pathlib import Path
+from scanner.scan import Request, run_scan
+{neighbour}
+outcome = run_scan(Request(paths=(Path("evidence"),), model="MODEL", device="cpu", workers=2))
+print(outcome.files, outcome.unexamined)
+"""
+
+
+@pytest.mark.parametrize("way", ["beside its own modules", "from standard input"])
+def test_a_script_needs_nothing_special(way: str, brightness_model: Path, evidence: Path) -> None:
+    """Its processes do not begin with it, which would scan again or miss a module beside it."""
+    (evidence / "a.png").write_bytes(image_bytes("PNG"))
+    folder = evidence.parent
+    (folder / "neighbour.py").touch()
+    is_file = way == "beside its own modules"
+    program = SCRIPT.format(neighbour="import neighbour" if is_file else "")
+    program = program.replace("MODEL", str(brightness_model))
+    (folder / "main.py").write_text(program, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "main.py" if is_file else "-"],
+        input=None if is_file else program,
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=HANG_GUARD,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 0\n", "")
+
+
+def test_the_manifest_of_a_call_holds_no_command(
+    brightness_model: Path, evidence: Path, tmp_path: Path
+) -> None:
+    """What the caller was started with may be a secret."""
+    report = tmp_path / "out.csv"
+    run_scan(Request(paths=(evidence,), reports=(report,), model=str(brightness_model)))
+    assert read_manifest(manifest_path(report))["command"] == []
