@@ -286,7 +286,7 @@ class Journal:
             FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page
         """)
         found.row_factory = sqlite3.Row
-        yield from found
+        return found
 
     def close(self) -> None:
         """Unlock the journal, which goes if no scan ever began."""
