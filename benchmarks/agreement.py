@@ -44,7 +44,9 @@ def scanned(
     rows = pd.read_csv(report)
     rows = rows[rows["status"] != Status.CONTAINER]
     if unscored := int((rows["status"] != Status.SCORED).sum()):
-        raise ScanFailed(f"the scan of {evidence.name} left {unscored:,} images without a score.")
+        raise ScanFailed(
+            f"the scan of {evidence.name} gave no score to {unscored:,} of {images:,} images."
+        )
     return rows, round(ran.seconds, 1)
 
 

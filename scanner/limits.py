@@ -1,4 +1,4 @@
-"""What one file or archive may cost before it gets a row instead of more time or memory."""
+"""What a scan may be asked for, and what one file may cost before it gets a row instead of more."""
 
 from __future__ import annotations
 

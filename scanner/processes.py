@@ -22,7 +22,6 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Lock
-from types import ModuleType
 from typing import Any
 
 from scanner.environment import HOME, STOP_SIGNALS, programs
@@ -91,7 +90,8 @@ class Watch:
 def start(target: Callable[..., None], memory_bytes: int, *arguments: Any) -> Child:
     """Start `target(pipe, *arguments)` in a child that is confined, see `_confine`.
 
-    target: a function of a module, which the child imports. Raises ProcessError.
+    target: a function of a module other than the main one, which the child imports. Raises
+    ProcessError.
     """
     # Not fork: a copy of a process that runs inference threads may deadlock.
     methods = multiprocessing.get_all_start_methods()
@@ -152,18 +152,23 @@ def _deaf_children() -> Iterator[None]:
 
 @contextmanager
 def _no_main_module() -> Iterator[None]:
-    """Processes started inside do not begin with the main module of this one, as they would.
+    """Processes started inside do not begin with the main module of this one, as others do.
 
     They need nothing of it, and it may be a script that would scan again, or that imports from a
-    folder where they look for no modules.
+    folder where they look for no modules. It only hides where it came from, and stays in place for
+    the other threads of a program that scans.
     """
     with MAIN_LOCK:
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
+        names = vars(sys.modules["__main__"])
+        origin: dict[str, Any] = {
+            name: names[name] for name in ("__spec__", "__file__") if name in names
+        }
         try:
+            names["__spec__"] = None
+            names.pop("__file__", None)
             yield
         finally:
-            sys.modules["__main__"] = main
+            names.update(origin)
 
 
 def _live(

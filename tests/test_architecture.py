@@ -93,6 +93,8 @@ def test_arrows_that_run_up_are_told(house: Path) -> None:
     for module, other, contract in FORBIDDEN:
         assert re.search(rf"^{contract}.* BROKEN$", done.stdout, re.M), done.stdout
         assert re.search(rf"{module} -> {other}\b", done.stdout), done.stdout
+    for package, floor in (("trainer", "scanner.workers"), ("export", "scanner.scan")):
+        assert f"{package} is not allowed to import {floor}:" in done.stdout
 
 
 def test_circles_are_told(house: Path) -> None:

@@ -127,8 +127,7 @@ def scan_command(
     interrupted = f"interrupted{carry_on}."
     with told("the scan", interrupted), stoppable(interrupted, EXIT_STOPPED):
         from scanner.cli.terminal import Terminal
-        from scanner.scan.request import Request
-        from scanner.scan.run import run_scan
+        from scanner.scan import Request, run_scan
 
         if not reports:
             check_standard_output()

@@ -13,7 +13,7 @@ from scanner.cli.logs import set_up_logging
 from scanner.cli.streams import say, standard_output
 from scanner.record import Record
 from scanner.reports import csv
-from scanner.scan.watcher import Progress, Watcher
+from scanner.scan import Progress, Watcher
 
 
 class Terminal(Watcher):

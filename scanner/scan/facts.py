@@ -59,7 +59,10 @@ def identity(
 
 
 def _card_sha256(card: ModelCard) -> str:
-    """Of a card whichever of its operating points is chosen; an engine's lies in another file."""
+    """The same whichever operating point is chosen, which is told for itself.
+
+    An engine's card lies in another file, which the hash of the engine does not cover.
+    """
     by_rate = sorted(card.operating_points, key=lambda point: point.false_positive_rate)
     whole = replace(card, operating_points=tuple(by_rate)).to_json()
     return hashlib.sha256(whole.encode()).hexdigest()

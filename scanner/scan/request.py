@@ -9,6 +9,11 @@ from scanner.errors import ImgscanError
 from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
 from scanner.model.file import DEFAULT_MODEL
 
+TUPLES = {
+    "paths": Path, "reports": Path, "known": Path, "also_written": Path, "passwords": str,
+    "command": str,
+}  # fmt: skip
+
 
 class RequestError(ImgscanError):
     """What is asked for makes no sense; the sentence says why."""
@@ -47,12 +52,12 @@ class Request:
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("paths", "reports", "known", "also_written"):
+        for name, kind in TUPLES.items():
             values = getattr(self, name)
-            if not isinstance(values, tuple) or not all(isinstance(it, Path) for it in values):
-                raise RequestError(f"{name} must be a tuple of pathlib.Path, not {values!r}.")
-        if not isinstance(self.passwords, tuple):
-            raise RequestError("passwords must be a tuple of texts.")
+            if not isinstance(values, tuple) or not all(isinstance(it, kind) for it in values):
+                raise RequestError(f"{name} must be a tuple, and each of it a {kind.__name__}.")
+        if not isinstance(self.model, str) or not isinstance(self.sign, Path | None):
+            raise RequestError("model must be a str, and sign a Path or None.")
         if not self.paths:
             raise RequestError("there is nothing to scan; name a folder or file.")
         if nameless := [report for report in self.reports if not report.name]:
@@ -63,5 +68,5 @@ class Request:
             raise RequestError("there is no list of known files to skip; name one.")
         for name, most in (("batch_size", LARGEST_BATCH), ("workers", MOST_WORKERS)):
             value = getattr(self, name)
-            if value is not None and not 1 <= value <= most:
-                raise RequestError(f"{name} must be 1 to {most:,}, not {value}.")
+            if value is not None and not (isinstance(value, int) and 1 <= value <= most):
+                raise RequestError(f"{name} must be 1 to {most:,}, or None, not {value!r}.")

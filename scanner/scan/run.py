@@ -43,7 +43,8 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
 
     In the calling process, modules and programs are from then on no longer looked for in the
     current folder, nor programs in the evidence. Raises ImgscanError when the scan cannot start or
-    finish; an interrupted one carries on when the same is asked for again.
+    finish; an interrupted one carries on when the same is asked for again. While a process of the
+    scan starts, one that another thread starts would miss the main module.
     """
 
     def tell(sentence: str) -> None:

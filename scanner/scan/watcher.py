@@ -35,5 +35,5 @@ class Watcher:
     def receive(self, records: Iterator[Record]) -> None:
         """Called with all records, in path order, of a scan that writes no report.
 
-        They are read as they are taken, and can be no more once it returns.
+        They are read from the journal as they are taken; none can be read once this returns.
         """

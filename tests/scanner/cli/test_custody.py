@@ -164,6 +164,18 @@ def test_unusable_options_stop_the_scan_before_it_starts(
     assert not list(scanned.glob("x.csv*"))
 
 
+def test_a_manifest_tells_the_command_without_its_passwords(evidence: Path, tmp_path: Path) -> None:
+    (evidence / "note.txt").write_bytes(b"a note")
+    secrets = ["--password", "first-secret", "--password=second-secret"]
+    done = imgscan("evidence", "--report", "out.csv", *secrets, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    manifest = (tmp_path / "out.csv.manifest.json").read_text("utf-8")
+    assert "secret" not in manifest
+    assert json.loads(manifest)["command"][1:] == [
+        "evidence", "--report", "out.csv", "--password", "***", "--password=***",
+    ]  # fmt: skip
+
+
 def test_a_scan_without_its_manifest_is_unfinished(scanned: Path) -> None:
     scan = ["evidence", "--report", "x.csv", "--device", "cpu"]
     (scanned / "x.csv.journal").touch()  # else the folder is refused at once

@@ -51,8 +51,7 @@ def serve() -> None:
 
 def _scan(job: dict[str, Any]) -> None:
     from scanner.limits import Limits
-    from scanner.scan.request import Request
-    from scanner.scan.run import run_scan
+    from scanner.scan import Request, run_scan
 
     run_scan(
         Request(

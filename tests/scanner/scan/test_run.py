@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,15 +104,19 @@ def test_whatever_stops_it_is_one_kind_of_error(tmp_path: Path, evidence: Path) 
     ("values", "reason"),
     [
         ({"paths": ()}, "nothing to scan"),
-        ({"paths": ("evidence",)}, "paths must be a tuple of pathlib.Path"),
-        ({"paths": Path("evidence")}, "paths must be a tuple of pathlib.Path"),
+        ({"paths": ("evidence",)}, "paths must be a tuple, and each of it a Path"),
+        ({"paths": Path("evidence")}, "paths must be a tuple, and each of it a Path"),
         ({"reports": (Path(),)}, "is no name of a file"),
-        ({"passwords": "abc"}, "passwords must be a tuple"),
+        ({"passwords": "abc"}, "passwords must be a tuple, and each of it a str"),
+        ({"passwords": (b"abc",)}, "passwords must be a tuple, and each of it a str"),
+        ({"command": "abc"}, "command must be a tuple, and each of it a str"),
+        ({"model": Path("x.onnx")}, "model must be a str"),
+        ({"sign": "key"}, "sign a Path or None"),
         ({"sign": Path("key")}, "no report to sign"),
         ({"skip_known": True}, "no list of known files to skip"),
-        ({"workers": 0}, "workers must be 1 to 256, not 0"),
-        ({"workers": -1}, "workers must be 1 to 256, not -1"),
-        ({"batch_size": 4097}, "batch_size must be 1 to 4,096, not 4097"),
+        ({"workers": 0}, "workers must be 1 to 256, or None, not 0"),
+        ({"workers": 2.5}, "workers must be 1 to 256, or None, not 2.5"),
+        ({"batch_size": 4097}, "batch_size must be 1 to 4,096, or None, not 4097"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(values: dict[str, Any], reason: str) -> None:
@@ -153,6 +159,28 @@ def test_a_script_needs_nothing_special(way: str, brightness_model: Path, eviden
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 0\n", "")
+
+
+def test_other_threads_keep_the_main_module(brightness_model: Path, evidence: Path) -> None:
+    """A program that scans may do other things meanwhile."""
+    (evidence / "a.png").write_bytes(image_bytes("PNG"))
+    main, lost, done = sys.modules["__main__"], [], threading.Event()
+    before = {name: vars(main).get(name) for name in ("__spec__", "__file__", "__name__")}
+
+    def look() -> None:
+        while not done.wait(0.001):
+            if sys.modules["__main__"] is not main or vars(main).get("__name__") != "__main__":
+                lost.append(main)
+
+    with ThreadPoolExecutor(1) as threads:
+        watching = threads.submit(look)
+        try:
+            run_scan(Request(paths=(evidence,), model=str(brightness_model), workers=2))
+        finally:
+            done.set()
+        watching.result()
+    assert not lost
+    assert {name: vars(main).get(name) for name in before} == before
 
 
 def test_the_manifest_of_a_call_holds_no_command(
