@@ -210,7 +210,7 @@ def test_a_fault_of_the_command_itself_is_a_sentence(name: str, tmp_path: Path) 
         "compare": "custody.compare",
         "keygen": "custody.signing",
         "models": "model.file",
-        "scan": "scan.run",
+        "scan": "scan",
     }
     function = {"verify": "verify", "compare": "Comparison", "keygen": "generate_key"}
     place = f"scanner.{modules[name]}"

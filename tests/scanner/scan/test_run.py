@@ -152,7 +152,7 @@ def test_a_script_needs_nothing_special(way: str, brightness_model: Path, eviden
         [sys.executable, "main.py" if is_file else "-"],
         input=None if is_file else program,
         cwd=folder,
-        env=environment(),
+        env=environment(PYTHONSAFEPATH=""),  # which hides what lies beside a script
         capture_output=True,
         encoding="utf-8",
         timeout=HANG_GUARD,
