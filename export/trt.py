@@ -34,7 +34,7 @@ from export.parity import (
 from scanner.backends.backend import BackendError
 from scanner.backends.gpu import Gpu, find_gpu
 from scanner.backends.tensorrt.build import build
-from scanner.backends.tensorrt.library import choose_flavor, version
+from scanner.backends.tensorrt.flavors import choose_flavor, version
 from scanner.model import Gate, ModelCard, ModelError, ModelFile, open_model
 from scanner.model.engine import FLAVORS, BatchProfile, EngineCard, EngineFile, write_engine
 from trainer.checkpoint import Checkpoint, load_checkpoint

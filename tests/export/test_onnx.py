@@ -13,16 +13,15 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from click.testing import CliRunner
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from sklearn.metrics import f1_score
 
 import export.onnx
-from export.onnx import main
 from export.parity import TOLERANCES, parity_images
 from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, open_model, parse_card
 from tests.conftest import ROOT, run_module
+from tests.export.conftest import said
 from trainer.checkpoint import Checkpoint, load_checkpoint
 
 
@@ -172,15 +171,6 @@ def test_the_scan_reaches_the_f1_of_the_training_run(
         assert (verdicts[labels == label] == verdict).mean() == pytest.approx(point[rate])
 
 
-def failure(*arguments: object) -> str:
-    """What the command says as it fails, after making sure it is one sentence."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert isinstance(result.exception, SystemExit), result.exception
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-    return result.output
-
-
 def test_a_graph_that_disagrees_is_not_written(
     graph: onnx.ModelProto,
     tiny_run: Path,
@@ -195,10 +185,10 @@ def test_a_graph_that_disagrees_is_not_written(
     bias.CopyFrom(numpy_helper.from_array(moved, bias.name))
     monkeypatch.setattr(export.onnx, "to_graph", lambda detector, view: wrong)
     output = tmp_path / "wrong.onnx"
-    said = failure(tiny_run, "-o", output, "--data", tiny_data)
-    assert f"the float32 file disagrees with PyTorch {torch.__version__} float32 on 1,000" in said
-    assert "largest logit difference 0.01 (allowed 0.001)" in said
-    assert re.search(r"\d+ verdicts flipped \(allowed 0\), F1 .*\. Nothing was written", said)
+    words = said(tiny_run, "-o", output, "--data", tiny_data)
+    assert f"the float32 file disagrees with PyTorch {torch.__version__} float32 on 1,000" in words
+    assert "largest logit difference 0.01 (allowed 0.001)" in words
+    assert re.search(r"\d+ verdicts flipped \(allowed 0\), F1 .*\. Nothing was written", words)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -206,10 +196,10 @@ def test_unusable_arguments_are_said_in_a_sentence(
     tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "model.onnx"
-    assert "there is no checkpoint" in failure(tmp_path, "-o", output, "--data", tiny_data)
+    assert "there is no checkpoint" in said(tmp_path, "-o", output, "--data", tiny_data)
     weights = tiny_run.parent / "begin.pt"
-    assert "was not written by this version" in failure(weights, "-o", output, "--data", tiny_data)
-    assert "there is no data folder" in failure(tiny_run, "-o", output, "--data", tmp_path / "x")
+    assert "was not written by this version" in said(weights, "-o", output, "--data", tiny_data)
+    assert "there is no data folder" in said(tiny_run, "-o", output, "--data", tmp_path / "x")
     nowhere = tmp_path / "absent" / "model.onnx"
-    assert "there is no folder" in failure(tiny_run, "-o", nowhere, "--data", tiny_data)
+    assert "there is no folder" in said(tiny_run, "-o", nowhere, "--data", tiny_data)
     assert list(tmp_path.iterdir()) == []

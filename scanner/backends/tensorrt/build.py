@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.backends.backend import BackendError
-from scanner.backends.tensorrt.library import RTX, collecting_logger, load_tensorrt
+from scanner.backends.tensorrt.flavors import RTX, collecting_logger, load_tensorrt
 from scanner.files import own_partial_path, write_whole
 from scanner.model.card import INPUT
 from scanner.model.engine import BatchProfile

@@ -19,7 +19,7 @@ import platformdirs
 from scanner.backends.backend import BackendError, Tell
 from scanner.backends.gpu import Gpu, find_gpu
 from scanner.backends.tensorrt.build import build
-from scanner.backends.tensorrt.library import choose_flavor, version
+from scanner.backends.tensorrt.flavors import choose_flavor, version
 from scanner.model.card import Gate
 from scanner.model.engine import (
     SUFFIX,

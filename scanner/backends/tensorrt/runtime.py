@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scanner.backends.backend import BackendError
 from scanner.backends.gpu import Buffers, OutOfMemory, check, speaks_of_memory
-from scanner.backends.tensorrt.library import NAMES, collecting_logger, load_tensorrt
+from scanner.backends.tensorrt.flavors import NAMES, collecting_logger, load_tensorrt
 from scanner.model.card import INPUT, OUTPUT
 from scanner.model.engine import BatchProfile, EngineFile
 

@@ -18,11 +18,11 @@ from scanner.backends.choose import open_backend
 from scanner.backends.cpu import CpuBackend
 from scanner.backends.gpu import OutOfMemory, check, cuda_driver_present, find_gpu
 from scanner.backends.tensorrt import build as builder
-from scanner.backends.tensorrt import library
+from scanner.backends.tensorrt import flavors
 from scanner.backends.tensorrt import runtime as runner
 from scanner.backends.tensorrt.build import build
 from scanner.backends.tensorrt.cache import EngineKey, describe
-from scanner.backends.tensorrt.library import installed
+from scanner.backends.tensorrt.flavors import installed
 from scanner.backends.tensorrt.runtime import Engine, inspect_engine
 from scanner.model import DEFAULT_MODEL, open_model
 from scanner.model.engine import BatchProfile, EngineFile
@@ -65,7 +65,7 @@ def test_every_cuda_call_has_its_arguments() -> None:
 
 
 @needs_rtx
-@pytest.mark.parametrize("modules", [(builder, library), (runner,)], ids=["build", "run"])
+@pytest.mark.parametrize("modules", [(builder, flavors), (runner,)], ids=["build", "run"])
 def test_every_tensorrt_name_exists(modules: tuple[ModuleType, ...]) -> None:
     import tensorrt_rtx
 

@@ -9,8 +9,7 @@ from types import ModuleType
 import pytest
 
 from scanner.backends.backend import BackendError
-from scanner.backends.tensorrt import library
-from scanner.backends.tensorrt.library import choose_flavor, installed, load_tensorrt, version
+from scanner.backends.tensorrt.flavors import choose_flavor, installed, load_tensorrt, version
 from scanner.model.engine import FLAVORS
 
 needs_rtx = pytest.mark.skipif(
@@ -22,7 +21,7 @@ needs_rtx = pytest.mark.skipif(
 def flavors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is installed, for a test to fill."""
     here: list[str] = []
-    monkeypatch.setattr(library, "installed", lambda: here)
+    monkeypatch.setattr("scanner.backends.tensorrt.flavors.installed", lambda: here)
     return here
 
 
