@@ -34,9 +34,20 @@ from export.precision import (
     store_in_int8,
     to_float16,
     to_int8,
+    unrounded,
 )
 from scanner.files import write_whole
-from scanner.model import INPUT, METADATA_KEY, OUTPUT, Gate, ModelCard, ModelError, open_model
+from scanner.model import (
+    INPUT,
+    INT8_ROWS,
+    METADATA_KEY,
+    OUTPUT,
+    Gate,
+    ModelCard,
+    ModelError,
+    ModelFile,
+    open_model,
+)
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from trainer.command import Command
@@ -50,13 +61,15 @@ class Source:
     """What is exported: a float32 graph with its card, and the checkpoint when it is at hand.
 
     traced: whether the graph was made of the checkpoint just now, and not read from a file.
-    Raises CheckpointError for a checkpoint beside rounded weights.
+    rows: the int8-rows file's graph that it was made from, if so. Raises CheckpointError for a
+    checkpoint beside rounded weights.
     """
 
     model: onnx.ModelProto
     card: ModelCard
     checkpoint: Checkpoint | None
     traced: bool
+    rows: onnx.ModelProto | None = None
 
     def __post_init__(self) -> None:
         if self.rounded and self.checkpoint is not None:
@@ -79,13 +92,24 @@ def read_source(source: Path, checkpoint: Path | None, licence: str | None) -> S
     if source.suffix != ".onnx":
         return trace(load_checkpoint(source), licence or "not stated")
     file = open_model(str(source))
-    if file.card.precision != "float32":
+    found = float_source(file, load_checkpoint(checkpoint) if checkpoint else None)
+    return replace(found, card=replace(found.card, licence=licence or file.card.licence))
+
+
+def float_source(file: ModelFile, checkpoint: Checkpoint | None) -> Source:
+    """The float32 graph of a model file: its own, or what an int8-rows file rounds.
+
+    Raises ModelError for a file of fewer bits, CheckpointError.
+    """
+    if file.card.precision not in ("float32", INT8_ROWS):
         raise ModelError(
-            f"{source} is {file.card.precision} already; name the float32 file it was made from."
+            f"{file.path} is {file.card.precision} already; name the float32 file it was made from."
         )
-    card = replace(file.card, licence=licence or file.card.licence)
-    loaded = load_checkpoint(checkpoint) if checkpoint else None
-    return Source(onnx.load(file.path), card, loaded, traced=False)
+    model = onnx.load(file.path)
+    if file.card.precision == "float32":
+        return Source(model, file.card, checkpoint, traced=False)
+    card = replace(file.card, precision="float32")
+    return Source(unrounded(model), card, checkpoint, traced=False, rows=model)
 
 
 def trace(checkpoint: Checkpoint, licence: str) -> Source:
@@ -155,6 +179,9 @@ def parity_gates(
         expected = score_onnx(source.model.SerializeToString(), images.views, "float32")
         name = onnx_name("float32 with int8 weights" if source.rounded else "float32")
         gates.append(compare(name, expected, found, *asked))
+    if source.rows is not None:
+        expected = score_onnx(source.rows.SerializeToString(), images.views, INT8_ROWS)
+        gates.append(compare(onnx_name(INT8_ROWS), expected, found, images.labels, card, INT8_ROWS))
     return gates
 
 

@@ -19,7 +19,7 @@ from export.precision import INT8_WEIGHTS, rounding_every_tensor
 from scanner.backends.cuda import FATAL, OPTIONS, PROVIDER
 from scanner.backends.gpu import DEVICE, cuda_driver_present
 from scanner.errors import ImgscanError
-from scanner.model import INPUT, OUTPUT, WIDEN_ONCE, Gate, ModelCard
+from scanner.model import INPUT, INT8_ROWS, OUTPUT, WIDEN_ONCE, Gate, ModelCard
 from scanner.model.verdict import verdicts
 from scanner.preprocess import Preprocessing
 from trainer.backbones import Detector
@@ -55,6 +55,7 @@ TOLERANCES = {
     "float16": Tolerance(0.1, 0.02, 0.005, 0.002),
     "int8": Tolerance(4.0, 0.3, 0.02, 0.005),
     INT8_WEIGHTS: Tolerance(1.0, 0.1, 0.005, 0.0005, each=None),
+    INT8_ROWS: Tolerance(4.0, 0.3, 0.02, 0.005, each=200),
 }
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -25,10 +26,14 @@ INT8_WEIGHTS = "int8-weights"
 PRECISIONS = {"fp32": "float32", "fp16": "float16", "int8": "int8", INT8_WEIGHTS: INT8_WEIGHTS}
 INT8_LARGEST = np.float32(127)
 FLOAT32_SMALLEST = np.finfo(np.float32).tiny
+ROUND = "QuantizeLinear"
 HALF_LARGEST = float(np.finfo(np.float16).max)
 CALIBRATION_BATCH = 16
 # How ONNX Runtime's quantiser is told that a graph is folded already.
 FOLDED = {"onnx.quant.pre_process": "onnxruntime.quant"}
+
+
+Part = TypeVar("Part", onnx.NodeProto, onnx.TensorProto)
 
 
 class PrecisionError(ImgscanError):
@@ -180,6 +185,39 @@ def _rows_are_channels(node: onnx.NodeProto) -> bool:
     if node.op_type == "Gemm":
         return any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
     return node.op_type == "Conv"
+
+
+def unrounded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """An int8-rows graph without the rounding of activations: it computes in float32.
+
+    What is left is each row divided by its scale before a product and multiplied by it behind.
+    """
+    smooth = onnx.ModelProto()
+    smooth.CopyFrom(model)
+    graph = smooth.graph
+    rounded = {node.output[0]: node.input[0] for node in graph.node if node.op_type == ROUND}
+    before = {
+        node.output[0]: rounded[node.input[0]]
+        for node in graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in rounded
+    }
+    kept = [node for node in graph.node if not {*rounded, *before}.intersection(node.output)]
+    for node in kept:
+        node.input[:] = [before.get(name, name) for name in node.input]
+    nodes = [_copied(node) for node in kept]
+    used = {name for node in nodes for name in node.input}
+    weights = [_copied(weight) for weight in graph.initializer if weight.name in used]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(weights)
+    return _checked(smooth)
+
+
+def _copied(part: Part) -> Part:
+    """For what is to outlive its deletion from a graph."""
+    copy = type(part)()
+    copy.CopyFrom(part)
+    return copy
 
 
 def cast_first(model: onnx.ModelProto) -> onnx.ModelProto:

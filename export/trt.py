@@ -18,11 +18,10 @@ from pathlib import Path
 
 import click
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from export.gate_images import DEFAULT_DATA, data_option, gate_images
-from export.onnx import Source, export_onnx
+from export.onnx import export_onnx, float_source
 from export.parity import (
     Views,
     compare,
@@ -35,7 +34,7 @@ from scanner.backends.backend import BackendError
 from scanner.backends.gpu import Gpu, find_gpu
 from scanner.backends.tensorrt.build import build
 from scanner.backends.tensorrt.flavors import choose_flavor, version
-from scanner.model import Gate, ModelCard, ModelError, ModelFile, open_model
+from scanner.model import Gate, ModelCard, ModelFile, open_model
 from scanner.model.engine import FLAVORS, BatchProfile, EngineCard, EngineFile, write_engine
 from trainer.checkpoint import Checkpoint, load_checkpoint
 from trainer.command import Command
@@ -107,9 +106,7 @@ def half_graph(
     """
     if file.card.precision == PRECISION:
         return file.path.read_bytes(), file.card
-    if file.card.precision != "float32":
-        raise ModelError(f"{file.path} is {file.card.precision}; name a float32 or float16 file.")
-    source = Source(onnx.load(file.path), file.card, checkpoint, traced=False)
+    source = float_source(file, checkpoint)
     half = export_onnx(source, PRECISION, DEFAULT_DATA, images)  # data is for int8 alone
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / file.path.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,14 @@ FALSE_POSITIVE_RATES = (0.01, 0.001)
 
 class CalibrationError(ImgscanError):
     """The logits cannot be calibrated; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """On the calibrated logit: where fake begins and where real ends."""
+
+    fake_at_least: float
+    real_at_most: float
 
 
 def fit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
@@ -77,10 +86,8 @@ def _operating_point(
     test_logits: NDArray[np.float32],
     test_labels: NDArray[np.int64],
 ) -> OperatingPoint:
-    fake_at_least = _upper_threshold(logits[labels == 0], rate)
-    real_at_most = -_upper_threshold(-logits[labels == 1], rate)
-    # A model good enough for the two to cross has no band to be unsure in.
-    fake_at_least, real_at_most = max(fake_at_least, real_at_most), min(fake_at_least, real_at_most)
+    at = thresholds(logits, labels, rate)
+    fake_at_least, real_at_most = at.fake_at_least, at.real_at_most
     photographs, fakes = test_logits[test_labels == 0], test_logits[test_labels == 1]
     false_positives = int((photographs >= fake_at_least).sum())
     true_positives = int((fakes >= fake_at_least).sum())
@@ -98,6 +105,14 @@ def _operating_point(
         test_false_negative_rate_interval=wilson_interval(false_negatives, len(fakes)),
         test_inconclusive_rate=float(between.mean()),
     )
+
+
+def thresholds(logits: NDArray[np.float32], labels: NDArray[np.int64], rate: float) -> Thresholds:
+    """For an error rate, from N calibrated logits and labels."""
+    fake_at_least = _upper_threshold(logits[labels == 0], rate)
+    real_at_most = -_upper_threshold(-logits[labels == 1], rate)
+    # A model good enough for the two to cross has no band to be unsure in.
+    return Thresholds(max(fake_at_least, real_at_most), min(fake_at_least, real_at_most))
 
 
 def _upper_threshold(scores: NDArray[np.float32], rate: float) -> float:

@@ -12,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from scanner.backends.backend import BackendError
-from scanner.model.card import INPUT, OUTPUT, WIDEN_ONCE
+from scanner.model.card import INPUT, INT8_ROWS, OUTPUT, WIDEN_ONCE
 from scanner.model.file import ModelFile
 
 PROVIDER = "CPUExecutionProvider"
@@ -21,6 +21,7 @@ PROVIDER = "CPUExecutionProvider"
 BATCH_PIXELS = 32 * 64 * 64
 MAX_BATCH = 32
 FATAL = 4
+INT8 = ("int8", INT8_ROWS)
 
 
 class CpuBackend:
@@ -31,7 +32,7 @@ class CpuBackend:
         side = model.card.image_size
         self.provider = PROVIDER
         # CPUs lack float16 arithmetic: ONNX Runtime widens such a graph as it loads it.
-        self.precision = "int8" if model.card.precision == "int8" else "float32"
+        self.precision = "int8" if model.card.precision in INT8 else "float32"
         self.streams = cores
         self.batch_size = batch_size or min(MAX_BATCH, max(1, BATCH_PIXELS // side**2))
         options = onnxruntime.SessionOptions()

@@ -44,7 +44,8 @@ class CudaSession:
             )
         with contextlib.suppress(Exception):  # absent libraries are met when the session opens
             onnxruntime.preload_dlls()
-        self.precision = model.card.precision
+        half = model.card.precision == "float16"
+        self.precision = "float16" if half else "float32"  # rows in int8 have no kernels there
         self.side = model.card.preprocessing.size
         self._session = open_session(model, PROVIDER, OPTIONS)
 

@@ -2,6 +2,7 @@
 
 from scanner.model.card import (
     INPUT,
+    INT8_ROWS,
     METADATA_KEY,
     OUTPUT,
     PRECISIONS,
@@ -13,6 +14,7 @@ from scanner.model.card import (
     ModelError,
     OperatingPoint,
     ReliabilityBin,
+    Source,
     parse_card,
 )
 from scanner.model.file import (
@@ -27,6 +29,7 @@ __all__ = [
     "BUNDLED",
     "DEFAULT_MODEL",
     "INPUT",
+    "INT8_ROWS",
     "METADATA_KEY",
     "OUTPUT",
     "PRECISIONS",
@@ -39,6 +42,7 @@ __all__ = [
     "ModelFile",
     "OperatingPoint",
     "ReliabilityBin",
+    "Source",
     "bundled_models",
     "open_model",
     "parse_card",

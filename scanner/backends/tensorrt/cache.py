@@ -20,7 +20,7 @@ from scanner.backends.backend import BackendError, Tell
 from scanner.backends.gpu import Gpu, find_gpu
 from scanner.backends.tensorrt.build import build
 from scanner.backends.tensorrt.flavors import choose_flavor, version
-from scanner.model.card import Gate
+from scanner.model.card import INT8_ROWS, Gate
 from scanner.model.engine import (
     SUFFIX,
     BatchProfile,
@@ -116,7 +116,7 @@ def engine_key(model: ModelFile, gpu: Gpu, flavor: str, batch_size: int | None) 
         gpu=gpu.name,
         capability=gpu.capability,
         driver=gpu.driver,
-        precision=model.card.precision,
+        precision="int8" if model.card.precision == INT8_ROWS else model.card.precision,
         # A batch that is given never grows, and shrinks only when memory runs out.
         batch=BatchProfile(1, batch_size, batch_size) if batch_size else ANY_BATCH,
     )

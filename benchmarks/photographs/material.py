@@ -1,0 +1,94 @@
+"""The images that are judged: those of sources left out of training, and folders to scan."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.shared.process import ScanFailed, run_measured, scan
+from scanner.images.decode import decode
+from scanner.record import Verdict
+from trainer.data.examples import IMAGE_SUFFIXES, LABELS
+from trainer.photographs.__main__ import LEFT_OUT_FILE
+from trainer.photographs.tiers import AS_IT_IS, in_tier
+
+LEFT_OUT, SCANNED = "left-out sources", "scanned folder"
+OURS, SAHU65 = "imgscan", "sahu65"
+LOOP = Path(__file__).parents[1] / "peers" / "loops" / "sahu65_api.py"
+# What sahu65 calls its verdicts, in our words.
+ITS_WORDS = {"likely_ai": Verdict.FAKE, "likely_real": Verdict.REAL}
+
+
+def left_out(run: Path) -> pd.DataFrame:
+    """Verdicts on images of sources that the heads of a training run had not seen."""
+    found = pd.read_csv(run / LEFT_OUT_FILE)
+    named = found.rename(columns={"sha256": "image", "logit": "score"})
+    return named.assign(material=LEFT_OUT, by=OURS)
+
+
+def in_tiers(folder: Path, tiers: Sequence[str], place: Path) -> dict[str, Path]:
+    """The images of folder/real and folder/fake as they are met in each tier, by tier."""
+    made = {}
+    for tier in tiers:
+        made[tier] = place / tier
+        for path in labelled(folder):
+            target = made[tier] / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if tier == AS_IT_IS:
+                shutil.copyfile(path, target)
+                continue
+            stream = io.BytesIO()
+            # Its pixels are those of a JPEG already, which PNG keeps as they are.
+            in_tier(decode(path.read_bytes()).rgb, tier, "").save(stream, "PNG", compress_level=1)
+            target.write_bytes(stream.getvalue())
+    return made
+
+
+def labelled(folder: Path) -> list[Path]:
+    """Image files below folder/real and folder/fake."""
+    found = (path for label in LABELS for path in sorted((folder / label).rglob("*")))
+    return [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def scanned(folders: dict[str, Path], model: str | Path, place: Path) -> pd.DataFrame:
+    """Verdicts of real scans of the folders, by tier. Raises ScanFailed."""
+    frames = []
+    for tier, folder in folders.items():
+        report = place / f"{tier}.csv"
+        scan(folder, [report], model)
+        rows = pd.read_csv(report)
+        rows = rows[rows["status"] == "scored"].rename(columns={"path": "image"})
+        scores = rows["llr"].fillna(0.0)
+        frames.append(_placed(rows.assign(score=scores), SCANNED, OURS, tier))
+    return pd.concat(frames)
+
+
+def by_sahu65(folders: dict[str, Path], python: str, place: Path) -> pd.DataFrame:
+    """Verdicts of the peer on the same folders. python: of its environment. Raises ScanFailed."""
+    frames = []
+    for tier, folder in folders.items():
+        output = place / f"sahu65-{tier}.csv"
+        command = [python, str(LOOP), str(folder), str(output)]
+        ran = run_measured(command, without=("PYTHONPATH",))
+        if ran.returncode:
+            raise ScanFailed(f"sahu65 failed on {tier}: {ran.error.strip()[-200:]}")
+        rows = pd.read_csv(output).rename(columns={"path": "image", "ai_probability": "score"})
+        said = rows["verdict"].map(ITS_WORDS).fillna(Verdict.INCONCLUSIVE)
+        frames.append(_placed(rows.assign(verdict=said), SCANNED, SAHU65, tier))
+    return pd.concat(frames)
+
+
+def _placed(rows: pd.DataFrame, material: str, by: str, tier: str) -> pd.DataFrame:
+    """With label and source, which a path begins with."""
+    parts = rows["image"].str.split("/")
+    return rows.assign(
+        material=material,
+        by=by,
+        tier=tier,
+        label=parts.str[0].map(LABELS),
+        source=parts.str[:-1].str.join("/"),
+    )[["material", "by", "tier", "source", "image", "label", "score", "verdict"]]

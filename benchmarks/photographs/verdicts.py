@@ -1,0 +1,54 @@
+"""Labelled images with what was said of them, and the figures that sum it up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.shared.results import Row
+from scanner.record import Verdict
+from trainer.calibration import wilson_interval
+from trainer.photographs.tiers import AS_IT_IS
+
+# Columns of a frame of verdicts: material, by, tier, source, image, label (1 is fake), score,
+# verdict. An image is the same in every tier.
+TURNED = {Verdict.FAKE: Verdict.REAL, Verdict.REAL: Verdict.FAKE}
+
+
+def summed_up(said: pd.DataFrame) -> Iterator[Row]:
+    """A row for all images of a material in a tier by a detector, and one for each source."""
+    for keys, group in said.groupby(["material", "by", "tier"], sort=False):
+        place = dict(zip(("material", "by", "tier"), keys, strict=True))
+        turned = _turned(said[(said["material"] == keys[0]) & (said["by"] == keys[1])], group)
+        yield place | {"source": "all", **_figures(group), "turned": turned}
+        for source, of_source in group.groupby("source"):
+            yield place | {"source": source, **_figures(of_source)}
+
+
+def _figures(said: pd.DataFrame) -> Row:
+    real, fake = said[said["label"] == 0], said[said["label"] == 1]
+    row: Row = {"photographs": len(real), "fakes": len(fake)}
+    if len(real) and len(fake):
+        row["auroc"] = float(roc_auc_score(said["label"], said["score"]))
+    for name, of_label, verdict in (
+        ("accused", real, Verdict.FAKE),
+        ("cleared", real, Verdict.REAL),
+        ("found", fake, Verdict.FAKE),
+        ("missed", fake, Verdict.REAL),
+    ):
+        if len(of_label):
+            count = int((of_label["verdict"] == verdict).sum())
+            low, high = wilson_interval(count, len(of_label))
+            row |= {name: count / len(of_label), f"{name}_low": low, f"{name}_high": high}
+    row["inconclusive"] = float((said["verdict"] == Verdict.INCONCLUSIVE).mean())
+    return row
+
+
+def _turned(of_detector: pd.DataFrame, group: pd.DataFrame) -> int:
+    """Images whose verdict as they are is the opposite of the one in this tier."""
+    first = of_detector[of_detector["tier"] == AS_IT_IS].set_index("image")["verdict"]
+    now = group.set_index("image")["verdict"]
+    before = first.reindex(now.index).map(TURNED)
+    return int((before == now).sum())

@@ -1,0 +1,91 @@
+"""Protects: the command makes a model of pictures, and an interrupted one does nothing twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from scanner.model import INT8_ROWS
+from tests.trainer.photographs.conftest import EACH, LAYERS, SOURCES
+from trainer.photographs import __main__ as command
+from trainer.photographs.model import PhotographModelError, load_model
+from trainer.photographs.strangers import Choice
+from trainer.photographs.tower import Weights
+
+IMAGES = 7 * EACH
+
+
+@pytest.fixture
+def run(data: Path, weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command's words, for a tower of two blocks."""
+    monkeypatch.setattr(command, "read_weights", lambda _: weights)
+    monkeypatch.setattr(command, "BLOCKS", LAYERS)
+    monkeypatch.setattr(command, "CHOICES", [Choice((0, 1), 1e-2), Choice((0,), 1e-2)])
+    words = {"data": data, "files": data.parent / "files", "cache": tmp_path / "cache"}
+    words["out"] = tmp_path / "run"
+    return [word for name, value in words.items() for word in (f"--{name}", str(value))]
+
+
+def test_a_run_leaves_a_model_its_card_and_every_score(run: list[str], tmp_path: Path) -> None:
+    done = CliRunner().invoke(command.main, run)
+    assert done.exit_code == 0, done.output
+    assert "sources left out, as-it-is: AUROC" in done.output
+
+    model = load_model(tmp_path / "run")
+    card = model.card
+    assert card.precision == INT8_ROWS
+    assert sum(source.images for source in card.sources) == IMAGES
+    assert {source.name for source in card.sources} == set(SOURCES)
+    assert card.training["whole_images"] == IMAGES
+    scores = pd.read_csv(tmp_path / "run" / "left-out.csv")
+    assert scores["tier"].value_counts().to_dict() == {
+        "as-it-is": IMAGES,
+        "web": IMAGES / 2,
+        "hard": IMAGES / 2,
+    }
+    assert set(scores["verdict"]) <= {"fake", "real", "inconclusive"}
+    choices = pd.read_csv(tmp_path / "run" / "choices.csv")
+    assert choices["auroc"].is_monotonic_decreasing
+
+    tokens = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.npy")}
+    next(iter(tokens)).unlink()  # as if it had been interrupted before
+    before = (tmp_path / "run" / "card.json").read_bytes()
+    assert CliRunner().invoke(command.main, run).exit_code == 0
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.npy")}
+    assert sum(after[path] != moment for path, moment in tokens.items()) == 1
+    assert (tmp_path / "run" / "card.json").read_bytes() == before
+    assert np.array_equal(load_model(tmp_path / "run").head.weights, model.head.weights)
+
+
+def test_a_source_left_out_is_not_in_the_card(run: list[str], tmp_path: Path) -> None:
+    done = CliRunner().invoke(command.main, [*run, "--leave-out", "two/phones"])
+    assert done.exit_code == 0, done.output
+    card = json.loads((tmp_path / "run" / "card.json").read_text())
+    assert "two/phones" not in {source["name"] for source in card["sources"]}
+    assert card["training"]["images"] == IMAGES - EACH
+
+
+def test_an_unknown_source_is_told(run: list[str]) -> None:
+    done = CliRunner().invoke(command.main, [*run, "--leave-out", "nobody"])
+    assert done.exit_code == 1
+    assert "there is no source nobody; known: five/both, four/both" in done.output
+
+
+def test_a_broken_picture_is_named(run: list[str], data: Path) -> None:
+    for path in (data.parent / "files").rglob("*.jpg"):
+        path.unlink()  # so that the cuts are used, whose hash is not checked
+    broken = sorted(data.glob("*.jpg"))[3]
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no more")
+    done = CliRunner().invoke(command.main, run)
+    assert done.exit_code == 1
+    assert f"{broken} cannot be decoded" in done.output
+
+
+def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PhotographModelError, match="no finished run"):
+        load_model(tmp_path)

