@@ -16,16 +16,17 @@ from scanner.model.card import (
     parse_card,
 )
 from scanner.model.file import (
+    AUTO,
     BUNDLED,
-    DEFAULT_MODEL,
     ModelFile,
     bundled_models,
     open_model,
+    open_models,
 )
 
 __all__ = [
+    "AUTO",
     "BUNDLED",
-    "DEFAULT_MODEL",
     "INPUT",
     "METADATA_KEY",
     "OUTPUT",
@@ -41,5 +42,6 @@ __all__ = [
     "ReliabilityBin",
     "bundled_models",
     "open_model",
+    "open_models",
     "parse_card",
 ]

@@ -15,9 +15,9 @@ from benchmarks.stages.costs import IN_WORKERS, STAGES
 from benchmarks.stages.photographs import photographs
 from scanner.backends.backend import usable_cores
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.record import Status
 from scanner.workers.examine import examine
+from tests.conftest import EVERY_SIZE
 
 CONTAINERS = ("folder", "zip")
 TINY = measurements.Extent(1, {measurements.THUMBNAILS: 12}, sample=8, counts=(1,))
@@ -110,7 +110,7 @@ def test_a_table_and_three_plots_are_written(output: Path) -> None:
 def test_photographs_differ_in_bytes_only_and_decode() -> None:
     contents = list(photographs(64, 48, 9))
     assert contents == list(photographs(64, 48, 9))
-    examined = [examine(data, Preprocessing(32), Limits()) for data in contents]
+    examined = [examine(data, EVERY_SIZE, Limits()) for data in contents]
     assert {each.status for each in examined} == {Status.SCORED}
     assert {(each.format, each.width, each.height) for each in examined} == {("JPEG", 64, 48)}
     assert len({each.sha256 for each in examined}) == 9
