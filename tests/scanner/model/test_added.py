@@ -82,9 +82,10 @@ def test_an_added_model_is_found_by_its_name(mine: Path, folder: Path, photo: Pa
     options = ("--model", "mine", "--device", "cpu", "--report", report)
     done = imgscan(photo, *options, cwd=photo.parent)
     assert done.returncode == 0, done.stderr
-    said = {"name": "mine", "sha256": mine_sha256}
-    assert json.loads(report.read_text())["scan"]["model"] == said
-    assert json.loads(Path(f"{report}.manifest.json").read_text())["model"] == said
+    manifest = Path(f"{report}.manifest.json")
+    for said in (json.loads(report.read_text())["scan"], json.loads(manifest.read_text())):
+        (model,) = said["models"]
+        assert (model["name"], model["sha256"]) == ("mine", mine_sha256)
 
 
 def test_it_is_listed_with_the_facts_of_the_bundled_ones(mine: Path, folder: Path) -> None:
