@@ -59,13 +59,20 @@ def model_path(name_or_file: str) -> Path:
     return Path(name_or_file)
 
 
+def model_paths(name_or_file: str) -> list[Path]:
+    """Where the models lie that `open_models` reads."""
+    return [model_path(name) for name in _names(name_or_file)]
+
+
 def open_models(name_or_file: str) -> tuple[ModelFile, ...]:
     """The models a scan uses: of `auto` all bundled ones, else the one named. Raises ModelError."""
-    if name_or_file != AUTO:
-        return (open_model(name_or_file),)
-    if models := tuple(map(open_model, bundled_models())):
+    if models := tuple(map(open_model, _names(name_or_file))):
         return models
     raise ModelError(f"there is no model in {BUNDLED}; name an .onnx file with --model.")
+
+
+def _names(name_or_file: str) -> list[str]:
+    return bundled_models() if name_or_file == AUTO else [name_or_file]
 
 
 def open_model(name_or_file: str) -> ModelFile:

@@ -42,6 +42,6 @@ def storable(examined: Examined) -> Examined:
     for name, value in vars(examined).items():
         if what := trouble(value):
             reason = f"what was found of it cannot be recorded: its {name} is {what}"
-            page = None if name == "page" else examined.page
+            page = None if trouble(examined.page) else examined.page
             return Examined(Status.UNREADABLE, reason, examined.sha256, page=page)
     return examined

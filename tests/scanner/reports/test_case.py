@@ -155,10 +155,10 @@ def test_other_facts_give_other_identifiers(
 
 def test_results_are_no_configuration(report: Path) -> None:
     (tool, *_) = json.loads(report.read_text("utf-8"))["@graph"]
-    configuration = tool["uco-tool:usesConfiguration"]["uco-configuration:configurationEntry"]
+    configuration = tool["uco-configuration:usesConfiguration"]
     entries = {
         entry["uco-configuration:itemName"]: entry["uco-configuration:itemValue"]
-        for entry in configuration
+        for entry in configuration["uco-configuration:configurationEntry"]
     }
     assert entries.keys() == {"imgscan", "models"}
     (model,) = json.loads(entries["models"])

@@ -56,7 +56,7 @@ EXAMINED = st.builds(
     status=st.sampled_from(sorted(set(Status) - {Status.SCORED})),
     sha256=st.none() | st.just("ab" * 32),
     further=st.just(()),
-    **fields(Examined, "status", "sha256", "further", "view"),
+    **fields(Examined, "status", "sha256", "model", "further", "view"),
 )
 RECORDS = st.builds(
     Record,
