@@ -11,7 +11,7 @@ import platform
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from scanner.model.card import ModelCard
 from scanner.paths import resolved
 from scanner.provenance import CAVEAT
 from scanner.record import RECORDS_VERSION, Status, Verdict
+from scanner.scan.outcome import Judged
 from scanner.scan.scorers import Scorer
 
 # The libraries that take evidence apart, decode it, read its provenance or score it.
@@ -69,33 +70,30 @@ def _card_sha256(card: ModelCard) -> str:
 
 
 def facts(
-    scorers: Sequence[Scorer],
-    statuses: Counter[Status],
-    verdicts: Mapping[str | None, Counter[Verdict]],
+    models: Sequence[Judged], statuses: Counter[Status], verdicts: Counter[Verdict]
 ) -> dict[str, Any]:
-    """What reports say of their scan. verdicts: by the model that gave them, as rows name it."""
-    total = sum(verdicts.values(), Counter[Verdict]())
+    """What reports say of their scan."""
     # No times and no machine names: the same evidence must give the same bytes.
     return {
         "imgscan": __version__,
         "decoder": f"Pillow {libraries()['pillow']}, Python {platform.python_version()}",
-        "models": [_model_facts(scorer, verdicts[scorer.name]) for scorer in scorers],
+        "models": [_model_facts(judged) for judged in models],
         "provenance": CAVEAT,
         "statuses": {status: statuses[status] for status in Status},
-        "verdicts": {verdict: total[verdict] for verdict in Verdict},
+        "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
     }
 
 
-def _model_facts(scorer: Scorer, verdicts: Counter[Verdict]) -> dict[str, Any]:
-    card = scorer.model.card
+def _model_facts(judged: Judged) -> dict[str, Any]:
+    card = judged.model.card
     return {
-        "name": scorer.model.name,
-        "sha256": scorer.model.sha256,
+        "name": judged.model.name,
+        "sha256": judged.model.sha256,
         "domain": asdict(card.domain),
         "false_positive_rate": card.operating_points[0].false_positive_rate,
-        "provider": scorer.backend.provider,
-        "precision": scorer.backend.precision,
-        "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
+        "provider": judged.provider,
+        "precision": judged.precision,
+        "verdicts": {verdict: judged.verdicts[verdict] for verdict in Verdict},
     }
 
 

@@ -89,7 +89,7 @@ class Pipeline:
         listener: called with the progress so far: at once, at least twice a second, and at the end.
         """
         self._listener = listener
-        # One pool for all models: each keeps as many threads busy as there are cores for it.
+        # One for all models: on a CPU each by itself could keep every core busy.
         inference = ThreadPoolExecutor(self._streams, "inference")
         views = [
             (scorer.model.card.domain, scorer.model.card.preprocessing) for scorer in self._scorers

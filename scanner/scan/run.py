@@ -88,7 +88,12 @@ def _scan(
     seconds, rate = _examine(request, watcher, scorers, journal, hashing, identity)
     files = journal.files()
     statuses, verdicts = journal.counts()
-    said = facts.facts(scorers, statuses, verdicts)
+    models = tuple(
+        Judged(each.model, each.backend.provider, each.backend.precision, verdicts[each.name])
+        for each in scorers
+    )
+    total = sum(verdicts.values(), Counter[Verdict]())
+    said = facts.facts(models, statuses, total)
     watcher.examined()
     for report in request.reports:
         write_report(report, records(journal), said)
@@ -110,7 +115,6 @@ def _scan(
         write_manifest(said | facts.surroundings(request.command) | custody, request.reports, key)
     else:
         watcher.receive(map(writable, records(journal)))
-    total = sum(verdicts.values(), Counter[Verdict]())
     counts = {FACTS: {"statuses": statuses, "verdicts": total}}
     logger.info("finished: %d files", files, extra=counts)
     return Outcome(
@@ -119,15 +123,7 @@ def _scan(
         verdicts=total,
         seconds=seconds,
         rate=rate,
-        models=tuple(
-            Judged(
-                scorer.model,
-                scorer.backend.provider,
-                scorer.backend.precision,
-                verdicts[scorer.name],
-            )
-            for scorer in scorers
-        ),
+        models=models,
         reports=request.reports,
     )
 
