@@ -185,8 +185,8 @@ class Pipeline:
     def _take(self, found: Found, examined: Examined, inference: ThreadPoolExecutor) -> None:
         """Record what needs no score; queue the rest, each page of distinct content once."""
         self._journal.answered(found)
-        pages = (examined, *examined.further)
-        # Whoever waits for a score is not to hold the bytes of an archive's member meanwhile.
+        # A page that waits for its score holds no other page meanwhile, nor a member's bytes.
+        pages = (replace(examined, further=()), *examined.further)
         file = File(replace(found, source=b""), len(pages))
         for page in pages:
             self._take_page(Page(file, storable(page)), inference)

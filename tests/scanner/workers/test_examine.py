@@ -15,6 +15,8 @@ from scanner.containers.container import CHUNK_BYTES
 from scanner.hashes.hashing import Hashing
 from scanner.hashes.known import read_lists
 from scanner.limits import Limits
+from scanner.model import Domain
+from scanner.preprocess import Preprocessing
 from scanner.record import Status
 from scanner.sources.found import Fate, Stamp
 from scanner.workers.examine import examine, take_hashes
@@ -51,6 +53,25 @@ def test_an_image_has_its_facts_and_its_view() -> None:
     assert examined.view is not None
     assert examined.view.shape == (32, 32, 3)
     assert examined.error is None
+
+
+def test_a_page_has_the_view_of_the_one_model_for_its_size() -> None:
+    """The first of two that would take it, and none where none would."""
+    views = [
+        (Domain("small", 32, 32), Preprocessing(8)),
+        (Domain("large", 40, 60), Preprocessing(16)),
+        (Domain("also large", 50, 60), Preprocessing(4)),
+    ]
+    for size, model, side in (((32, 32), 0, 8), ((50, 60), 1, 16), ((60, 50), 1, 16)):
+        examined = examine(image_bytes("PNG", size=size), views, Limits())
+        assert examined.view is not None
+        assert (examined.model, examined.view.shape) == (model, (side, side, 3))
+    for size in ((32, 40), (35, 35), (61, 50)):
+        clear = Image.new("RGBA", size)
+        for data in (image_bytes("PNG", size=size), encoded(clear, "PNG")):
+            outside = examine(data, views, Limits())
+            assert (outside.status, outside.width, outside.height) == (Status.SCORED, *size)
+            assert (outside.model, outside.view, outside.doubt) == (None, None, None)
 
 
 def test_a_file_and_a_member_with_its_bytes_are_the_same(tmp_path: Path) -> None:
