@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -10,20 +11,28 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from scanner.custody.manifest import manifest_path, read_manifest
+from scanner.limits import Limits
 from scanner.model import METADATA_KEY, Domain, ModelCard, ModelError, open_model
 from scanner.preprocess import Preprocessing
 from scanner.record import Record, Verdict
 from scanner.reports.read import read_records
 from scanner.scan import Outcome, Request, Watcher, run_scan
+from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
+from scanner.scan.pipeline import Pipeline
+from scanner.scan.records import records as scan_records
+from scanner.scan.scorers import Scorer, open_scorers
 from tests.conftest import HANG_GUARD, ModelMaker, encoded, environment, image_bytes
 from tests.scanner.scans import wait_for
 from tests.scanner.walking import zipped
@@ -198,6 +207,35 @@ def test_reports_are_the_same_bytes_however_they_were_made(
     for suffix in suffixes:
         other = (tmp_path / f"other{suffix}").read_bytes()
         assert other == (tmp_path / f"plain{suffix}").read_bytes()
+
+
+class Dead:
+    """A backend that the scan dies of."""
+
+    provider, precision, batch_size, streams = "none", "float32", 1, 1
+
+    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise RuntimeError("died")
+
+
+def test_a_file_is_not_done_before_the_pages_of_every_model(
+    bundled: Path, evidence: Path, tmp_path: Path
+) -> None:
+    """The scan dies when the page of the one model is recorded, and that of the other is not."""
+    document = noise_pages(1)
+    (evidence / "a.tif").write_bytes(document)
+    request = Request(paths=(evidence,), device="cpu", batch_size=1)
+    icons, photos = open_scorers(request, lambda _: None)
+    with closing(Journal(tmp_path / "x.journal")) as journal:
+        journal.begin({})
+        dying = [icons, Scorer(photos.model, Dead())]
+        with pytest.raises(RuntimeError, match="died"):
+            Pipeline([evidence], dying, journal, Limits(), 1).run(lambda _: None)
+        assert journal.logit(hashlib.sha256(document).hexdigest(), 1) is not None
+        assert not journal.has("a.tif", 0)
+        Pipeline([evidence], [icons, photos], journal, Limits(), 1).run(lambda _: None)
+        found = [record.model for record in scan_records(journal)]
+    assert found == [icons.name, photos.name, None]
 
 
 PROGRAM = """
