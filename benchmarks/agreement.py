@@ -1,7 +1,7 @@
 """Does the scanner reach the trainer's figures? Scan CIFAKE's test split as a folder and a zip.
 
 python -m benchmarks.agreement --data data/cifake
-python -m benchmarks.agreement --model resnet18-int8
+python -m benchmarks.agreement --model resnet18.int8.onnx
 python -m benchmarks.agreement --device cuda
 
 On another device than the CPU its verdicts are also compared with the CPU's, file by file.

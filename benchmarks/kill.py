@@ -27,6 +27,7 @@ from PIL import Image
 from py7zr import SevenZipFile
 
 from benchmarks.shared.process import ScanFailed, imgscan
+from benchmarks.shared.results import CIFAKE_MODEL
 from scanner.cli.exits import EXIT_UNEXAMINED
 from trainer.command import Command
 
@@ -85,8 +86,8 @@ def _contents(reports: Sequence[Path]) -> list[bytes]:
 
 
 def _start(evidence: Path, reports: Sequence[Path], workers: int) -> subprocess.Popen[bytes]:
-    command = imgscan(evidence, reports, "--workers", workers, "--device", "cpu")
-    return subprocess.Popen(command)
+    options = ("--model", CIFAKE_MODEL, "--workers", workers, "--device", "cpu")
+    return subprocess.Popen(imgscan(evidence, reports, *options))
 
 
 def _finish(scan: subprocess.Popen[bytes]) -> None:

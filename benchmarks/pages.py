@@ -11,15 +11,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import click
 import pandas as pd
 
-from benchmarks.shared.results import AGREEMENT, FOLDER, markdown
-from scanner.model import DEFAULT_MODEL, bundled_models, open_model
+from benchmarks.shared.results import CIFAKE_MODEL, FOLDER, markdown
 from scanner.reports.columns import reference
 from trainer.command import Command
 
@@ -44,7 +43,7 @@ BLOCK = re.compile(r"(<!-- table: (\S+) begin -->\n).*?(<!-- table: \2 end -->)"
 def model_table(root: Path) -> str:
     """On CIFAKE's test split, the bundled model and then those trained on a GPU."""
     columns: dict[str, dict[str, float]] = {}
-    runs = {f"`{DEFAULT_MODEL}`": MODEL}
+    runs = {f"`{CIFAKE_MODEL}`": MODEL}
     runs |= {f"[{name}](results/gpu/{name})": _metrics(name) for name in GPU_RUNS}
     for name, path in runs.items():
         metrics = json.loads((root / path).read_text())
@@ -84,27 +83,6 @@ def thresholds_table(root: Path) -> str:
             for point in points
         ]
     )
-
-
-def bundled_table(root: Path) -> str:
-    """The bundled models' verdicts in scans of CIFAKE's test split."""
-
-    def lines(name: str) -> Iterator[dict[str, str]]:
-        found = json.loads((root / AGREEMENT.format(name)).read_text())
-        megabytes = open_model(name).path.stat().st_size / 1e6
-        for point in found["operating_points"]:
-            yield {
-                "`--model`": f"`{name}`, {megabytes:.1f} MB",
-                "F1": f"{found['f1_folder']:.4f}",
-                "`--false-positive-rate`": f"{point['false_positive_rate']:g}",
-                **{
-                    f"{what} called {verdict}": f"{point[f'{label}_called_{verdict}']:,}"
-                    for label, what in (("real", "photographs"), ("fake", "fakes"))
-                    for verdict in ("fake", "real")
-                },
-            }
-
-    return markdown([line for name in bundled_models() for line in lines(name)])
 
 
 def comparison_table(root: Path) -> str:
@@ -206,7 +184,6 @@ def columns_table(_root: Path) -> str:
 
 
 TABLES = {
-    "bundled": bundled_table,
     "columns": columns_table,
     "comparison": comparison_table,
     "gpu": gpu_table,

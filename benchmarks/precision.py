@@ -12,11 +12,11 @@ import click
 import onnx
 
 from benchmarks.shared.options import shared_option
-from benchmarks.shared.results import write_results
+from benchmarks.shared.results import CIFAKE_MODEL, write_results
 from export.onnx import export_onnx, read_source
 from export.parity import parity_images
 from scanner.errors import ImgscanError
-from scanner.model import BUNDLED, DEFAULT_MODEL, METADATA_KEY
+from scanner.model import BUNDLED, METADATA_KEY
 from trainer.command import Command
 
 
@@ -25,7 +25,7 @@ from trainer.command import Command
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
-    default=BUNDLED / f"{DEFAULT_MODEL}.onnx",
+    default=BUNDLED / f"{CIFAKE_MODEL}.onnx",
     help="A float32 model file.  [default: the bundled float32 one]",
     show_default=False,
 )

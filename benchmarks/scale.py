@@ -32,7 +32,7 @@ from scanner.model import ModelFile, open_model
 from trainer.command import Command
 
 IMAGE_EVERY = 10
-SIDE = 8  # pixels of an image
+SIDE = 32  # pixels of an image, for which the model is made
 FILES_A_FOLDER = 250
 FILES_AN_ARCHIVE = 1_000
 REPORTS = ("report.csv", "report.json")

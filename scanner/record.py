@@ -23,7 +23,7 @@ BYTE_SURROGATES = range(0xDC80, 0xDD00)
 
 # Raised with every change of what a row may say of the same evidence; no scan is carried on from
 # records of another version.
-RECORDS_VERSION = 2
+RECORDS_VERSION = 3
 
 
 class Status(StrEnum):
@@ -112,15 +112,15 @@ class Record:
     p_fake: Annotated[
         float | None,
         "Calibrated probability that the image is fake, 0 to 1, for equal numbers of real and "
-        "fake images; only inside the model's domain.",
+        "fake images; only inside a model's domain.",
     ]
     confidence: Annotated[
         float | None,
-        "Probability of the likelier class, 0.5 to 1; only inside the model's domain.",
+        "Probability of the likelier class, 0.5 to 1; only inside a model's domain.",
     ]
     llr: Annotated[
         float | None,
-        "log10 of the likelihood ratio fake : real; only inside the model's domain.",
+        "log10 of the likelihood ratio fake : real; only inside a model's domain.",
     ]
     logit: Annotated[float | None, "The model's raw log-odds that the image is fake."]
     reason: Annotated[str | None, "Why a verdict is inconclusive."]
@@ -130,7 +130,11 @@ class Record:
         "(`declared`, `validated` or `inferred`), a name and a value. Empty proves nothing.",
     ]
     error: Annotated[str | None, "Why the file has no verdict."]
-    model: Annotated[str, "Name and first 12 hex digits of the model file's SHA-256."]
+    model: Annotated[
+        str | None,
+        "The model that judged the image: its name and the first 12 hex digits of its file's "
+        "SHA-256. Empty where none did, as for sizes in no model's domain.",
+    ]
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HANG_GUARD = 300  # seconds; only ends a test that would never end
 ROOT = Path(__file__).parent.parent
+CIFAKE_MODEL = "resnet18"  # the bundled model of 32-pixel images
+# A model of a worker's that is shown every image.
+EVERY_SIZE = ((Domain("everything", 1, 10**6), Preprocessing(32)),)
 LEAKED = 4  # test images of each class that also lie in train
 
 
@@ -148,7 +151,7 @@ def card() -> ModelCard:
     )
 
 
-ModelMaker = Callable[[str, dict[str, str]], Path]
+ModelMaker = Callable[..., Path]  # of a name and metadata; side: of its views
 
 
 @pytest.fixture(scope="session")
@@ -158,8 +161,8 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> ModelMaker:
 
     folder = tmp_path_factory.mktemp("models")
 
-    def make(name: str, metadata: dict[str, str]) -> Path:
-        images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", 32, 32, 3])
+    def make(name: str, metadata: dict[str, str], side: int = 32) -> Path:
+        images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", side, side, 3])
         logit = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["N"])
         constants = [
             helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),

@@ -22,8 +22,7 @@ from benchmarks.backbones.candidates import DEVICES, PRECISIONS
 from benchmarks.backbones.comparison import compare_backbones, threads_for_all_cores
 from benchmarks.backbones.plan import QUICK, THOROUGH, Budget
 from benchmarks.shared.options import shared_option
-from benchmarks.shared.results import command_line
-from scanner.model import DEFAULT_MODEL
+from benchmarks.shared.results import CIFAKE_MODEL, command_line
 from trainer.command import Command
 from trainer.minutes import Minutes
 
@@ -33,7 +32,7 @@ from trainer.minutes import Minutes
     "--model",
     "models",
     multiple=True,
-    default=[DEFAULT_MODEL],
+    default=[CIFAKE_MODEL],
     help="A bundled model or a model file; may be repeated.",
 )
 @shared_option("--data", help="CIFAKE, as for the trainer; test images are scored.")

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from benchmarks.shared.results import FOLDER
-from scanner.model import DEFAULT_MODEL
+from benchmarks.shared.results import CIFAKE_MODEL, FOLDER
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -19,7 +18,7 @@ SHARED: dict[str, dict[str, Any]] = {
         "default": Path("data/cifake"),
         "help": "CIFAKE, as for the trainer.",
     },
-    "--model": {"default": DEFAULT_MODEL, "help": "A bundled model or an .onnx file."},
+    "--model": {"default": CIFAKE_MODEL, "help": "A bundled model or an .onnx file."},
     "--quick": {"is_flag": True},
     "--output": {
         "type": click.Path(path_type=Path),

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.shared.machine import describe_machine
-from scanner.model import DEFAULT_MODEL
 
 FOLDER = Path("results/benchmarks")
+CIFAKE_MODEL = "resnet18"  # the bundled one that judges CIFAKE's images
 AGREEMENT = "results/agreement-{}.json"  # of a bundled model
 
 Row = dict[str, Any]  # one measurement
@@ -55,9 +55,9 @@ def command_line(part: str, quick: bool, models: Sequence[str], more: str = "") 
 
     models: as the user named them; files appear by their names alone.
     """
-    named = [f"--model {Path(model).name}" for model in models if model != DEFAULT_MODEL]
-    if len(models) > 1 and DEFAULT_MODEL in models:
-        named.insert(0, f"--model {DEFAULT_MODEL}")
+    named = [f"--model {Path(model).name}" for model in models if model != CIFAKE_MODEL]
+    if len(models) > 1 and CIFAKE_MODEL in models:
+        named.insert(0, f"--model {CIFAKE_MODEL}")
     options = [*named, *([more] if more else []), *(["--quick"] if quick else [])]
     return " ".join([f"python -m benchmarks.{part}", *options])
 

@@ -28,13 +28,14 @@ from scanner.hashes.hashing import hash_bytes
 from scanner.images.decode import decode
 from scanner.limits import Limits
 from scanner.model import ModelFile
-from scanner.model.verdict import judge
+from scanner.model.verdict import judge, outside
 from scanner.preprocess import view
 from scanner.provenance import gather
 from scanner.record import Status
 from scanner.reports import write_report
 from scanner.scan.journal import Journal
 from scanner.scan.records import records
+from scanner.scan.scorers import Scorer
 from scanner.sources.found import Found
 from scanner.sources.walk import walk
 from scanner.workers.examine import Examined
@@ -84,14 +85,17 @@ def stage_costs(
     """The costs of every stage for the folder and for the zip, by these names.
 
     sample: files that all stages but the walk are measured on. The walk of a zip reads its members.
+    What lies outside the model's domain is neither made a view of nor scored, as in a scan.
     """
     found = [entry for entry in walk([evidence.folder], Limits()) if isinstance(entry, Found)]
     found = found[:sample]
     watch = Stopwatch()
     examined = _examine(watch, found, model)
-    logits = _score(watch, [each.view for each in examined if each.view is not None], backend)
-    _write(watch, found, examined, logits, model)
-    costs = watch.costs(len(found))
+    views = [each.view for each in examined if each.view is not None]
+    logits = _score(watch, views, backend) if views else []
+    _write(watch, found, examined, logits, Scorer(model, backend))
+    timed = watch.costs(len(found))
+    costs = {stage: timed.get(stage, Cost(0, 0)) for stage in (*IN_WORKERS, "score", "write")}
     return {
         "folder": {"walk": _walk(evidence.folder, evidence.files), **costs},
         "zip": {"walk": _walk(evidence.archive, evidence.files), **costs, "read": Cost(0, 0)},
@@ -129,8 +133,10 @@ def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list
             hashes = [hash_bytes([data], md5=False) for data in contents]
         with watch.time("decode"):
             decoded = [decode(data) for data in contents]
-        with watch.time("view"):
-            views = [view(image.rgb, model.card.preprocessing) for image in decoded]
+        views: list[NDArray[np.uint8] | None] = [None] * len(decoded)
+        if all((image.width, image.height) in model.card.domain for image in decoded):
+            with watch.time("view"):
+                views = [view(image.rgb, model.card.preprocessing) for image in decoded]
         with watch.time("provenance"):
             findings = [gather(data) for data in contents]
         for data, known, image, pixels, evidence in zip(
@@ -146,6 +152,7 @@ def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list
                     height=image.height,
                     page=image.page,
                     frames=image.frames,
+                    model=None if pixels is None else 0,
                     evidence=evidence,
                     view=pixels,
                 )
@@ -158,39 +165,44 @@ def _read(path: Path) -> bytes:
         return read_limited(stream, Limits().file_bytes)
 
 
-def _score(
-    watch: Stopwatch, views: Sequence[NDArray[np.uint8]], backend: Backend
-) -> NDArray[np.float32]:
+def _score(watch: Stopwatch, views: Sequence[NDArray[np.uint8]], backend: Backend) -> list[float]:
     """Score batches of the backend's size in as many threads as it asks for."""
     size = backend.batch_size
     batches = [np.stack(views[start : start + size]) for start in range(0, len(views), size)]
     backend.score(batches[0])
     with ThreadPoolExecutor(backend.streams) as inference, watch.time("score"):
-        return np.concatenate(list(inference.map(backend.score, batches)))
+        return [float(logit) for part in inference.map(backend.score, batches) for logit in part]
 
 
 def _write(
     watch: Stopwatch,
     found: Sequence[Found],
     examined: Sequence[Examined],
-    logits: NDArray[np.float32],
-    model: ModelFile,
+    logits: Sequence[float],
+    scorer: Scorer,
 ) -> None:
     """Journal every record as a scan does, and write the report from the journal."""
     chunk = CHUNK_FILES * usable_cores()
+    card = scorer.model.card
+    scores = iter(logits)
     with tempfile.TemporaryDirectory() as place, watch.time("write"):
         journal = Journal(Path(place) / "journal")
         journal.begin({})
         for start in range(0, len(found), chunk):
             journal.hand_over(found[start : start + chunk])
-        for entry, facts, logit in zip(found, examined, logits.tolist(), strict=True):
+        for entry, facts in zip(found, examined, strict=True):
             assert facts.width
             assert facts.height
             assert facts.sha256
             journal.answered(entry)
+            if facts.model is None:
+                judgement = outside((facts.width, facts.height), [card.domain])
+                journal.add(entry.path, 0, facts, judgement=judgement, stamp=entry.stamp)
+                continue
             journal.logit(facts.sha256, facts.page)
-            judgement = judge(logit, (facts.width, facts.height), model.card)
-            journal.add(entry.path, 0, facts, logit, judgement, entry.stamp)
+            logit = next(scores)
+            judgement = judge(logit, card)
+            journal.add(entry.path, 0, facts, scorer.name, logit, judgement, entry.stamp)
         journal.commit()
-        write_report(Path(place) / "report.csv", records(journal, model), {})
+        write_report(Path(place) / "report.csv", records(journal), {})
         journal.remove()

@@ -79,7 +79,7 @@ def main() -> None:
     imgscan photos.zip disk/export --report out.json --report out.csv
     imgscan models
 
-    Every file met gets a row. A verdict is given only inside the model's domain and at a stated
+    Every file met gets a row. A verdict is given only inside a model's domain and at a stated
     error rate; anything else is inconclusive. Exit code 0: no file was left unexamined. 1: some
     were. 2: the scan did not finish.
     """

@@ -39,7 +39,7 @@ def show_command(name: str | None) -> None:
     """
     from scanner.model.card import ModelError
     from scanner.model.file import (
-        DEFAULT_MODEL,
+        AUTO,
         added_models,
         bundled_models,
         model_path,
@@ -51,8 +51,7 @@ def show_command(name: str | None) -> None:
             click.echo(open_model(name).card.to_json())
             return
         for bundled in bundled_models():
-            default = "  (default)" if bundled == DEFAULT_MODEL else ""
-            click.echo(f"{bundled}{default}")
+            click.echo(f"{bundled}  ({AUTO})")
             _show_facts(open_model(bundled))
         for added in added_models():
             click.echo(safe_text(f"{added}  (added)"))

@@ -32,10 +32,11 @@ from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
 @click.option(
     "--model",
     "model_name",
-    default="resnet18",
+    default="auto",
     show_default=True,
     metavar="NAME|FILE",
-    help="A bundled or added model (see imgscan models) or an .onnx file.",
+    help="auto takes all bundled models, and for each image the one that is made for its size. "
+    "Or one model for all: bundled or added (see imgscan models), or an .onnx file.",
 )
 @click.option(
     "--false-positive-rate",

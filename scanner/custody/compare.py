@@ -18,10 +18,11 @@ from scanner.reports.read import ReadError, read_records
 LONGEST_SHOWN = 200  # characters of a value; evidence may hold a whole workflow
 # Facts of a manifest that say what may move a score. Times, places and results are none.
 CAUSES = (
-    "imgscan", "python", "platform", "libraries", "decoders", "unpackers", "model",
-    "false_positive_rate", "provider", "precision", "kind_of_record", "limits",
-    "hashing",
+    "imgscan", "python", "platform", "libraries", "decoders", "unpackers", "models",
+    "kind_of_record", "limits", "hashing",
 )  # fmt: skip
+# Of a model; in the manifests of scans by one model alone they stood by themselves.
+MODEL_CAUSES = ("domain", "false_positive_rate", "provider", "precision")
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Comparison:
     added: int = 0
     changed: int = 0
     unexplained: int = 0
-    models: Counter[tuple[str, str]] = field(default_factory=Counter)
+    models: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
 
     @property
     def same(self) -> bool:
@@ -60,8 +61,9 @@ class Comparison:
 
     def summary(self) -> Iterator[str]:
         """The totals, and what the manifests say of their causes."""
-        for (before, after), count in sorted(self.models.items()):
-            yield f"the model changed from {before} to {after} for {count:,} rows"
+        for (before, after), count in sorted(self.models.items(), key=str):
+            names = f"from {_shown(before)} to {_shown(after)}"
+            yield f"the model changed {names} for {count:,} rows"
         yield (
             f"{self.both:,} rows in both, {self.changed:,} of them changed; "
             f"{self.removed:,} only in {self.a}, {self.added:,} only in {self.b}"
@@ -73,13 +75,13 @@ class Comparison:
 
     def _compared(self, before: Record, after: Record) -> str | None:
         self.both += 1
-        if before.model != after.model:
+        if _model_changed(before, after):
             self.models[before.model, after.model] += 1
         line = _difference(before, after)
         if line:
             self.changed += 1
-            same_model = before.model == after.model
-            self.unexplained += same_model and not _file_changed(before, after)
+            explained = _model_changed(before, after) or _file_changed(before, after)
+            self.unexplained += not explained
         return line
 
 
@@ -132,7 +134,7 @@ def _difference(before: Record, after: Record) -> str | None:
     told = "; ".join(filter(None, changes))
     if not told:
         return None
-    file, model = _file_changed(before, after), before.model != after.model
+    file, model = _file_changed(before, after), _model_changed(before, after)
     causes = [name for name, changed in (("file", file), ("model", model)) if changed]
     why = f"{' and '.join(causes)} changed: " if causes else ""
     return f"{_name(after)}: {why}{told}"
@@ -142,6 +144,12 @@ def _file_changed(before: Record, after: Record) -> bool:
     """A scan that could not read a file knows no hash of it, which is no change of the file."""
     pairs = ((before.sha256, after.sha256), (before.bytes, after.bytes))
     return any(old != new for old, new in pairs if None not in (old, new))
+
+
+def _model_changed(before: Record, after: Record) -> bool:
+    """A row without a verdict names no model, or in older reports that of the scan."""
+    unjudged = any(row.model is None and row.verdict is None for row in (before, after))
+    return before.model != after.model and not unjudged
 
 
 def _change(name: str, old: Any, new: Any) -> str | None:
@@ -161,7 +169,7 @@ def _shown(value: Any) -> str:
 
 def _causes(a: Path, b: Path) -> Iterator[str]:
     try:
-        before, after = (read_manifest(find_manifest(report)) for report in (a, b))
+        before, after = (_with_models(read_manifest(find_manifest(report))) for report in (a, b))
         changes = [
             line
             for name in CAUSES
@@ -171,6 +179,23 @@ def _causes(a: Path, b: Path) -> Iterator[str]:
         yield "the scans' surroundings cannot be compared: both manifests are needed"
         return
     yield from changes
+
+
+def _with_models(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with what may move a score of each of its models, by the model's name."""
+    match manifest:
+        case {"models": list(models)}:
+            pass
+        case {"model": {"name": _, "sha256": _} as model}:  # an older scan's, by one model
+            models = [model | {name: manifest.get(name) for name in MODEL_CAUSES}]
+        case _:
+            return manifest
+    causes = {}
+    for model in models:
+        if isinstance(model, dict):
+            named = ("sha256", *MODEL_CAUSES)
+            causes[str(model.get("name"))] = {name: model.get(name) for name in named}
+    return manifest | {"models": causes}
 
 
 def _fact_changes(name: str, before: Any, after: Any) -> Iterator[str]:

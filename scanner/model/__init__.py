@@ -18,16 +18,17 @@ from scanner.model.card import (
     parse_card,
 )
 from scanner.model.file import (
+    AUTO,
     BUNDLED,
-    DEFAULT_MODEL,
     ModelFile,
     bundled_models,
     open_model,
+    open_models,
 )
 
 __all__ = [
+    "AUTO",
     "BUNDLED",
-    "DEFAULT_MODEL",
     "INPUT",
     "INT8_ROWS",
     "METADATA_KEY",
@@ -45,5 +46,6 @@ __all__ = [
     "Source",
     "bundled_models",
     "open_model",
+    "open_models",
     "parse_card",
 ]

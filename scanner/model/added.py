@@ -9,7 +9,14 @@ from pathlib import Path
 
 from scanner.files import own_partial_path
 from scanner.model.card import ModelError
-from scanner.model.file import ModelFile, added_folder, added_models, bundled_models, open_model
+from scanner.model.file import (
+    AUTO,
+    ModelFile,
+    added_folder,
+    added_models,
+    bundled_models,
+    open_model,
+)
 from scanner.record import path_text
 
 OWNER_ONLY = 0o700
@@ -21,6 +28,8 @@ def add(path: Path) -> tuple[ModelFile, bool]:
     # A name with a suffix of its own would hide the file of that name from --model.
     if path.suffix != ".onnx" or Path(name).suffix in (".onnx", ".engine"):
         raise ModelError(f"{path} cannot be added; name a file like NAME.onnx.")
+    if name.lower() == AUTO:
+        raise ModelError(f"{AUTO} stands for all bundled models; rename the file.")
     if name.lower() in bundled_models():
         raise ModelError(f"{name} is the name of a bundled model; rename the file.")
     open_model(str(path))

@@ -12,7 +12,7 @@ from scanner.model.engine import SUFFIX, read_engine_card
 from scanner.record import path_text
 
 BUNDLED = Path(__file__).parents[1] / "models"
-DEFAULT_MODEL = "resnet18"
+AUTO = "auto"  # names all bundled models together, so no model may have that name
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,27 @@ def model_path(name_or_file: str) -> Path:
     return Path(name_or_file)
 
 
+def model_paths(name_or_file: str) -> list[Path]:
+    """Where the models lie that `open_models` reads."""
+    return [model_path(name) for name in _names(name_or_file)]
+
+
+def open_models(name_or_file: str) -> tuple[ModelFile, ...]:
+    """The models a scan uses: of `auto` all bundled ones, else the one named. Raises ModelError."""
+    if models := tuple(map(open_model, _names(name_or_file))):
+        return models
+    raise ModelError(f"there is no model in {BUNDLED}; name an .onnx file with --model.")
+
+
+def _names(name_or_file: str) -> list[str]:
+    return bundled_models() if name_or_file == AUTO else [name_or_file]
+
+
 def open_model(name_or_file: str) -> ModelFile:
     """Find a bundled or added model by name, or a file, and read its card. Raises ModelError."""
+    if name_or_file == AUTO:
+        bundled = ", ".join(bundled_models()) or "none"
+        raise ModelError(f"{AUTO} stands for all bundled models ({bundled}); name one of them.")
     path = model_path(name_or_file)
     if not os.path.isfile(path):  # noqa: PTH113  also of what the system takes for no path
         names = added_models()

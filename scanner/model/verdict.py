@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.model.card import ModelCard
+from scanner.model.card import Domain, ModelCard
 from scanner.record import Verdict
 
 
@@ -27,18 +28,13 @@ class Judgement:
 NO_JUDGEMENT = Judgement(None, None, None, None, None)
 
 
-def judge(
-    logit: float, size: tuple[int, int], card: ModelCard, doubt: str | None = None
-) -> Judgement:
-    """The verdict on one scored image.
+def judge(logit: float, card: ModelCard, doubt: str | None = None) -> Judgement:
+    """The verdict on one image that lies in the model's domain.
 
-    logit: the model's raw log-odds. size: stored width and height in pixels, for the domain. doubt:
-    why there can be no verdict, whatever the score.
+    logit: the model's raw log-odds. doubt: why there can be no verdict, whatever the score.
     """
     if not math.isfinite(logit):
         return Judgement(Verdict.INCONCLUSIVE, None, None, None, "the model returned no number")
-    if size not in card.domain:
-        return Judgement(Verdict.INCONCLUSIVE, None, None, None, _outside_domain(size, card))
     if doubt:
         return Judgement(Verdict.INCONCLUSIVE, None, None, None, doubt)
     # Calibration weighs both classes equally: prior odds of 1, so log-odds are likelihood ratios.
@@ -74,10 +70,18 @@ def verdicts(calibrated: NDArray[np.float32], point: Thresholds) -> NDArray[np.s
     )
 
 
-def _outside_domain(size: tuple[int, int], card: ModelCard) -> str:
-    low, high = card.domain.min_side, card.domain.max_side
+def outside(size: tuple[int, int], domains: Sequence[Domain]) -> Judgement:
+    """What is said of an image that no model is shown, since no domain holds its size.
+
+    size: stored width and height in pixels.
+    """
+    whose = "the model's domain" if len(domains) == 1 else "the domain of every model"
+    told = ", or ".join(map(_in_words, domains))
+    reason = f"{size[0]}x{size[1]} pixels is outside {whose} ({told})"
+    return Judgement(Verdict.INCONCLUSIVE, None, None, None, reason)
+
+
+def _in_words(domain: Domain) -> str:
+    low, high = domain.min_side, domain.max_side
     sides = f"{low}" if low == high else f"{low} to {high}"
-    return (
-        f"{size[0]}x{size[1]} pixels is outside the model's domain "
-        f"({card.domain.description}; sides of {sides} pixels)"
-    )
+    return f"{domain.description}; sides of {sides} pixels"

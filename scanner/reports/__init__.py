@@ -67,6 +67,5 @@ def writable(record: Record) -> Record:
             row["position"] = 0 if name == "position" else record.position
             row["status"] = Status.UNREADABLE
             row["error"] = f"what was found of it cannot be reported: its {name} is {what}"
-            row["model"] = record.model
             return Record(**row)
     return record

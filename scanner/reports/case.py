@@ -37,7 +37,8 @@ CONTEXT = {
     "imgscan": "urn:imgscan:",
 }
 NAMESPACE = uuid5(NAMESPACE_URL, CONTEXT["imgscan"])
-COUNTS = ("statuses", "verdicts")  # facts that are results; the others are configuration
+# Facts that are results, of the scan and of each of its models; the others are configuration.
+COUNTS = ("statuses", "verdicts")
 
 
 def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
@@ -99,8 +100,7 @@ def _tool(key: UUID, scan: dict[str, Any]) -> Node:
                 "uco-configuration:itemValue": value if isinstance(value, str) else _json(value),
             },
         )
-        for name, value in scan.items()
-        if name not in COUNTS
+        for name, value in _configuration(scan).items()
     ]
     configuration = _node(
         key,
@@ -119,6 +119,13 @@ def _tool(key: UUID, scan: dict[str, Any]) -> Node:
     if "imgscan" in scan:
         tool["uco-tool:version"] = scan["imgscan"]
     return tool | {"@type": ["uco-tool:AnalyticTool", "uco-tool:ConfiguredTool"]}
+
+
+def _configuration(scan: dict[str, Any]) -> dict[str, Any]:
+    facts = {name: value for name, value in scan.items() if name not in COUNTS}
+    if "models" in facts:
+        facts["models"] = [_configuration(model) for model in facts["models"]]
+    return facts
 
 
 def _file(own: UUID, record: Record) -> Node:

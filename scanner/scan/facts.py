@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from scanner import __version__
-from scanner.backends.backend import Backend
 from scanner.environment import programs
 from scanner.files import file_sha256
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.model.card import ModelCard
-from scanner.model.file import ModelFile
 from scanner.paths import resolved
 from scanner.provenance import CAVEAT
 from scanner.record import RECORDS_VERSION, Status, Verdict
+from scanner.scan.outcome import Judged
+from scanner.scan.scorers import Scorer
 
 # The libraries that take evidence apart, decode it, read its provenance or score it.
 LIBRARIES = (
@@ -37,18 +37,19 @@ LIBRARIES = (
 
 
 def identity(
-    evidence: Sequence[Path], limits: Limits, model: ModelFile, backend: Backend, hashing: Hashing
+    evidence: Sequence[Path], limits: Limits, scorers: Sequence[Scorer], hashing: Hashing
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan is carried on only where all of it is the same."""
+    cards = [scorer.model.card for scorer in scorers]
     return {
         "version": __version__,
         "kind of record": RECORDS_VERSION,
         "evidence": [str(resolved(path)) for path in evidence],
-        "model": model.sha256,
-        "model card": _card_sha256(model.card),
-        "false-positive rate": model.card.operating_points[0].false_positive_rate,
-        "provider": backend.provider,
-        "precision": backend.precision,
+        "model": [[scorer.model.name, scorer.model.sha256] for scorer in scorers],
+        "model card": [_card_sha256(card) for card in cards],
+        "false-positive rate": [card.operating_points[0].false_positive_rate for card in cards],
+        "provider": [scorer.backend.provider for scorer in scorers],
+        "precision": [scorer.backend.precision for scorer in scorers],
         "limits": asdict(limits),
         "hash options": hashing_facts(hashing),
         "Python": python(),
@@ -69,22 +70,30 @@ def _card_sha256(card: ModelCard) -> str:
 
 
 def facts(
-    model: ModelFile, backend: Backend, statuses: Counter[Status], verdicts: Counter[Verdict]
+    models: Sequence[Judged], statuses: Counter[Status], verdicts: Counter[Verdict]
 ) -> dict[str, Any]:
     """What reports say of their scan."""
-    point = model.card.operating_points[0]
     # No times and no machine names: the same evidence must give the same bytes.
     return {
         "imgscan": __version__,
         "decoder": f"Pillow {libraries()['pillow']}, Python {platform.python_version()}",
-        "model": {"name": model.name, "sha256": model.sha256},
-        "domain": asdict(model.card.domain),
-        "false_positive_rate": point.false_positive_rate,
-        "provider": backend.provider,
-        "precision": backend.precision,
+        "models": [_model_facts(judged) for judged in models],
         "provenance": CAVEAT,
         "statuses": {status: statuses[status] for status in Status},
         "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
+    }
+
+
+def _model_facts(judged: Judged) -> dict[str, Any]:
+    card = judged.model.card
+    return {
+        "name": judged.model.name,
+        "sha256": judged.model.sha256,
+        "domain": asdict(card.domain),
+        "false_positive_rate": card.operating_points[0].false_positive_rate,
+        "provider": judged.provider,
+        "precision": judged.precision,
+        "verdicts": {verdict: judged.verdicts[verdict] for verdict in Verdict},
     }
 
 

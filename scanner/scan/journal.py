@@ -15,7 +15,7 @@ import json
 import os
 import sqlite3
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ SCHEMA = """
 CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE content (
     sha256 TEXT, page INTEGER, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
-    width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, logit REAL,
-    verdict TEXT, p_fake REAL, confidence REAL, llr REAL, reason TEXT, evidence TEXT,
+    width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, model TEXT,
+    logit REAL, verdict TEXT, p_fake REAL, confidence REAL, llr REAL, reason TEXT, evidence TEXT,
     PRIMARY KEY (sha256, page)
 ) WITHOUT ROWID;
 CREATE TABLE file (
@@ -208,6 +208,7 @@ class Journal:
         path: str,
         position: int,
         examined: Examined,
+        model: str | None = None,
         logit: float | None = None,
         judgement: Judgement = NO_JUDGEMENT,
         stamp: Stamp | None = None,
@@ -215,22 +216,25 @@ class Journal:
     ) -> None:
         """Record one file; with a SHA-256, what is known of its bytes goes to `content`.
 
-        Its further pages come first, by `add_page`: with this, the file is done. container: what
-        kind of one the file is, such as "an archive".
+        Its further pages come first, by `add_page`: with this, the file is done. model: the one
+        that judged it, as in `Record`. container: what kind of one the file is, such as "an
+        archive".
         """
         row: tuple[object, ...] = (examined.bytes, examined.status, examined.error)
         if examined.sha256 is not None:
             if container is None:
                 row = (None, None, None)
-            self.add_page(examined, logit, judgement)
+            self.add_page(examined, model, logit, judgement)
         insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         place = (_stamp_text(stamp), container, self._run)
         self._database.execute(insert, (path, position, examined.sha256, *row, *place))
 
-    def add_page(self, examined: Examined, logit: float | None, judgement: Judgement) -> None:
+    def add_page(
+        self, examined: Examined, model: str | None, logit: float | None, judgement: Judgement
+    ) -> None:
         """Record what is known of one page of bytes with a SHA-256."""
         self._database.execute(
-            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 18)})",
+            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 19)})",
             (
                 examined.sha256,
                 examined.page or NO_PAGE,
@@ -243,6 +247,7 @@ class Journal:
                 examined.frames,
                 examined.status,
                 examined.error,
+                model,
                 logit,
                 judgement.verdict,
                 judgement.p_fake,
@@ -258,17 +263,22 @@ class Journal:
         count: int = self._database.execute("SELECT count(*) FROM file").fetchone()[0]
         return count
 
-    def counts(self) -> tuple[Counter[Status], Counter[Verdict]]:
-        """How many records have each status, and how many scored ones each verdict."""
-        joined = "FROM file LEFT JOIN content USING (sha256) GROUP BY 1"
+    def counts(self) -> tuple[Counter[Status], defaultdict[str | None, Counter[Verdict]]]:
+        """How many records have each status, and how many scored ones each verdict, by model.
+
+        Verdicts of no model are on images in no model's domain.
+        """
+        joined = "FROM file LEFT JOIN content USING (sha256)"
         statuses = self._database.execute(
-            f"SELECT coalesce(file.status, content.status), count(*) {joined}"
+            f"SELECT coalesce(file.status, content.status), count(*) {joined} GROUP BY 1"
         )
-        verdicts = self._database.execute(f"SELECT verdict, count(*) {joined}")
-        return (
-            Counter({Status(status): count for status, count in statuses}),
-            Counter({Verdict(verdict): count for verdict, count in verdicts if verdict}),
+        found = self._database.execute(
+            f"SELECT model, verdict, count(*) {joined} WHERE verdict NOTNULL GROUP BY 1, 2"
         )
+        verdicts: defaultdict[str | None, Counter[Verdict]] = defaultdict(Counter)
+        for model, verdict, count in found:
+            verdicts[model][Verdict(verdict)] = count
+        return Counter({Status(status): count for status, count in statuses}), verdicts
 
     def rows(self) -> Iterator[sqlite3.Row]:
         """What a record says, by its names, and `container`, as `add` takes it.
@@ -282,7 +292,7 @@ class Journal:
                    coalesce(file.status, content.status) AS status,
                    verdict, p_fake, confidence, llr, logit, reason, evidence,
                    CASE WHEN file.status IS NULL THEN content.error ELSE file.error END AS error,
-                   container
+                   model, container
             FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page
         """)
         found.row_factory = sqlite3.Row

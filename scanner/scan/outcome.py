@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,26 @@ from scanner.record import UNEXAMINED, Status, Verdict
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What one model gave: its verdicts, by the provider and in the precision that really ran."""
+
+    model: ModelFile
+    provider: str
+    precision: str
+    verdicts: Counter[Verdict]
+
+    def in_words(self) -> str:
+        """For a person."""
+        counts = ", ".join(f"{self.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
+        return f"{self.verdicts.total():,}: {counts} ({self.provider}, {self.precision})"
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Counts are over all runs of the scan; `seconds` and `rate` (files/s) are of the last one.
 
-    statuses and verdicts: of the rows, of which images of several pages have several.
+    statuses and verdicts: of the rows, of which images of several pages have several. models: all
+    that could judge; what lay in no domain of theirs is in `verdicts` alone, as inconclusive.
     """
 
     files: int
@@ -22,9 +39,7 @@ class Outcome:
     verdicts: Counter[Verdict]
     seconds: float
     rate: float
-    model: ModelFile
-    provider: str
-    precision: str
+    models: tuple[Judged, ...]
     reports: tuple[Path, ...]
 
     @property
@@ -33,21 +48,29 @@ class Outcome:
 
     def summary(self) -> str:
         """The closing lines for a person."""
-        verdicts = ", ".join(f"{self.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
         rows = self.statuses.total()
         pages = f", {rows:,} rows with all pages," if rows > self.files else ""
-        lines = [
-            f"{self.files:,} files{pages} in {self.seconds:.1f} s ({self.rate:,.0f} files/s), "
-            f"{self.model.name} on {self.provider}, {self.precision}",
-            f"  scored        {self.statuses[Status.SCORED]:,}: {verdicts}",
-            f"  not an image  {self.statuses[Status.NOT_IMAGE]:,}",
-        ]
+        lines = [*self._counts(), *(("report", str(report)) for report in self.reports)]
+        width = max(len(label) for label, _ in lines)
+        return "\n".join(
+            [
+                f"{self.files:,} files{pages} in {self.seconds:.1f} s ({self.rate:,.0f} files/s)",
+                *(f"  {label:{width}}  {text}" for label, text in lines),
+            ]
+        )
+
+    def _counts(self) -> Iterator[tuple[str, str]]:
+        """What became of the rows, as label and text."""
+        for judged in self.models:
+            yield judged.model.name, judged.in_words()
+        judged_rows = sum(judged.verdicts.total() for judged in self.models)
+        if outside := self.verdicts.total() - judged_rows:
+            yield "in no domain", f"{outside:,}: inconclusive, no model is made for their size"
+        yield "not an image", f"{self.statuses[Status.NOT_IMAGE]:,}"
         if containers := self.statuses[Status.CONTAINER]:
-            lines.append(f"  containers    {containers:,}: what is in them has rows of its own")
+            yield "containers", f"{containers:,}: what is in them has rows of its own"
         if known := self.statuses[Status.KNOWN]:
-            lines.append(f"  known         {known:,}: skipped, not examined")
+            yield "known", f"{known:,}: skipped, not examined"
         failures = [(status, self.statuses[status]) for status in Status if status in UNEXAMINED]
         detail = ", ".join(f"{count:,} {status}" for status, count in failures if count)
-        lines.append(f"  NOT EXAMINED  {self.unexamined:,}" + (f": {detail}" if detail else ""))
-        lines.extend(f"  report        {report}" for report in self.reports)
-        return "\n".join(lines)
+        yield "NOT EXAMINED", f"{self.unexamined:,}" + (f": {detail}" if detail else "")

@@ -13,15 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.backends.backend import Backend
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.log import FACTS
-from scanner.model.file import ModelFile
-from scanner.model.verdict import NO_JUDGEMENT, judge
+from scanner.model.verdict import NO_JUDGEMENT, judge, outside
 from scanner.record import UNEXAMINED, Status, Verdict, safe_text
 from scanner.scan.journal import Journal
 from scanner.scan.records import storable
+from scanner.scan.scorers import Scorer
 from scanner.scan.watcher import Progress
 from scanner.sources.found import Found, Met
 from scanner.sources.walk import walk
@@ -35,44 +34,49 @@ QUARANTINED = "the whole scan died twice while this file alone was examined; it 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Page:
-    """What was seen of one page of `found`; with its last page a file is done."""
+@dataclass
+class File:
+    """One of which pages are still to be recorded, in any order; with the last it is done."""
 
     found: Found
+    pages: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """What was seen of one page of a file."""
+
+    file: File
     examined: Examined
-    is_last: bool
 
 
 class Pipeline:
     """Carries a scan from its sources to its journal.
 
-    roots: evidence folders and files. batch_size: views scored at once. workers: processes.
-    passwords: tried on whatever is encrypted.
+    roots: evidence folders and files. scorers: in whose domain an image lies judges it; of two the
+    first. workers: processes. passwords: tried on whatever is encrypted.
     """
 
     def __init__(
         self,
         roots: Sequence[Path],
-        model: ModelFile,
-        backend: Backend,
+        scorers: Sequence[Scorer],
         journal: Journal,
         limits: Limits,
-        batch_size: int,
         workers: int,
         hashing: Hashing = Hashing(),  # noqa: B008  immutable
         passwords: Sequence[str] = (),
     ) -> None:
         self._roots = roots
-        self._model = model
-        self._backend = backend
+        self._scorers = scorers
+        self._domains = [scorer.model.card.domain for scorer in scorers]
+        self._streams = max(scorer.backend.streams for scorer in scorers)
         self._journal = journal
         self._limits = limits
-        self._batch_size = batch_size
         self._worker_count = workers
         self._hashing = hashing
         self._passwords = passwords
-        self._batch: list[Page] = []
+        self._batches: list[list[Page]] = [[] for _ in scorers]
         self._in_flight: deque[tuple[list[Page], Future[NDArray[np.float32]]]] = deque()
         # Pages queued for scoring, by SHA-256 and number, with those of other files that are equal.
         self._twins: dict[tuple[str | None, int | None], list[Page]] = {}
@@ -85,14 +89,18 @@ class Pipeline:
         listener: called with the progress so far: at once, at least twice a second, and at the end.
         """
         self._listener = listener
-        inference = ThreadPoolExecutor(self._backend.streams, "inference")
-        preprocessing = self._model.card.preprocessing
+        # One for all models: on a CPU each by itself could keep every core busy.
+        inference = ThreadPoolExecutor(self._streams, "inference")
+        views = [
+            (scorer.model.card.domain, scorer.model.card.preprocessing) for scorer in self._scorers
+        ]
         try:
-            with Workers(self._worker_count, preprocessing, self._limits, self._hashing) as workers:
+            with Workers(self._worker_count, views, self._limits, self._hashing) as workers:
                 try:
                     listener(self.progress)
                     self._examine_all(workers, inference)
-                    self._submit_batch(inference)
+                    for model in range(len(self._scorers)):
+                        self._submit_batch(model, inference)
                     while self._in_flight:
                         self._finish_batch()
                 finally:
@@ -177,36 +185,37 @@ class Pipeline:
     def _take(self, found: Found, examined: Examined, inference: ThreadPoolExecutor) -> None:
         """Record what needs no score; queue the rest, each page of distinct content once."""
         self._journal.answered(found)
-        for further in examined.further:
-            self._take_page(Page(found, storable(further), is_last=False), inference)
-        # Batches are recorded in order: once a file has its record, its other pages have theirs.
-        self._take_page(Page(found, storable(examined), is_last=True), inference)
+        # A page that waits for its score holds no other page meanwhile, nor a member's bytes.
+        pages = (replace(examined, further=()), *examined.further)
+        file = File(replace(found, source=b""), len(pages))
+        for page in pages:
+            self._take_page(Page(file, storable(page)), inference)
 
     def _take_page(self, page: Page, inference: ThreadPoolExecutor) -> None:
         examined = page.examined
         key = (examined.sha256, examined.page)
-        if examined.view is None or examined.sha256 is None:
+        if examined.model is None or examined.sha256 is None:
             self._record_page(page)
         elif (logit := self._journal.logit(examined.sha256, examined.page)) is not None:
             self._record_page(page, logit)
         elif key in self._twins:
-            self._twins[key].append(page)
+            self._twins[key].append(Page(page.file, replace(examined, view=None)))
         else:
             self._twins[key] = []
-            self._batch.append(page)
-            if len(self._batch) == self._batch_size:
-                self._submit_batch(inference)
+            batch = self._batches[examined.model]
+            batch.append(page)
+            if len(batch) >= self._scorers[examined.model].backend.batch_size:
+                self._submit_batch(examined.model, inference)
 
-    def _submit_batch(self, inference: ThreadPoolExecutor) -> None:
-        if not self._batch:
+    def _submit_batch(self, model: int, inference: ThreadPoolExecutor) -> None:
+        batch, self._batches[model] = self._batches[model], []
+        if not batch:
             return
-        views = np.stack(
-            [page.examined.view for page in self._batch if page.examined.view is not None]
-        )
-        self._in_flight.append((self._batch, inference.submit(self._backend.score, views)))
-        self._batch = []
+        views = np.stack([page.examined.view for page in batch if page.examined.view is not None])
+        scores = inference.submit(self._scorers[model].backend.score, views)
+        self._in_flight.append((batch, scores))
         # One batch more than are scored at once: it is ready when the first is done.
-        while len(self._in_flight) > self._backend.streams:
+        while len(self._in_flight) > self._streams:
             self._finish_batch()
 
     def _finish_batch(self) -> None:
@@ -217,7 +226,9 @@ class Pipeline:
                 self._record_page(twin, float(score))
 
     def _record_page(self, page: Page, logit: float | None = None) -> None:
-        self._record(page.found, page.examined, logit, page.is_last)
+        """Record a page of a file, and with its last page the file."""
+        page.file.pages -= 1
+        self._record(page.file.found, page.examined, logit, is_last=page.file.pages == 0)
 
     def _record(
         self,
@@ -226,21 +237,22 @@ class Pipeline:
         logit: float | None = None,
         is_last: bool = True,
     ) -> None:
-        """Record a page of a file, and with its last page the file."""
         if examined.error:  # a decoder may quote any byte of the file
             examined = replace(examined, error=safe_text(examined.error))
-        judgement = NO_JUDGEMENT
-        if logit is not None and examined.width and examined.height:
-            size = (examined.width, examined.height)
-            judgement = judge(logit, size, self._model.card, examined.doubt)
+        model, judgement = None, NO_JUDGEMENT
+        if examined.model is not None and logit is not None:
+            scorer = self._scorers[examined.model]
+            model, judgement = scorer.name, judge(logit, scorer.model.card, examined.doubt)
+        elif examined.status is Status.SCORED and examined.width and examined.height:
+            judgement = outside((examined.width, examined.height), self._domains)
         if is_last:
             fate = entry.fate if isinstance(entry, Found) else None
             noun = fate.noun if fate else None
             where = (entry.path, entry.position)
-            self._journal.add(*where, examined, logit, judgement, entry.stamp, noun)
+            self._journal.add(*where, examined, model, logit, judgement, entry.stamp, noun)
             self.progress.files += 1
         else:
-            self._journal.add_page(examined, logit, judgement)
+            self._journal.add_page(examined, model, logit, judgement)
         self.progress.fakes += judgement.verdict is Verdict.FAKE
         if examined.status in UNEXAMINED:
             self.progress.unexamined += 1

@@ -13,7 +13,7 @@ from scanner.errors import ImgscanError
 from scanner.files import partial_path
 from scanner.hashes.known import index_path
 from scanner.model.engine import card_path
-from scanner.model.file import added_folder, bundled_models, model_path
+from scanner.model.file import AUTO, added_folder, bundled_models, model_paths
 from scanner.paths import holder, identity, is_folder, resolved
 from scanner.reports import check_report
 from scanner.scan.journal_file import SUFFIX, journal_files
@@ -46,11 +46,11 @@ def check_places(request: Request) -> None:
     for path in anew:
         outputs += [path, partial_path(path)]
     inputs = [*request.known, *((request.sign,) if request.sign else ())]
-    model = model_path(request.model)
-    if model.name:
-        inputs += [model, card_path(model)]
-    if request.model not in bundled_models() and model.parent == added_folder():
-        check_added_model(model, request.paths)
+    for model in model_paths(request.model):
+        if model.name:
+            inputs += [model, card_path(model)]
+        if request.model not in (AUTO, *bundled_models()) and model.parent == added_folder():
+            check_added_model(model, request.paths)
     check_outputs(outputs, request.paths, inputs)
     check_written_in_place(in_place)
     for report in request.reports[:1]:

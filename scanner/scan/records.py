@@ -7,20 +7,18 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from scanner.model.file import ModelFile
 from scanner.record import Record, Status, Verdict, trouble
 from scanner.scan.journal import Journal
 from scanner.scan.name_mismatch import mismatch
 from scanner.workers.examine import Examined
 
 
-def records(journal: Journal, model: ModelFile) -> Iterator[Record]:
+def records(journal: Journal) -> Iterator[Record]:
     """All records of a scan, ordered by path and page, one at a time."""
-    name = f"{model.name}@{model.sha256[:12]}"
-    return (_record(row, name) for row in journal.rows())
+    return map(_record, journal.rows())
 
 
-def _record(row: sqlite3.Row, model: str) -> Record:
+def _record(row: sqlite3.Row) -> Record:
     values: dict[str, Any] = dict(row)
     container = values.pop("container")
     status, verdict, logit = Status(row["status"]), row["verdict"], row["logit"]
@@ -32,7 +30,6 @@ def _record(row: sqlite3.Row, model: str) -> Record:
             "verdict": Verdict(verdict) if verdict else None,
             # SQLite keeps no NaN: a score that was one is None.
             "logit": round(logit, 5) if logit is not None and math.isfinite(logit) else None,
-            "model": model,
         }
     )
 
@@ -45,6 +42,6 @@ def storable(examined: Examined) -> Examined:
     for name, value in vars(examined).items():
         if what := trouble(value):
             reason = f"what was found of it cannot be recorded: its {name} is {what}"
-            page = None if name == "page" else examined.page
+            page = None if trouble(examined.page) else examined.page
             return Examined(Status.UNREADABLE, reason, examined.sha256, page=page)
     return examined

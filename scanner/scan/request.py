@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scanner.errors import ImgscanError
 from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
-from scanner.model.file import DEFAULT_MODEL
+from scanner.model.file import AUTO
 
 TUPLES = {
     "paths": Path, "reports": Path, "known": Path, "also_written": Path, "passwords": str,
@@ -24,19 +24,20 @@ class Request:
     """What a user asks for. Raises RequestError.
 
     paths: folders, images and archives; what is not there has a row that says so. reports: files to
-    write, in the formats of their suffixes; without any, the watcher receives the records. model: a
-    bundled or added model's name or a file. false_positive_rate: of one of its operating points;
-    None for its first. device: one of `scanner.backends.choose.DEVICES`. batch_size and workers:
-    None for the backend's own and for one a core. md5: take these hashes, too. known: hash lists.
-    skip_known: leave out what is in them. passwords: tried in turn on whatever is encrypted. sign:
-    a private key's file. fresh: forget an interrupted scan. also_written: what the caller writes
-    meanwhile, such as a log, and what therefore must not be evidence either. command: what started
-    the scan, for the manifest.
+    write, in the formats of their suffixes; without any, the watcher receives the records. model:
+    `auto` for all bundled models, each image going to the one whose domain holds it; a bundled or
+    added model's name; or a file. false_positive_rate: of an operating point that every model has;
+    None for the first of each. device: one of `scanner.backends.choose.DEVICES`. batch_size and
+    workers: None for the backend's own and for one a core. md5: take these hashes, too. known: hash
+    lists. skip_known: leave out what is in them. passwords: tried in turn on whatever is encrypted.
+    sign: a private key's file. fresh: forget an interrupted scan. also_written: what the caller
+    writes meanwhile, such as a log, and what therefore must not be evidence either. command: what
+    started the scan, for the manifest.
     """
 
     paths: tuple[Path, ...]
     reports: tuple[Path, ...] = ()
-    model: str = DEFAULT_MODEL
+    model: str = AUTO
     false_positive_rate: float | None = None
     device: str = "auto"
     batch_size: int | None = None

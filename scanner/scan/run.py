@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scanner.backends.backend import Backend, usable_cores
-from scanner.backends.choose import open_backend
+from scanner.backends.backend import usable_cores
 from scanner.custody.manifest import utc_now, write_manifest
 from scanner.custody.signing import load_private_key
 from scanner.environment import close_search_paths
@@ -19,17 +19,17 @@ from scanner.errors import ImgscanError
 from scanner.hashes.hashing import Hashing
 from scanner.hashes.known import check_index, index_path, read_lists
 from scanner.log import FACTS
-from scanner.model.file import ModelFile, open_model
-from scanner.record import RECORDS_VERSION
+from scanner.record import RECORDS_VERSION, Verdict
 from scanner.reports import writable, write_report
 from scanner.scan import facts
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import trouble_explained
-from scanner.scan.outcome import Outcome
+from scanner.scan.outcome import Judged, Outcome
 from scanner.scan.pipeline import Pipeline
 from scanner.scan.places import check_places, journal_folder
 from scanner.scan.records import records
 from scanner.scan.request import Request
+from scanner.scan.scorers import Scorer, open_scorers
 from scanner.scan.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
         check_places(request)
         watcher.checked()
         key = load_private_key(request.sign) if request.sign else None
-        model = _model(request)
-        backend = open_backend(model, request.device, batch_size=request.batch_size, tell=tell)
+        scorers = open_scorers(request, tell)
         # The lock comes first: the hash lists' index that lies beside it may be a running scan's.
         with (
             journal_folder(request) as place,
@@ -65,7 +64,7 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
             trouble_explained(place),
         ):
             with _hashing(request, place) as hashing:
-                outcome = _scan(request, watcher, model, backend, journal, hashing, key)
+                outcome = _scan(request, watcher, scorers, journal, hashing, key)
             if request.reports:
                 journal.remove()
     except ImgscanError as error:
@@ -77,23 +76,27 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
 def _scan(
     request: Request,
     watcher: Watcher,
-    model: ModelFile,
-    backend: Backend,
+    scorers: Sequence[Scorer],
     journal: Journal,
     hashing: Hashing,
     key: Ed25519PrivateKey | None,
 ) -> Outcome:
     """From the evidence to reports and manifest, by way of the journal."""
-    identity = facts.identity(request.paths, request.limits, model, backend, hashing)
+    identity = facts.identity(request.paths, request.limits, scorers, hashing)
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
-    seconds, rate = _examine(request, watcher, model, backend, journal, hashing, identity)
+    seconds, rate = _examine(request, watcher, scorers, journal, hashing, identity)
     files = journal.files()
     statuses, verdicts = journal.counts()
-    said = facts.facts(model, backend, statuses, verdicts)
+    models = tuple(
+        Judged(each.model, each.backend.provider, each.backend.precision, verdicts[each.name])
+        for each in scorers
+    )
+    total = sum(verdicts.values(), Counter[Verdict]())
+    said = facts.facts(models, statuses, total)
     watcher.examined()
     for report in request.reports:
-        write_report(report, records(journal, model), said)
+        write_report(report, records(journal), said)
         logger.info("wrote %s", report, extra={FACTS: {"report": str(report)}})
     if request.reports:
         custody = {
@@ -101,34 +104,28 @@ def _scan(
             "ended": utc_now(),
             "resumed": journal.resumed,
             "evidence": [str(path) for path in request.paths],
-            "batch": backend.batch_size,
+            "models": [
+                model | {"batch": scorer.backend.batch_size}
+                for model, scorer in zip(said["models"], scorers, strict=True)
+            ],
             "kind_of_record": RECORDS_VERSION,
             "limits": asdict(request.limits),
             "hashing": facts.hashing_facts(hashing),
         }
         write_manifest(said | facts.surroundings(request.command) | custody, request.reports, key)
     else:
-        watcher.receive(map(writable, records(journal, model)))
-    counts = {FACTS: {"statuses": statuses, "verdicts": verdicts}}
+        watcher.receive(map(writable, records(journal)))
+    counts = {FACTS: {"statuses": statuses, "verdicts": total}}
     logger.info("finished: %d files", files, extra=counts)
     return Outcome(
         files=files,
         statuses=statuses,
-        verdicts=verdicts,
+        verdicts=total,
         seconds=seconds,
         rate=rate,
-        model=model,
-        provider=backend.provider,
-        precision=backend.precision,
+        models=models,
         reports=request.reports,
     )
-
-
-def _model(request: Request) -> ModelFile:
-    model = open_model(request.model)
-    if request.false_positive_rate is None:
-        return model
-    return replace(model, card=model.card.at(request.false_positive_rate))
 
 
 @contextmanager
@@ -149,8 +146,7 @@ def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
 def _examine(
     request: Request,
     watcher: Watcher,
-    model: ModelFile,
-    backend: Backend,
+    scorers: Sequence[Scorer],
     journal: Journal,
     hashing: Hashing,
     identity: dict[str, Any],
@@ -158,17 +154,15 @@ def _examine(
     """Fill the journal; returns seconds and files/s of this run."""
     pipeline = Pipeline(
         roots=request.paths,
-        model=model,
-        backend=backend,
+        scorers=scorers,
         journal=journal,
         limits=request.limits,
-        batch_size=backend.batch_size,
         workers=request.workers or usable_cores(),
         hashing=hashing,
         passwords=request.passwords,
     )
-    sentence = "scanning with %s on %s"
-    logger.info(sentence, model.name, backend.provider, extra={FACTS: identity})
+    used = ", ".join(f"{scorer.model.name} on {scorer.backend.provider}" for scorer in scorers)
+    logger.info("scanning with %s", used, extra={FACTS: identity})
     if journal.resumed:
         watcher.say("carrying on from the journal of an interrupted scan")
     started = time.monotonic()

@@ -28,6 +28,7 @@ from scanner.images.decode import (
 )
 from scanner.images.opacity import doubt
 from scanner.limits import Limits
+from scanner.model.card import Domain
 from scanner.preprocess import Preprocessing, view
 from scanner.provenance import gather
 from scanner.record import UNEXAMINED, Status
@@ -35,14 +36,18 @@ from scanner.sources.found import Fate, Stamp
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 
+# Of each model of the scan, in their order, the images it judges and how they become its view.
+Views = Sequence[tuple[Domain, Preprocessing]]
+
 
 @dataclass(frozen=True)
 class Examined:
-    """Facts of one file's bytes. `view` (uint8, V×V×3) exists exactly when `status` is scored.
+    """Facts of one file's bytes. `view` (uint8, V×V×3) exists exactly when a model is to judge it.
 
-    page: which of the file's `frames` this is, from 1. doubt: why it can have no verdict, whatever
-    the score; also only when scored. evidence: provenance findings as JSON, also
-    of images that could not be decoded. further: the other pages that were looked at.
+    page: which of the file's `frames` this is, from 1. model: the place in Views of the one that is
+    to judge it; None also for a sound picture that lies in no domain. doubt: why it can have no
+    verdict, whatever the score; only with a view. evidence: provenance findings as JSON, also of
+    images that could not be decoded. further: the other pages that were looked at.
     """
 
     status: Status
@@ -56,6 +61,7 @@ class Examined:
     height: int | None = None
     page: int | None = None
     frames: int | None = None
+    model: int | None = None
     doubt: str | None = None
     evidence: str | None = None
     view: NDArray[np.uint8] | None = None
@@ -64,7 +70,7 @@ class Examined:
 
 def examine(
     source: Path | bytes,
-    preprocessing: Preprocessing,
+    views: Views,
     limits: Limits,
     hashing: Hashing = Hashing(),  # noqa: B008  immutable
     alive: Callable[[], None] = lambda: None,
@@ -89,14 +95,12 @@ def examine(
     if listed := _left_out(known, hashing):
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
-        outcomes = _decode(data, preprocessing, limits, alive)
+        outcomes = _decode(data, views, limits, alive)
         evidence = gather(data)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
     facts |= {"bytes": len(data), "evidence": evidence}
-    pages = [replace(outcome, **facts) for outcome in outcomes]
-    # A page that awaits its score stands for the file, so that no record of it comes too early.
-    chief = next((page for page in pages if page.view is not None), pages[0])
-    return replace(chief, further=[page for page in pages if page is not chief])
+    first, *further = (replace(outcome, **facts) for outcome in outcomes)
+    return replace(first, further=further)
 
 
 def take_hashes(
@@ -150,29 +154,25 @@ def _left_out(known: str | None, hashing: Hashing) -> str | None:
     return f"not examined, as --skip-known asks: its bytes are listed in {known}"
 
 
-def _decode(
-    data: bytes, preprocessing: Preprocessing, limits: Limits, alive: Callable[[], None]
-) -> list[Examined]:
+def _decode(data: bytes, views: Views, limits: Limits, alive: Callable[[], None]) -> list[Examined]:
     """The pages that are looked at; a single outcome where the file cannot even be opened."""
     if not data:
         return [Examined(Status.NOT_IMAGE, "the file is empty")]
     try:
         with opened(data, limits.pixels) as pages:
             if pages.frames == 1:
-                return [_page(pages, 1, preprocessing)]
-            return _pages(pages, preprocessing, limits, alive)
+                return [_page(pages, 1, views)]
+            return _pages(pages, views, limits, alive)
     except Exception as error:  # decoders raise nearly anything on broken files
         return [_failure(error, limits)]
 
 
-def _pages(
-    pages: Pages, preprocessing: Preprocessing, limits: Limits, alive: Callable[[], None]
-) -> list[Examined]:
+def _pages(pages: Pages, views: Views, limits: Limits, alive: Callable[[], None]) -> list[Examined]:
     looked_at = []
     for number in sample(pages.format, pages.frames, limits.pages):
         alive()
         try:
-            looked_at.append(_page(pages, number, preprocessing))
+            looked_at.append(_page(pages, number, views))
         except Exception as error:  # the other pages may be sound
             failed = replace(_failure(error, limits), page=number, frames=pages.frames)
             looked_at.append(replace(failed, format=pages.format))
@@ -195,18 +195,27 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
     return [round(number) for number in spaced]
 
 
-def _page(pages: Pages, number: int, preprocessing: Preprocessing) -> Examined:
+def _page(pages: Pages, number: int, views: Views) -> Examined:
+    """One page, with the view of the one model whose domain holds its stored size."""
     decoded = pages.decode(number)
-    return Examined(
+    page = Examined(
         Status.SCORED,
         format=decoded.format,
         width=decoded.width,
         height=decoded.height,
         page=decoded.page,
         frames=decoded.frames,
-        doubt=doubt(decoded, preprocessing),
-        view=view(decoded.rgb, preprocessing),
     )
+    size = (decoded.width, decoded.height)
+    for model, (domain, preprocessing) in enumerate(views):
+        if size in domain:
+            return replace(
+                page,
+                model=model,
+                doubt=doubt(decoded, preprocessing),
+                view=view(decoded.rgb, preprocessing),
+            )
+    return page
 
 
 def _failure(error: Exception, limits: Limits) -> Examined:

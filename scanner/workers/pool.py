@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.processes import (
     START_SECONDS,
     Child,
@@ -29,7 +28,7 @@ from scanner.processes import (
 )
 from scanner.record import Status
 from scanner.sources.found import Found
-from scanner.workers.examine import Examined
+from scanner.workers.examine import Examined, Views
 from scanner.workers.serve import OUT_OF_MEMORY, send_files, serve
 
 CHUNK_FILES = 16  # sent to a worker at once: hides the pipe's latency
@@ -57,11 +56,11 @@ class Workers:
     def __init__(
         self,
         count: int,
-        preprocessing: Preprocessing,
+        views: Views,
         limits: Limits,
         hashing: Hashing = Hashing(),  # noqa: B008  immutable
     ) -> None:
-        self._preprocessing = preprocessing
+        self._views = views
         self._limits = limits
         self._hashing = hashing
         self._queue: deque[Found] = deque()
@@ -193,7 +192,7 @@ class Workers:
         return self._start()
 
     def _start(self) -> _Worker:
-        life = (self._preprocessing, self._limits, self._hashing)
+        life = (self._views, self._limits, self._hashing)
         return _Worker(start(serve, self._limits.memory_bytes, *life))
 
     def _stop(self, worker: _Worker) -> None:

@@ -12,17 +12,16 @@ from PIL import Image
 
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.processes import limit_work
 from scanner.sources.found import Fate, Found, Stamp
-from scanner.workers.examine import Examined, examine, take_hashes
+from scanner.workers.examine import Examined, Views, examine, take_hashes
 from scanner.workers.freed_memory import keep_freed_memory
 
 SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stream
 OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of a decoder
 
 
-def serve(pipe: Connection, preprocessing: Preprocessing, limits: Limits, hashing: Hashing) -> None:
+def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing) -> None:
     """A worker's life: announce itself, then one answer for each source, in order."""
     keep_freed_memory()
     # Pillow refuses at twice this value, the limit itself is ours to check.
@@ -36,7 +35,7 @@ def serve(pipe: Connection, preprocessing: Preprocessing, limits: Limits, hashin
             for source, container in _receive(pipe):
                 limit_work(limits.seconds)
                 if container is None:
-                    examined = examine(source, preprocessing, limits, hashing, alive)
+                    examined = examine(source, views, limits, hashing, alive)
                 else:
                     examined = take_hashes(source, *container, hashing, alive)
                 limit_work(0)

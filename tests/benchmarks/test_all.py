@@ -33,7 +33,6 @@ def test_every_part_takes_its_options(part: str, quick: bool) -> None:
     ("part", "name", "expected"),
     [
         ("backbones", "models", ("a.onnx", "b.onnx")),
-        ("robustness", "folder", Path(__file__).parent),
         ("peers", "sahu65", "their/command"),
     ],
 )
@@ -42,7 +41,7 @@ def test_what_is_for_one_part_reaches_that_one_alone(
 ) -> None:
     for each in PARTS:
         command = command_of(each)
-        special = (["a.onnx", "b.onnx"], Path(__file__).parent, "their/command")
+        special = (["a.onnx", "b.onnx"], "their/command")
         given = options(each, Path("d"), True, Path("o"), *special)
         found = command.make_context(each, given).params.get(name)
         assert (found == expected) == (each == part)

@@ -19,13 +19,12 @@ import pytest
 from scanner import processes
 from scanner.environment import close_search_paths
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.processes import Child, ProcessError, Watch, start
 from scanner.record import Status
 from scanner.sources.found import Found
 from scanner.sources.isolated import _stop
 from scanner.workers.pool import Workers
-from tests.conftest import image_bytes
+from tests.conftest import EVERY_SIZE, image_bytes
 from tests.scanner.scans import (
     HANG_GUARD,
     alive,
@@ -123,7 +122,7 @@ def test_a_watch_counts_the_time_of_looking_only(monkeypatch: pytest.MonkeyPatch
 def test_an_answer_that_waits_is_not_late() -> None:
     """Scores are waited for between one worker's answer and a look at the other."""
     slow = slow_gif(150_000)
-    with Workers(2, Preprocessing(32), Limits(seconds=2)) as workers:
+    with Workers(2, EVERY_SIZE, Limits(seconds=2)) as workers:
         for n in range(2):  # both are up
             workers.submit(Found(str(n), 0, image_bytes(seed=n)))
         while workers.busy():

@@ -15,7 +15,8 @@ from benchmarks.peers import __main__ as command
 from benchmarks.peers.broken import behaviour, lay_out_broken
 from benchmarks.peers.comparison import Comparison, ContenderFailed
 from benchmarks.peers.contenders import OURS, Contender, contenders
-from scanner.model import DEFAULT_MODEL, open_model
+from scanner.model import open_model
+from tests.conftest import CIFAKE_MODEL
 from tests.pictures import write_pictures
 from trainer.data.examples import DataError
 
@@ -55,7 +56,7 @@ def run(contender: Contender | str, folder: Path, output: Path) -> pd.Series[flo
 def test_a_dataloader_with_the_same_weights_gives_the_same_logits(
     images: Path, tmp_path: Path
 ) -> None:
-    found = find(DEFAULT_MODEL, tmp_path)
+    found = find(CIFAKE_MODEL, tmp_path)
     ours = run(found[OURS], images, tmp_path / "ours.csv")
     theirs = run(found["PyTorch DataLoader"], images, tmp_path / "theirs.csv")
     assert len(ours) == 4
@@ -120,7 +121,7 @@ def test_timm_gives_the_same_logits_and_broken_files_another_files_score(
     images: Path, tmp_path: Path
 ) -> None:
     folder = lay_out_broken(sorted(images.rglob("*.png")), tmp_path / "broken")
-    found = find(DEFAULT_MODEL, tmp_path)
+    found = find(CIFAKE_MODEL, tmp_path)
     timm = found["timm loader"]
     assert isinstance(timm, Contender)
     assert (

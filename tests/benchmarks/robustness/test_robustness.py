@@ -1,4 +1,4 @@
-"""Protects: degraded images stay in the domain, figures are a scan's, others get no verdict."""
+"""Protects: degraded images stay in the domain, and figures are those of a scan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks.robustness import __main__ as command
-from benchmarks.robustness import natural, table
+from benchmarks.robustness import table
 from benchmarks.robustness.degradations import DEGRADATIONS
 from benchmarks.robustness.degraded import UNHARMED, figures, measure
 from scanner.backends.choose import open_backend
@@ -66,31 +66,3 @@ def test_the_command_leaves_tables_and_a_plot(
     assert {row["degradation"] for row in found["rows"]} == {UNHARMED, *DEGRADATIONS}
     assert (tmp_path / "robustness-strength.png").stat().st_size > 0
     assert table.NOTE in (tmp_path / "robustness.md").read_text()
-    earlier = tmp_path / f"{natural.NAME}.md"
-    assert "no folder was given" in earlier.read_text()
-
-    (tmp_path / "photographs" / "real").mkdir(parents=True)
-    Image.new("RGB", (64, 48)).save(tmp_path / "photographs" / "real" / "a.png")
-    for more in (["--natural", tmp_path / "photographs"], []):  # the second leaves the first's
-        again = list(map(str, [*options, *more]))
-        result = CliRunner().invoke(command.main, again, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        assert "| all real | 1 |" in earlier.read_text()
-
-
-def test_natural_images_get_no_verdict_whatever_the_model_would_say(
-    brightness_model: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "natural"
-    brightness = {"real/cats/a": 255, "real/cats/b": 0, "real/dogs/a": 0, "fake/x/a": 255}
-    for name, grey in brightness.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (64, 48), (grey,) * 3).save(folder / f"{name}.png")
-    (folder / "notes.txt").write_text("not an image")
-    model = open_model(str(brightness_model))
-    rows = natural.measure_natural(folder, model, tmp_path / "natural.csv")
-    assert {row["images"]: row["bare_called_fake"] for row in rows} == pytest.approx(
-        {"real/cats": 0.5, "real/dogs": 0, "all real": 1 / 3, "fake/x": 1, "all fake": 1}
-    )
-    assert {(row["called_fake"], row["inconclusive"]) for row in rows} == {(0.0, 1.0)}
-    assert [row["bare_auroc"] for row in rows if "bare_auroc" in row] == pytest.approx([5 / 6] * 2)

@@ -10,11 +10,12 @@ import torch
 
 from benchmarks.shared.pytorch import NoPytorchModel, detector_of
 from scanner.backends.choose import open_backend
-from scanner.model import DEFAULT_MODEL, open_model
+from scanner.model import open_model
+from tests.conftest import CIFAKE_MODEL
 
 
 def test_the_bundled_model_scores_the_same_in_pytorch() -> None:
-    model = open_model(DEFAULT_MODEL)
+    model = open_model(CIFAKE_MODEL)
     views = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     with torch.inference_mode():
         found = detector_of(model)(torch.from_numpy(views)).numpy()

@@ -11,13 +11,15 @@ from click.testing import CliRunner
 
 from benchmarks.stages import __main__ as command
 from benchmarks.stages import measurements
-from benchmarks.stages.costs import IN_WORKERS, STAGES
-from benchmarks.stages.photographs import photographs
+from benchmarks.stages.costs import IN_WORKERS, STAGES, stage_costs
+from benchmarks.stages.photographs import lay_out, photographs
 from scanner.backends.backend import usable_cores
+from scanner.backends.choose import open_backend
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
+from scanner.model import open_model
 from scanner.record import Status
 from scanner.workers.examine import examine
+from tests.conftest import EVERY_SIZE
 
 CONTAINERS = ("folder", "zip")
 TINY = measurements.Extent(1, {measurements.THUMBNAILS: 12}, sample=8, counts=(1,))
@@ -110,11 +112,19 @@ def test_a_table_and_three_plots_are_written(output: Path) -> None:
 def test_photographs_differ_in_bytes_only_and_decode() -> None:
     contents = list(photographs(64, 48, 9))
     assert contents == list(photographs(64, 48, 9))
-    examined = [examine(data, Preprocessing(32), Limits()) for data in contents]
+    examined = [examine(data, EVERY_SIZE, Limits()) for data in contents]
     assert {each.status for each in examined} == {Status.SCORED}
     assert {(each.format, each.width, each.height) for each in examined} == {("JPEG", 64, 48)}
     assert len({each.sha256 for each in examined}) == 9
     assert len({each.view.tobytes() for each in examined if each.view is not None}) == 4
+
+
+def test_what_no_scan_scores_costs_no_score(brightness_model: Path, tmp_path: Path) -> None:
+    model = open_model(str(brightness_model))
+    evidence = lay_out(photographs(64, 48, 4), tmp_path)
+    costs = stage_costs(evidence, model, open_backend(model, "cpu", 1), sample=3)["folder"]
+    assert tuple(costs) == STAGES
+    assert {stage for stage, cost in costs.items() if not cost.seconds} == {"view", "score"}
 
 
 def test_missing_data_is_one_sentence(tmp_path: Path) -> None:

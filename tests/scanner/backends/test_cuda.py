@@ -19,7 +19,8 @@ from scanner.backends.cpu import CpuBackend
 from scanner.backends.cuda import BoundLane, CudaSession, open_session
 from scanner.backends.gpu import Buffers, OutOfMemory, cuda_driver_present
 from scanner.backends.lanes import GpuBackend
-from scanner.model import DEFAULT_MODEL, WIDEN_ONCE, ModelFile, open_model
+from scanner.model import WIDEN_ONCE, ModelFile, open_model
+from tests.conftest import CIFAKE_MODEL
 
 NO_GPU = "needs an NVIDIA GPU with CUDA"
 
@@ -64,7 +65,7 @@ class HostSession:
 
 @pytest.fixture(scope="module")
 def model() -> ModelFile:
-    return open_model(DEFAULT_MODEL)
+    return open_model(CIFAKE_MODEL)
 
 
 @pytest.fixture(scope="module")

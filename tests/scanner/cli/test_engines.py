@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 from scanner.backends.tensorrt.cache import EngineKey, describe, engine_for
 from scanner.cli.main import main
-from scanner.model import DEFAULT_MODEL, open_model
+from scanner.model import open_model
 from scanner.model.engine import BatchProfile, card_path
+from tests.conftest import CIFAKE_MODEL
 
 BATCH = BatchProfile(1, 8, 64)
 KEY = EngineKey("ab" * 32, "tensorrt", "11.4", "H100", "9.0", "580.9", "float16", BATCH)
@@ -18,7 +19,7 @@ KEY = EngineKey("ab" * 32, "tensorrt", "11.4", "H100", "9.0", "580.9", "float16"
 
 def cache(folder: Path, content: bytes) -> Path:
     """Where `content` was put as the engine of KEY."""
-    card = describe(open_model(DEFAULT_MODEL), KEY, content)
+    card = describe(open_model(CIFAKE_MODEL), KEY, content)
     return engine_for(KEY, lambda: (content, card), folder).path
 
 

@@ -13,7 +13,7 @@ from tests.scanner.scans import picture, pictures, run
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One image outside of every bundled model's domain, so inconclusive for certain."""
     folder = tmp_path_factory.mktemp("evidence")
-    (folder / "large.png").write_bytes(picture(1, side=700))
+    (folder / "large.png").write_bytes(picture(1, side=100))
     return folder
 
 

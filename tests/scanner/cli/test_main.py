@@ -17,9 +17,10 @@ import pytest
 from PIL import Image
 
 from scanner.backends.gpu import cuda_driver_present
-from scanner.model import DEFAULT_MODEL, METADATA_KEY, ModelCard, bundled_models, parse_card
+from scanner.model import METADATA_KEY, ModelCard, bundled_models, parse_card
 from scanner.record import Status, Verdict
 from tests.conftest import (
+    CIFAKE_MODEL,
     HANG_GUARD,
     ModelMaker,
     command,
@@ -77,7 +78,7 @@ def test_everything_examined_is_exit_code_0(scanned: Scanned) -> None:
     assert len(records) == 12 + 2 + 9 + 9 + 2
     assert records["note.txt"]["status"] == Status.NOT_IMAGE
     assert records["large.jpg"]["verdict"] == Verdict.INCONCLUSIVE
-    assert "outside the model's domain" in records["large.jpg"]["reason"]
+    assert "90x60 pixels is outside the " in records["large.jpg"]["reason"]
     for path in ("pack.zip", "pack.zip!/inner.txz"):
         assert records[path]["status"] == Status.CONTAINER
     for path, record in records.items():
@@ -197,7 +198,7 @@ def test_a_device_that_is_not_there_is_an_error(
     report = tmp_path / "out.json"
     done = imgscan(clean_evidence, "--device", device, "--report", report)
     if cuda_driver_present() and done.returncode == 0:
-        provider = json.loads(report.read_bytes())["scan"]["provider"]
+        provider = json.loads(report.read_bytes())["scan"]["models"][0]["provider"]
         assert provider != "CPUExecutionProvider"
         return
     assert done.returncode == 2
@@ -208,9 +209,10 @@ def test_a_device_that_is_not_there_is_an_error(
 
 def test_a_report_says_what_really_ran(scanned: Scanned) -> None:
     facts = json.loads(scanned.reports[".json"])["scan"]
-    assert facts["provider"] == "CPUExecutionProvider"
-    assert facts["precision"] == "float32"
-    assert facts["model"]["name"] == DEFAULT_MODEL
+    assert [model["name"] for model in facts["models"]] == bundled_models()
+    for model in facts["models"]:
+        assert model["provider"] == "CPUExecutionProvider"
+        assert model["precision"] == "float32"
 
 
 def test_verdicts_follow_the_false_positive_rate_that_is_asked_for(
@@ -232,9 +234,9 @@ def test_verdicts_follow_the_false_positive_rate_that_is_asked_for(
         return found
 
     usual, careful = scan("usual"), scan("careful", "--false-positive-rate", "0.001")
-    assert usual["scan"]["false_positive_rate"] == 0.01
+    assert usual["scan"]["models"][0]["false_positive_rate"] == 0.01
     assert usual["files"][0]["verdict"] == "fake"
-    assert careful["scan"]["false_positive_rate"] == 0.001
+    assert careful["scan"]["models"][0]["false_positive_rate"] == 0.001
     assert careful["files"][0]["verdict"] == "inconclusive"
     assert "0.1%" in careful["files"][0]["reason"]
     assert usual["files"][0]["p_fake"] == careful["files"][0]["p_fake"]
@@ -248,16 +250,23 @@ def test_models_are_listed() -> None:
     done = imgscan("models")
     assert done.returncode == 0, done.stderr
     for name in bundled_models():
-        assert name in done.stdout
-    assert f"{DEFAULT_MODEL}  (default)" in done.stdout
-    assert "domain" in done.stdout
-    assert "int8, CPU only" in done.stdout
-    assert "test split, before its conversion to int8\n" in done.stdout
+        assert f"{name}  (auto)\n  domain   " in done.stdout
     assert "float32, CPU and GPU" in done.stdout
 
 
+def test_an_int8_file_is_said_to_be_one(
+    make_model: ModelMaker, card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    file = make_model("int8", {METADATA_KEY: replace(card, precision="int8").to_json()})
+    assert imgscan("models", "add", file).returncode == 0
+    done = imgscan("models")
+    assert "test split, before its conversion to int8\n" in done.stdout
+    assert "int8, CPU only" in done.stdout
+
+
 def test_a_models_card_is_printed(brightness_model: Path) -> None:
-    assert parse_card(imgscan("models", DEFAULT_MODEL).stdout).backbone
+    assert parse_card(imgscan("models", CIFAKE_MODEL).stdout).backbone
     assert parse_card(imgscan("models", brightness_model).stdout).backbone == "brightness"
 
 

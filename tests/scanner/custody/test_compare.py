@@ -134,19 +134,57 @@ def test_a_report_in_another_order_is_refused(tmp_path: Path) -> None:
 def test_the_manifests_tell_what_may_have_moved_a_score(tmp_path: Path) -> None:
     comparison, _ = _compare(tmp_path, [SCORED], [replace(SCORED, logit=4.1)])
     assert list(comparison.summary())[-1].endswith("both manifests are needed")
+    model = {"name": "m", "provider": "CPU", "batch": 8, "verdicts": {"fake": 1}}
     facts: dict[str, Any] = {
-        "provider": "CPU",
+        "models": [model],
         "started": "1",
         "libraries": {"pillow": "12", "x": "1"},
     }
     write_manifest(facts, [comparison.a], None)
-    changed = {"provider": "CUDA", "started": "2", "libraries": {"pillow": "13", "x": "1"}}
+    moved = model | {"provider": "CUDA", "batch": 9, "verdicts": {"fake": 2}}
+    changed = {"models": [moved], "started": "2", "libraries": {"pillow": "13", "x": "1"}}
     write_manifest(changed, [comparison.b], None)
-    causes = [line for line in comparison.summary() if line.startswith("the manifests differ")]
-    assert causes == [
-        "the manifests differ: libraries pillow 12 → 13",
-        "the manifests differ: provider CPU → CUDA",
-    ]
+    assert differing(comparison) == ["libraries pillow 12 → 13", "models m provider CPU → CUDA"]
+
+
+def differing(comparison: Comparison) -> list[str]:
+    """What the manifests are said to differ in."""
+    start = "the manifests differ: "
+    return [line.removeprefix(start) for line in comparison.summary() if line.startswith(start)]
+
+
+def test_a_report_of_before_is_held_against_one_of_several_models(tmp_path: Path) -> None:
+    """It names its one model in every row and by itself in the manifest."""
+    note = replace(TIMED_OUT, path="a note", status=Status.NOT_IMAGE, error="no image")
+    unjudged = [note, replace(TIMED_OUT, path="c.jpg")]
+    now = [replace(row, model=None) for row in unjudged]
+    rows = sorted([SCORED, *unjudged], key=lambda row: row.path)
+    comparison, lines = _compare(tmp_path, rows, sorted([SCORED, *now], key=lambda row: row.path))
+    assert comparison.same
+    assert lines == []
+
+    comparison, lines = _compare(tmp_path, rows, [replace(SCORED, logit=4.1)])
+    causes = {
+        "domain": {"description": "d", "min_side": 32, "max_side": 32},
+        "false_positive_rate": 0.01,
+        "provider": "CPU",
+        "precision": "float32",
+    }
+    named = {"name": "m", "sha256": "1" * 64}
+    write_manifest({"model": named, **causes}, [comparison.a], None)
+    same = named | causes | {"batch": 3, "verdicts": {}}
+    write_manifest({"models": [same]}, [comparison.b], None)
+    assert differing(comparison) == []
+    write_manifest({"models": [same | {"precision": "int8"}]}, [comparison.b], None)
+    assert differing(comparison) == ["models m precision float32 → int8"]
+
+
+def test_a_picture_that_is_no_longer_judged_names_no_model(tmp_path: Path) -> None:
+    """Its verdict stands, so that it changed is told."""
+    outside = replace(SCORED, verdict=Verdict.INCONCLUSIVE, p_fake=None, confidence=None, llr=None)
+    comparison, (line,) = _compare(tmp_path, [outside], [replace(outside, logit=None, model=None)])
+    assert line == "b.jpg: model changed: logit 4.0 → none"
+    assert "the model changed from m@1 to none for 1 rows" in list(comparison.summary())
 
 
 LINE = {"path": "a", "position": 0, "status": "scored", "model": "m@1"}

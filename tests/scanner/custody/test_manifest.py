@@ -29,7 +29,7 @@ from scanner.custody.manifest import (
 )
 from scanner.custody.signing import fingerprint, load_public_key
 from scanner.limits import Limits
-from scanner.model import open_model
+from scanner.model import bundled_models, open_model
 from scanner.scan.journal import Journal
 from tests.conftest import imgscan
 
@@ -58,8 +58,12 @@ def test_the_manifest_tells_what_ran(scanned: Path) -> None:
     assert manifest["decoders"]["jpg"] == features.version("jpg")
     assert manifest["command"][1:3] == ["evidence", "--report"]
     assert manifest["evidence"] == ["evidence"]
-    assert manifest["model"] == {"name": "resnet18", "sha256": open_model("resnet18").sha256}
-    assert (manifest["provider"], manifest["precision"]) == ("CPUExecutionProvider", "float32")
+    models = {model["name"]: model for model in manifest["models"]}
+    assert models.keys() == set(bundled_models())
+    for name, model in models.items():
+        assert model["sha256"] == open_model(name).sha256
+        assert (model["provider"], model["precision"]) == ("CPUExecutionProvider", "float32")
+        assert model["batch"] >= 1
     assert Limits(**manifest["limits"]) == Limits()
     assert manifest["hashing"] == {"md5": True, "known": [], "skip_known": False}
     assert manifest["signed_by"] == fingerprint(load_public_key(scanned / "examiner.key.pub"))

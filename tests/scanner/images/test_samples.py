@@ -14,10 +14,9 @@ from PIL import Image
 
 from scanner.images.decode import UnsupportedImage, decode
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.record import Status
 from scanner.workers.examine import examine
-from tests.conftest import encoded
+from tests.conftest import EVERY_SIZE, encoded
 from tests.scanner.images.tiff_bytes import SHORT, Page, tiff
 
 SIZE = (8, 4)
@@ -116,7 +115,7 @@ def mcidas(sample_bytes: int) -> bytes:
 )
 def test_what_has_no_defined_range_is_not_judged(data: bytes, samples: str) -> None:
     """It would be a white sheet, or a black one."""
-    examined = examine(data, Preprocessing(32), Limits())
+    examined = examine(data, EVERY_SIZE, Limits())
     assert examined.status is Status.UNSUPPORTED
     assert examined.error == f"{samples} pixels have no defined brightness range"
 

@@ -10,10 +10,9 @@ import pytest
 
 from scanner.images import signatures
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.record import Status
 from scanner.workers.examine import examine
-from tests.conftest import image_bytes
+from tests.conftest import EVERY_SIZE, image_bytes
 
 # By bsdtar, lz4 and ar: one member, of which nothing but the bytes before it matters.
 REAL = {
@@ -59,7 +58,7 @@ REAL = {
 
 
 def row(data: bytes) -> tuple[Status, str]:
-    examined = examine(data, Preprocessing(32), Limits())
+    examined = examine(data, EVERY_SIZE, Limits())
     assert examined.error is not None
     return examined.status, examined.error
 

@@ -11,13 +11,11 @@ from PIL import Image
 from scanner.images import raw
 from scanner.images.tiff import MOST_PAGES, page_alone, page_offsets
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.record import Status
 from scanner.workers.examine import Examined, examine
-from tests.conftest import encoded
+from tests.conftest import EVERY_SIZE, encoded
 from tests.scanner.images.tiff_bytes import IFD, IFD8, LONG, LONG8, grey_page, tiff
 
-VIEW = Preprocessing(32)
 LAYOUTS = [("<", False), (">", False), ("<", True)]  # Pillow reads no big-endian BigTIFF
 
 
@@ -31,7 +29,7 @@ def levels(data: bytes) -> list[int]:
 
 
 def rows(data: bytes) -> list[Examined]:
-    chief = examine(data, VIEW, Limits())
+    chief = examine(data, EVERY_SIZE, Limits())
     return sorted([chief, *chief.further], key=lambda row: row.page or 0)
 
 

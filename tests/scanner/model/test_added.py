@@ -15,7 +15,6 @@ import pytest
 from onnx import numpy_helper
 
 from scanner.model import (
-    DEFAULT_MODEL,
     METADATA_KEY,
     ModelCard,
     ModelError,
@@ -23,7 +22,7 @@ from scanner.model import (
     parse_card,
 )
 from scanner.model.added import add
-from tests.conftest import ModelMaker, environment, image_bytes, imgscan
+from tests.conftest import CIFAKE_MODEL, ModelMaker, environment, image_bytes, imgscan
 
 # Adds the files it is told of, each once it is told, and says what came of it.
 ADDER = """
@@ -83,9 +82,10 @@ def test_an_added_model_is_found_by_its_name(mine: Path, folder: Path, photo: Pa
     options = ("--model", "mine", "--device", "cpu", "--report", report)
     done = imgscan(photo, *options, cwd=photo.parent)
     assert done.returncode == 0, done.stderr
-    said = {"name": "mine", "sha256": mine_sha256}
-    assert json.loads(report.read_text())["scan"]["model"] == said
-    assert json.loads(Path(f"{report}.manifest.json").read_text())["model"] == said
+    manifest = Path(f"{report}.manifest.json")
+    for said in (json.loads(report.read_text())["scan"], json.loads(manifest.read_text())):
+        (model,) = said["models"]
+        assert (model["name"], model["sha256"]) == ("mine", mine_sha256)
 
 
 def test_it_is_listed_with_the_facts_of_the_bundled_ones(mine: Path, folder: Path) -> None:
@@ -104,15 +104,23 @@ def test_no_scan_takes_it_unless_it_is_named(mine: Path, photo: Path) -> None:
     usual = imgscan(photo, "--device", "cpu").stdout
     imgscan("models", "add", mine)
     assert imgscan(photo, "--device", "cpu").stdout == usual
-    assert f"{DEFAULT_MODEL}@" in usual
+    assert f"{CIFAKE_MODEL}@" in usual
 
 
 def test_an_unknown_name_lists_the_added_ones(mine: Path) -> None:
     imgscan("models", "add", mine)
-    assert "bundled: resnet18, resnet18-int8; added: mine; or" in refused(imgscan("models", "x"))
+    assert "bundled: resnet18; added: mine; or" in refused(imgscan("models", "x"))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "ResNet18-INT8"])
+@pytest.mark.parametrize("name", ["auto", "Auto"])
+def test_the_name_of_the_bundled_set_is_reserved(name: str, mine: Path, folder: Path) -> None:
+    path = mine.rename(mine.with_name(f"{name}.onnx"))
+    sentence = refused(imgscan("models", "add", path))
+    assert "auto stands for all bundled models; rename the file." in sentence
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "ResNet18"])
 def test_a_bundled_name_is_not_shadowed(name: str, mine: Path, folder: Path) -> None:
     path = mine.rename(mine.with_name(f"{name}.onnx"))
     assert f"{name} is the name of a bundled model" in refused(imgscan("models", "add", path))
@@ -126,14 +134,14 @@ def test_a_bundled_model_is_found_without_a_look_at_the_users_folders(
         raise AssertionError("it was asked for")
 
     monkeypatch.setattr("scanner.model.file.added_folder", no_folder)
-    assert open_model(DEFAULT_MODEL).name == DEFAULT_MODEL
+    assert open_model(CIFAKE_MODEL).name == CIFAKE_MODEL
 
 
 def test_nor_by_a_file_that_was_put_there(mine: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
-    bundled = open_model(DEFAULT_MODEL)
-    mine.rename(folder / f"{DEFAULT_MODEL}.onnx")
-    assert open_model(DEFAULT_MODEL) == bundled
+    bundled = open_model(CIFAKE_MODEL)
+    mine.rename(folder / f"{CIFAKE_MODEL}.onnx")
+    assert open_model(CIFAKE_MODEL) == bundled
     assert "(added)" not in imgscan("models").stdout
 
 
@@ -249,7 +257,7 @@ def test_another_model_of_that_name_is_refused_until_the_first_is_removed(
     assert (folder / "mine.onnx").read_bytes() == other.read_bytes()
 
 
-@pytest.mark.parametrize("name", [DEFAULT_MODEL, "absent", "../mine", ""])
+@pytest.mark.parametrize("name", [CIFAKE_MODEL, "absent", "../mine", ""])
 def test_only_added_models_are_removed(name: str, mine: Path, folder: Path) -> None:
     imgscan("models", "add", mine)
     (folder.parent / "mine.onnx").write_bytes(b"not in the folder")
@@ -257,7 +265,7 @@ def test_only_added_models_are_removed(name: str, mine: Path, folder: Path) -> N
         imgscan("models", "remove", name)
     )
     assert (folder.parent / "mine.onnx").exists()
-    assert open_model(DEFAULT_MODEL)
+    assert open_model(CIFAKE_MODEL)
 
 
 def test_an_added_model_that_spoilt_does_not_hide_the_others(mine: Path, folder: Path) -> None:

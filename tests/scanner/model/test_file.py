@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import onnxruntime
 import pytest
 
 from scanner.model import (
+    AUTO,
     METADATA_KEY,
     ModelCard,
     ModelError,
     bundled_models,
     open_model,
+    open_models,
 )
 from tests.conftest import ModelMaker
 
@@ -43,6 +46,26 @@ def test_the_bundled_models_open() -> None:
             (logits,) = session.run(["logit"], {"images": views})
             assert logits.shape == (count,)
             assert logits.dtype == np.float32
+
+
+def test_auto_is_all_bundled_models_and_a_name_is_one() -> None:
+    assert [model.name for model in open_models(AUTO)] == bundled_models()
+    assert open_models("resnet18") == (open_model("resnet18"),)
+    with pytest.raises(ModelError, match=r"auto stands for all bundled models \(.*resnet18"):
+        open_model(AUTO)
+
+
+def test_auto_needs_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scanner.model.file.BUNDLED", tmp_path)
+    with pytest.raises(ModelError, match=r"there is no model in .*; name an \.onnx file"):
+        open_models(AUTO)
+
+
+def test_no_image_lies_in_two_bundled_domains() -> None:
+    """A domain is a square of sides, so two overlap where both their ranges of sides do."""
+    domains = [model.card.domain for model in open_models(AUTO)]
+    for one, other in combinations(domains, 2):
+        assert one.max_side < other.min_side or other.max_side < one.min_side
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -17,10 +17,10 @@ import pytest
 from PIL import PngImagePlugin
 
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.provenance import CAVEAT, gather
 from scanner.record import Status
 from scanner.workers.examine import examine
+from tests.conftest import EVERY_SIZE
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,8 +33,8 @@ def texts(**values: str) -> PngImagePlugin.PngInfo:
 
 
 def test_evidence_changes_neither_pixels_nor_status(encode: Any) -> None:
-    plain = examine(encode("PNG"), Preprocessing(32), Limits())
-    told = examine(encode("PNG", pnginfo=texts(Software="NovelAI")), Preprocessing(32), Limits())
+    plain = examine(encode("PNG"), EVERY_SIZE, Limits())
+    told = examine(encode("PNG", pnginfo=texts(Software="NovelAI")), EVERY_SIZE, Limits())
     assert (plain.status, told.status) == (Status.SCORED, Status.SCORED)
     assert plain.view is not None
     assert told.view is not None
@@ -46,10 +46,10 @@ def test_evidence_changes_neither_pixels_nor_status(encode: Any) -> None:
 def test_images_that_cannot_be_decoded_have_evidence_too(encode: Any) -> None:
     data = encode("PNG", pnginfo=texts(Software="NovelAI"))
     torn = data[: data.index(b"IDAT") + 10]
-    examined = examine(torn, Preprocessing(32), Limits())
+    examined = examine(torn, EVERY_SIZE, Limits())
     assert examined.status is Status.UNREADABLE
     assert examined.evidence is not None
-    huge = examine(data, Preprocessing(32), replace(Limits(), pixels=10))
+    huge = examine(data, EVERY_SIZE, replace(Limits(), pixels=10))
     assert huge.status is Status.OVER_LIMIT
     assert huge.evidence is not None
 

@@ -83,14 +83,14 @@ def record() -> Callable[..., Record]:
 @pytest.fixture
 def records(record: Callable[..., Record]) -> list[Record]:
     """One record a hostile name, status and verdict, in path order."""
-    judged = {"p_fake": None, "confidence": None, "llr": None}
-    nothing = {"verdict": None, "logit": None, "evidence": None, **judged}
+    unjudged = {"p_fake": None, "confidence": None, "llr": None, "logit": None, "model": None}
+    nothing = {"verdict": None, "evidence": None, **unjudged}
     unknown = {"format": None, "width": None, "height": None, "page": None, "frames": None}
     made = [record(path=path_text(name)) for name in NAMES]
     made += [
         record(path="real.png", verdict=Verdict.REAL, p_fake=1e-06),
         record(path="unsure.png", verdict=Verdict.INCONCLUSIVE, reason="too close to call"),
-        record(path="large.png", verdict=Verdict.INCONCLUSIVE, reason="outside", **judged),
+        record(path="large.png", verdict=Verdict.INCONCLUSIVE, reason="outside", **unjudged),
         record(path="twin.zip!/a.png", position=1),
         record(path="twin.zip!/a.png", position=2),
     ]
@@ -118,9 +118,15 @@ def facts() -> dict[str, Any]:
     """Facts of a scan, as a scan gives them to its reports."""
     return {
         "imgscan": "0.1.0",
-        "model": {"name": "resnet18", "sha256": "cd" * 32},
-        "domain": {"description": "CIFAKE: 32×32", "min_side": 32, "max_side": 32},
-        "false_positive_rate": 0.01,
+        "models": [
+            {
+                "name": "resnet18",
+                "sha256": "cd" * 32,
+                "domain": {"description": "CIFAKE: 32×32", "min_side": 32, "max_side": 32},
+                "false_positive_rate": 0.01,
+                "verdicts": dict.fromkeys(Verdict, 1),
+            }
+        ],
         "statuses": dict.fromkeys(Status, 1),
         "verdicts": dict.fromkeys(Verdict, 1),
     }

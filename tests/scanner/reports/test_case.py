@@ -145,9 +145,22 @@ def test_other_facts_give_other_identifiers(
     tmp_path: Path, report: Path, records: list[Record], facts: dict[str, Any]
 ) -> None:
     other = tmp_path / "other.jsonld"
-    write_report(other, records, facts | {"model": {"name": "resnet152", "sha256": "ef" * 32}})
+    write_report(other, records, facts | {"models": [{"name": "resnet152", "sha256": "ef" * 32}]})
     both = [
         {node["@id"] for node in json.loads(path.read_text("utf-8"))["@graph"]}
         for path in (report, other)
     ]
     assert both[0].isdisjoint(both[1])
+
+
+def test_results_are_no_configuration(report: Path) -> None:
+    (tool, *_) = json.loads(report.read_text("utf-8"))["@graph"]
+    configuration = tool["uco-configuration:usesConfiguration"]
+    entries = {
+        entry["uco-configuration:itemName"]: entry["uco-configuration:itemValue"]
+        for entry in configuration["uco-configuration:configurationEntry"]
+    }
+    assert entries.keys() == {"imgscan", "models"}
+    (model,) = json.loads(entries["models"])
+    assert model["name"] == "resnet18"
+    assert "verdicts" not in model

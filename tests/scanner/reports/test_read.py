@@ -23,7 +23,7 @@ BARE = Record(
     name_mismatch=None, width=None, height=None, page=None, frames=None, status=Status.KNOWN,
     verdict=None,
     p_fake=None, confidence=None, llr=None, logit=None, reason=None, evidence=None,
-    error=None, model="m@1",
+    error=None, model=None,
 )  # fmt: skip
 PATHS = [
     "=cmd|' /C calc'!A0", "+1", "-1", "@x", "'quoted", "''=twice", '"double"', "com,ma", " space ",

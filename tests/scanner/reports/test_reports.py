@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from scanner.model import DEFAULT_MODEL, open_model
+from scanner.model import open_model
 from scanner.model.verdict import judge
 from scanner.record import Record, Status, path_from_text
 from scanner.reports import WRITERS, ReportError, check_report, write_report
 from scanner.scan.journal import Journal
 from scanner.scan.records import records as records_of
 from scanner.workers.examine import Examined
+from tests.conftest import CIFAKE_MODEL
 
 
 def csv_paths(path: Path) -> list[str]:
@@ -165,10 +166,10 @@ def test_a_score_that_is_no_number_is_inconclusive(logit: float, tmp_path: Path)
     )
     journal = Journal(tmp_path / "journal")
     journal.begin({})
-    model = open_model(DEFAULT_MODEL)
-    journal.add("a.png", 0, scored, logit, judge(logit, (32, 32), model.card))
+    model = open_model(CIFAKE_MODEL)
+    journal.add("a.png", 0, scored, model.name, logit, judge(logit, model.card))
     report = tmp_path / "report.json"
-    write_report(report, records_of(journal, model), {})
+    write_report(report, records_of(journal), {})
     journal.close()
     (row,) = json.loads(report.read_text("utf-8"))["files"]
     assert (row["verdict"], row["logit"], row["p_fake"]) == ("inconclusive", None, None)

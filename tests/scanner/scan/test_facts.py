@@ -19,18 +19,22 @@ from scanner import record
 from scanner.backends.choose import open_backend
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
-from scanner.model import DEFAULT_MODEL, ModelCard, ModelFile, open_model
+from scanner.model import ModelCard, ModelFile, open_model
 from scanner.scan import facts
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
-from tests.conftest import HANG_GUARD, command, environment, image_bytes
+from scanner.scan.scorers import Scorer
+from tests.conftest import CIFAKE_MODEL, HANG_GUARD, command, environment, image_bytes
 from tests.scanner.scans import wait_for
 
 
+def bundled() -> Scorer:
+    model = open_model(CIFAKE_MODEL)
+    return Scorer(model, open_backend(model, "cpu", 1))
+
+
 def identity(evidence: Path) -> dict[str, object]:
-    model = open_model(DEFAULT_MODEL)
-    backend = open_backend(model, "cpu", 1)
-    return facts.identity([evidence], Limits(), model, backend, Hashing())
+    return facts.identity([evidence], Limits(), [bundled()], Hashing())
 
 
 CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -67,14 +71,15 @@ def test_another_card_is_another_identity(tmp_path: Path, card: ModelCard) -> No
     other = replace(card, operating_points=(*card.operating_points, moved))
     card = replace(card, operating_points=(*card.operating_points, stricter))
     engine = ModelFile(Path("x.engine"), "x", "ab" * 32, card)
-    backend = open_backend(open_model(DEFAULT_MODEL), "cpu", 1)
+    backend = bundled().backend
 
-    def key(card: ModelCard) -> object:
-        model = replace(engine, card=card)
-        return facts.identity([tmp_path], Limits(), model, backend, Hashing())["model card"]
+    def key(*cards: ModelCard) -> object:
+        scorers = [Scorer(replace(engine, card=card), backend) for card in cards]
+        return facts.identity([tmp_path], Limits(), scorers, Hashing())["model card"]
 
     assert key(card) == key(card.at(0.001)), "which point is chosen is told for itself"
     assert key(card) != key(other)
+    assert key(card, card) != key(card, other), "it counts whichever of the models it is of"
 
 
 def test_every_library_that_meets_evidence_is_named() -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from scanner.model import ModelFile, open_model
 from scanner.model.verdict import Judgement
 from scanner.record import Record, Status, Verdict
 from scanner.scan.journal import Journal
@@ -30,6 +29,7 @@ IMAGE = Examined(
     Status.SCORED, sha256="a" * 64, bytes=10, format="PNG", width=32, height=32, page=1, frames=1
 )
 TEXT = Examined(Status.NOT_IMAGE, "no image", "b" * 64, bytes=20)
+MODEL = "m@1"
 JUDGEMENT = Judgement(Verdict.FAKE, 0.952574, 0.952574, 1.3029, None)
 LOST = Examined(Status.TIMEOUT, "too slow", bytes=30)
 
@@ -37,11 +37,6 @@ LOST = Examined(Status.TIMEOUT, "too slow", bytes=30)
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     return tmp_path / "report.csv.journal"
-
-
-@pytest.fixture
-def model(brightness_model: Path) -> ModelFile:
-    return open_model(str(brightness_model))
 
 
 def opened(place: Path, identity: dict[str, object] = IDENTITY, fresh: bool = False) -> Journal:
@@ -62,19 +57,19 @@ def reopened(journal: Journal, fresh: bool = False) -> Journal:
 
 def fill(journal: Journal) -> None:
     journal.add("b", 0, TEXT)
-    journal.add("c.zip!/x", 2, IMAGE, 3.0, JUDGEMENT)
+    journal.add("c.zip!/x", 2, IMAGE, MODEL, 3.0, JUDGEMENT)
     journal.add("c.zip!/x", 1, LOST)
-    journal.add("a", 0, IMAGE, 3.0, JUDGEMENT)
+    journal.add("a", 0, IMAGE, MODEL, 3.0, JUDGEMENT)
 
 
-def records(journal: Journal, model: ModelFile) -> list[Record]:
-    return list(scan_records(journal, model))
+def records(journal: Journal) -> list[Record]:
+    return list(scan_records(journal))
 
 
-def test_records_come_back_in_path_order(place: Path, model: ModelFile) -> None:
+def test_records_come_back_in_path_order(place: Path) -> None:
     journal = opened(place)
     fill(journal)
-    found = records(journal, model)
+    found = records(journal)
     assert [(record.path, record.position) for record in found] == [
         ("a", 0), ("b", 0), ("c.zip!/x", 1), ("c.zip!/x", 2),
     ]  # fmt: skip
@@ -86,7 +81,7 @@ def test_records_come_back_in_path_order(place: Path, model: ModelFile) -> None:
     assert (lost.status, lost.error, lost.bytes) == (Status.TIMEOUT, "too slow", 30)
     for record in (text, lost):
         assert (record.verdict, record.p_fake, record.llr, record.logit) == (None,) * 4
-    assert scored.model == f"{model.name}@{model.sha256[:12]}"
+    assert [record.model for record in found] == [MODEL, None, None, MODEL]
 
 
 def test_counts(place: Path) -> None:
@@ -94,10 +89,10 @@ def test_counts(place: Path) -> None:
     fill(journal)
     statuses, verdicts = journal.counts()
     assert statuses == {Status.SCORED: 2, Status.NOT_IMAGE: 1, Status.TIMEOUT: 1}
-    assert verdicts == {Verdict.FAKE: 2}
+    assert verdicts == {MODEL: {Verdict.FAKE: 2}}
 
 
-def test_what_became_of_a_container_is_its_places(place: Path, model: ModelFile) -> None:
+def test_what_became_of_a_container_is_its_places(place: Path) -> None:
     """Its bytes may also lie where they could not be opened, as deep inside other archives."""
     journal = opened(place)
     opened_here = Examined(Status.CONTAINER, "an archive; …", "c" * 64, known="list", bytes=5)
@@ -109,7 +104,7 @@ def test_what_became_of_a_container_is_its_places(place: Path, model: ModelFile)
     for position, (path, examined) in enumerate(outcomes.items()):
         journal.add(path, position, examined, container="an archive")
     journal = reopened(journal)
-    found = records(journal, model)
+    found = records(journal)
     assert {record.path: (record.status, record.error) for record in found} == {
         path: (examined.status, examined.error) for path, examined in outcomes.items()
     }
@@ -124,14 +119,14 @@ def test_what_became_of_a_container_is_its_places(place: Path, model: ModelFile)
     )
 
 
-def test_a_scan_carries_on(place: Path, model: ModelFile) -> None:
+def test_a_scan_carries_on(place: Path) -> None:
     journal = opened(place)
     assert not journal.resumed
     fill(journal)
-    before = records(journal, model)
+    before = records(journal)
     journal = reopened(journal)
     assert journal.resumed
-    assert records(journal, model) == before
+    assert records(journal) == before
     assert journal.has("c.zip!/x", 2)
     assert not journal.has("c.zip!/x", 3)
     assert not journal.has("nowhere", 0)
@@ -183,12 +178,12 @@ def test_passwords_are_told_apart_but_not_told(place: Path) -> None:
     assert facts[0] != facts[1], "a table of hashes of likely passwords must not help"
 
 
-def test_fresh_forgets(place: Path, model: ModelFile) -> None:
+def test_fresh_forgets(place: Path) -> None:
     journal = opened(place)
     fill(journal)
     journal = reopened(journal, fresh=True)
     assert not journal.resumed
-    assert records(journal, model) == []
+    assert records(journal) == []
 
 
 def test_fresh_accepts_any_earlier_scan(place: Path) -> None:
@@ -199,7 +194,7 @@ def test_fresh_accepts_any_earlier_scan(place: Path) -> None:
 @pytest.mark.parametrize("shared_memory", [True, False])
 @pytest.mark.parametrize("fresh", [True, False])
 def test_what_a_killed_scan_leaves(
-    fresh: bool, shared_memory: bool, place: Path, model: ModelFile, tmp_path: Path
+    fresh: bool, shared_memory: bool, place: Path, tmp_path: Path
 ) -> None:
     """The files of a journal that is still open are those of a scan that lost its power."""
     journal = opened(place)
@@ -212,7 +207,7 @@ def test_what_a_killed_scan_leaves(
             shutil.copy(part, left)
     assert (left / f"{place.name}-wal").stat().st_size > 0
     found = opened(left / place.name, fresh=fresh)
-    assert records(found, model) == ([] if fresh else records(journal, model))
+    assert records(found) == ([] if fresh else records(journal))
     assert found.resumed is not fresh
     found.remove()
     assert list(left.iterdir()) == []
@@ -250,12 +245,12 @@ def test_a_file_that_is_no_journal_is_refused_and_kept(kind: str, fresh: bool, p
     assert state() == before
 
 
-def test_an_empty_file_becomes_a_journal(place: Path, model: ModelFile) -> None:
+def test_an_empty_file_becomes_a_journal(place: Path) -> None:
     """A scan that was killed before it could write its journal leaves one."""
     place.touch()
     journal = opened(place)
     fill(journal)
-    assert len(records(reopened(journal), model)) == 4
+    assert len(records(reopened(journal))) == 4
 
 
 CREATE_FOR_EVER = """

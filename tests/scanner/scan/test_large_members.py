@@ -12,9 +12,9 @@ import pytest
 
 from scanner.containers.container import TooLarge, read_limited
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.sources.found import Found
 from scanner.workers.pool import Workers
+from tests.conftest import EVERY_SIZE
 
 CONTENT = bytes(range(256)) * (1 << 18)  # 64 MiB
 
@@ -41,7 +41,7 @@ def test_reading_holds_a_member_once() -> None:
 
 def test_a_worker_is_sent_members_without_copies() -> None:
     members = [CONTENT, b"", b"1"]
-    with Workers(1, Preprocessing(32), Limits()) as workers, at_most(0.1):
+    with Workers(1, EVERY_SIZE, Limits()) as workers, at_most(0.1):
         for number, member in enumerate(members):
             workers.submit(Found(f"{number}", 1, member))
         hashes: dict[str, str | None] = {}

@@ -22,18 +22,16 @@ from scanner.backends.choose import open_backend
 from scanner.images.tiff import page_alone, page_offsets
 from scanner.limits import Limits
 from scanner.model import open_model
-from scanner.preprocess import Preprocessing
 from scanner.record import Record, Status, Verdict
 from scanner.reports import WRITERS, write_report
 from scanner.scan.journal import Journal
 from scanner.scan.pipeline import Pipeline
 from scanner.scan.records import records as scan_records
+from scanner.scan.scorers import Scorer
 from scanner.scan.watcher import Progress
 from scanner.workers.examine import examine, sample
-from tests.conftest import encoded, imgscan
+from tests.conftest import EVERY_SIZE, encoded, imgscan
 from tests.scanner.walking import zipped
-
-VIEW = Preprocessing(32)
 
 
 def document(*levels: int, kind: str = "TIFF", side: int = 32, **options: Any) -> bytes:
@@ -46,10 +44,10 @@ def scanned(evidence: Path, model_file: Path, batch_size: int = 4) -> tuple[list
     model = open_model(str(model_file))
     journal = Journal(evidence.with_suffix(".journal"))
     journal.begin({})
-    backend = open_backend(model, "cpu", 1)
-    pipeline = Pipeline([evidence], model, backend, journal, Limits(), batch_size, workers=2)
+    scorer = Scorer(model, open_backend(model, "cpu", 1, batch_size))
+    pipeline = Pipeline([evidence], [scorer], journal, Limits(), workers=2)
     pipeline.run(lambda _: None)
-    records = list(scan_records(journal, model))
+    records = list(scan_records(journal))
     journal.remove()
     return records, pipeline.progress
 
@@ -73,7 +71,7 @@ def test_the_sample(kind: str, frames: int, limit: int, expected: list[int]) -> 
 @pytest.mark.parametrize("kind", ["TIFF", "GIF", "PNG", "WEBP", "MPO", "AVIF"])
 def test_each_page_is_decoded_to_its_own_view(kind: str) -> None:
     levels = (0, 120, 250)
-    first = examine(document(*levels, kind=kind), VIEW, Limits())
+    first = examine(document(*levels, kind=kind), EVERY_SIZE, Limits())
     pages = sorted([first, *first.further], key=lambda page: page.page or 0)
     assert [(page.page, page.frames) for page in pages] == [(1, 3), (2, 3), (3, 3)]
     assert len({page.sha256 for page in pages}) == 1
@@ -88,7 +86,7 @@ def test_a_broken_page_costs_itself() -> None:
     second.seek(1)
     (start,) = second.tag_v2[273]
     data[start : start + 8] = b"\xff" * 8
-    chief = examine(bytes(data), VIEW, Limits())
+    chief = examine(bytes(data), EVERY_SIZE, Limits())
     statuses = {page.page: page.status for page in (chief, *chief.further)}
     assert statuses == {1: Status.SCORED, 2: Status.UNREADABLE, 3: Status.SCORED}
 
@@ -107,7 +105,7 @@ def test_a_directory_that_cannot_be_loaded_hides_no_page() -> None:
     for place in range(second + 2, second + 2 + 12 * entries, 12):
         if struct.unpack_from("<H", data, place)[0] == 305:
             struct.pack_into("<I", data, place + 8, len(data) + 1000)
-    chief = examine(bytes(data), VIEW, Limits())
+    chief = examine(bytes(data), EVERY_SIZE, Limits())
     pages = [chief, *chief.further]
     assert sorted((page.page, page.frames) for page in pages) == [(1, 3), (2, 3), (3, 3)]
 
@@ -116,7 +114,7 @@ def test_a_chain_that_leads_nowhere_has_a_row_that_says_so() -> None:
     data = bytearray(document(10, 20, 30))
     third = directories(bytes(data))[2]
     struct.pack_into("<I", data, third + 2 + 12 * data[third], len(data) + 10)
-    chief = examine(bytes(data), VIEW, Limits())
+    chief = examine(bytes(data), EVERY_SIZE, Limits())
     (last,) = [page for page in chief.further if page.page == 4]
     assert last.status is Status.UNREADABLE
     assert last.error is not None
@@ -129,12 +127,12 @@ def test_a_damaged_page_does_not_show_another_one() -> None:
     for place in range(8, len(sound), 41):
         data = bytearray(sound)
         data[place] ^= 0xFF
-        chief = examine(bytes(data), VIEW, Limits())
+        chief = examine(bytes(data), EVERY_SIZE, Limits())
         for page in (chief, *chief.further):
             if page.view is None or not page.page:
                 continue
             offset = page_offsets(bytes(data))[page.page - 1]
-            alone = examine(page_alone(bytes(data), offset).getvalue(), VIEW, Limits())
+            alone = examine(page_alone(bytes(data), offset).getvalue(), EVERY_SIZE, Limits())
             assert alone.view is not None
             assert np.array_equal(page.view, alone.view)
 
@@ -142,7 +140,7 @@ def test_a_damaged_page_does_not_show_another_one() -> None:
 def test_a_big_tiff_is_followed_as_well() -> None:
     data = document(10, 20, 30, big_tiff=True)
     assert data[2] == 43
-    chief = examine(data, VIEW, Limits())
+    chief = examine(data, EVERY_SIZE, Limits())
     assert [page.status for page in (chief, *chief.further)] == [Status.SCORED] * 3
 
 
@@ -150,7 +148,7 @@ def test_a_chain_in_a_circle_ends() -> None:
     data = bytearray(document(10, 20, 30))
     first, _, third = directories(bytes(data))
     struct.pack_into("<I", data, third + 2 + 12 * data[third], first)
-    chief = examine(bytes(data), VIEW, Limits())
+    chief = examine(bytes(data), EVERY_SIZE, Limits())
     assert len(chief.further) == 2
 
 
@@ -159,7 +157,7 @@ def test_a_reduced_copy_is_no_page_of_its_own() -> None:
     data = bytearray(document(10, 20, 30, tiffinfo={254: 0}))
     for offset in directories(bytes(data))[1:]:
         data[data.index(struct.pack("<2HI", 254, 4, 1), offset) + 8] = 1
-    chief = examine(bytes(data), VIEW, Limits())
+    chief = examine(bytes(data), EVERY_SIZE, Limits())
     statuses = [page.status for page in (chief, *chief.further)]
     assert statuses == [Status.SCORED, Status.UNSUPPORTED, Status.UNSUPPORTED]
 
@@ -169,27 +167,27 @@ def test_a_header_that_counts_no_frames_means_one(count: bytes) -> None:
     data = encoded(Image.new("L", (32, 32), 90), "IM")
     assert b"File size (no of images): 1" in data
     spoilt = data.replace(b"images): 1", b"images): " + count, 1)
-    assert examine(spoilt, VIEW, Limits()).frames == 1
+    assert examine(spoilt, EVERY_SIZE, Limits()).frames == 1
 
 
 def test_a_sign_of_life_for_every_page() -> None:
     """The time limit is for a page: documents may have many."""
     signs: list[None] = []
-    examine(document(1, 2, 3, 4), VIEW, Limits(), alive=lambda: signs.append(None))
+    examine(document(1, 2, 3, 4), EVERY_SIZE, Limits(), alive=lambda: signs.append(None))
     assert len(signs) == 4
 
 
 def test_a_page_with_too_many_pixels_costs_itself() -> None:
     first, second = Image.new("RGB", (8, 8)), Image.new("RGB", (400, 400))
     data = encoded(first, "TIFF", save_all=True, append_images=[second])
-    chief = examine(data, VIEW, Limits(pixels=1000))
+    chief = examine(data, EVERY_SIZE, Limits(pixels=1000))
     assert [(page.page, page.status) for page in (chief, *chief.further)] == [
         (1, Status.SCORED), (2, Status.OVER_LIMIT),
     ]  # fmt: skip
 
 
 def test_pages_beyond_the_limit_have_a_row_that_says_so() -> None:
-    chief = examine(document(*range(7)), VIEW, Limits(pages=3))
+    chief = examine(document(*range(7)), EVERY_SIZE, Limits(pages=3))
     last = chief.further[-1]
     assert [page.page for page in (chief, *chief.further)] == [1, 2, 3, 4]
     assert (last.status, last.frames) == (Status.OVER_LIMIT, 7)
@@ -197,7 +195,7 @@ def test_pages_beyond_the_limit_have_a_row_that_says_so() -> None:
 
 
 def test_the_sample_of_an_animation_is_no_limit() -> None:
-    chief = examine(document(*range(0, 250, 10), kind="GIF"), VIEW, Limits())
+    chief = examine(document(*range(0, 250, 10), kind="GIF"), EVERY_SIZE, Limits())
     assert {page.status for page in (chief, *chief.further)} == {Status.SCORED}
 
 
@@ -223,10 +221,11 @@ def test_each_page_has_its_own_verdict_whatever_the_batch(
 class Dying:
     """A backend that stops after `batches`."""
 
+    batch_size = streams = 1
+
     def __init__(self, backend: Backend, batches: int) -> None:
         self._backend = backend
         self._left = batches
-        self.streams = 1
 
     def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self._left == 0:
@@ -245,7 +244,7 @@ def test_a_file_is_done_only_with_its_last_page(
     journal = Journal(evidence.with_suffix(".journal"))
     journal.begin({})
     backend: Any = Dying(open_backend(model, "cpu", 1), batches)
-    pipeline = Pipeline([evidence], model, backend, journal, Limits(), 1, workers=1)
+    pipeline = Pipeline([evidence], [Scorer(model, backend)], journal, Limits(), workers=1)
     with pytest.raises(RuntimeError, match="died"):
         pipeline.run(lambda _: None)
     journal.close()
@@ -263,7 +262,10 @@ def test_the_reports_and_what_reads_them(evidence: Path, brightness_model: Path)
     done = imgscan(*arguments, "--report", "out.csv", cwd=home)
     assert done.returncode == 0, done.stderr
     assert "2 files, 4 rows with all pages, in" in done.stderr
-    assert "scored        4: 1 fake, 2 real, 1 inconclusive" in done.stderr
+    assert (
+        "  brightness    4: 1 fake, 2 real, 1 inconclusive (CPUExecutionProvider, float32)\n"
+        in done.stderr
+    )
     verified = imgscan("verify", "out.csv", "--evidence", "evidence", cwd=home)
     assert verified.returncode == 0, verified.stdout
     assert "2 hashes of the report were compared" in verified.stderr

@@ -20,6 +20,7 @@ from scanner.record import Record, Status, Verdict
 from scanner.scan.journal import Journal
 from scanner.scan.pipeline import Pipeline
 from scanner.scan.records import records as scan_records
+from scanner.scan.scorers import Scorer
 from scanner.scan.watcher import Progress
 from scanner.sources.found import Found, Met
 from scanner.sources.walk import walk
@@ -36,10 +37,10 @@ def scan(
     model = open_model(str(model_file))
     journal = Journal(root.with_suffix(".journal"), fresh=True)
     journal.begin({})
-    backend = open_backend(model, "cpu", 1)
-    pipeline = Pipeline([root], model, backend, journal, Limits(**limits), batch_size, workers)
+    scorer = Scorer(model, open_backend(model, "cpu", 1, batch_size))
+    pipeline = Pipeline([root], [scorer], journal, Limits(**limits), workers)
     pipeline.run(lambda _: None)
-    records = {record.path: record for record in scan_records(journal, model)}
+    records = {record.path: record for record in scan_records(journal)}
     journal.remove()
     return records, pipeline.progress
 
@@ -62,7 +63,8 @@ def test_verdicts_follow_the_model(evidence: Path, brightness_model: Path) -> No
         "note.txt": None,
     }
     assert records["255.png"].logit == pytest.approx(4.0)
-    assert records["large.png"].p_fake is None
+    large = records["large.png"]
+    assert (large.status, large.model, large.logit, large.p_fake) == (Status.SCORED, *(None,) * 3)
     assert records["large.png"].reason is not None
     assert progress == Progress(files=5, fakes=1, unexamined=0)
 
@@ -166,7 +168,7 @@ def test_a_crash_costs_its_own_file(
     model = open_model(str(brightness_model))
     journal = Journal(evidence.parent / "x.journal")
     journal.begin({})
-    backend = open_backend(model, "cpu", 1)
+    scorer = Scorer(model, open_backend(model, "cpu", 1, batch_size=4))
     workers: list[Workers] = []
 
     class KnownWorkers(Workers):
@@ -186,8 +188,8 @@ def test_a_crash_costs_its_own_file(
                 killed.append(busy[0].child.process.pid or 0)
                 os.kill(killed[0], signal.SIGSEGV)
 
-    Pipeline([evidence], model, backend, journal, Limits(), 4, 2).run(kill_the_stuck)
-    records = {record.path: record for record in scan_records(journal, model)}
+    Pipeline([evidence], [scorer], journal, Limits(), 2).run(kill_the_stuck)
+    records = {record.path: record for record in scan_records(journal)}
     assert killed
     culprit = records.pop("stuck.jpg")
     assert culprit.status is Status.CRASHED

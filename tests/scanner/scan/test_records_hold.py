@@ -23,6 +23,7 @@ from scanner.scan.journal import Journal
 from scanner.scan.pipeline import Pipeline
 from scanner.scan.records import records as scan_records
 from scanner.scan.records import storable
+from scanner.scan.scorers import Scorer
 from scanner.scan.watcher import Progress
 from scanner.workers.examine import Examined
 from tests.conftest import image_bytes
@@ -55,7 +56,7 @@ EXAMINED = st.builds(
     status=st.sampled_from(sorted(set(Status) - {Status.SCORED})),
     sha256=st.none() | st.just("ab" * 32),
     further=st.just(()),
-    **fields(Examined, "status", "sha256", "further", "view"),
+    **fields(Examined, "status", "sha256", "model", "further", "view"),
 )
 RECORDS = st.builds(
     Record,
@@ -123,7 +124,8 @@ def test_an_answer_that_no_record_can_hold_costs_its_own_file(
     model = open_model(str(brightness_model))
     journal = Journal(tmp_path / "x.journal")
     journal.begin({})
-    pipeline = Pipeline([evidence], model, open_backend(model, "cpu", 1), journal, Limits(), 2, 1)
+    scorer = Scorer(model, open_backend(model, "cpu", 1, batch_size=2))
+    pipeline = Pipeline([evidence], [scorer], journal, Limits(), workers=1)
     take = pipeline._take
     oddities: dict[str, dict[str, Any]] = {
         "1.jpg": {"frames": 2**64},
@@ -135,7 +137,7 @@ def test_an_answer_that_no_record_can_hold_costs_its_own_file(
 
     monkeypatch.setattr(pipeline, "_take", take_with_oddities)
     pipeline.run(lambda _: None)
-    records = {record.path: record for record in scan_records(journal, model)}
+    records = {record.path: record for record in scan_records(journal)}
     statuses = {path: record.status for path, record in records.items()}
     assert statuses == {
         "0.jpg": Status.SCORED, "1.jpg": Status.UNREADABLE, "2.jpg": Status.UNREADABLE,

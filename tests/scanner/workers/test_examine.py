@@ -15,13 +15,13 @@ from scanner.containers.container import CHUNK_BYTES
 from scanner.hashes.hashing import Hashing
 from scanner.hashes.known import read_lists
 from scanner.limits import Limits
+from scanner.model import Domain
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
 from scanner.sources.found import Fate, Stamp
 from scanner.workers.examine import examine, take_hashes
-from tests.conftest import encoded, image_bytes
+from tests.conftest import EVERY_SIZE, encoded, image_bytes
 
-VIEW = Preprocessing(32)
 OPENED = Fate("an archive", Status.CONTAINER, "an archive; what is in it has rows of its own")
 
 
@@ -36,7 +36,7 @@ OPENED = Fate("an archive", Status.CONTAINER, "an archive; what is in it has row
     ],
 )
 def test_what_is_not_scored_says_why(data: bytes, status: Status, sentence: str) -> None:
-    examined = examine(data, VIEW, Limits(pixels=1100))
+    examined = examine(data, EVERY_SIZE, Limits(pixels=1100))
     assert examined.status is status
     assert examined.error is not None
     assert sentence in examined.error
@@ -47,7 +47,7 @@ def test_what_is_not_scored_says_why(data: bytes, status: Status, sentence: str)
 
 def test_an_image_has_its_facts_and_its_view() -> None:
     data = image_bytes("PNG", size=(50, 40))
-    examined = examine(data, VIEW, Limits())
+    examined = examine(data, EVERY_SIZE, Limits())
     assert examined.status is Status.SCORED
     assert (examined.format, examined.width, examined.height, examined.frames) == ("PNG", 50, 40, 1)
     assert examined.view is not None
@@ -55,10 +55,29 @@ def test_an_image_has_its_facts_and_its_view() -> None:
     assert examined.error is None
 
 
+def test_a_page_has_the_view_of_the_one_model_for_its_size() -> None:
+    """The first of two that would take it, and none where none would."""
+    views = [
+        (Domain("small", 32, 32), Preprocessing(8)),
+        (Domain("large", 40, 60), Preprocessing(16)),
+        (Domain("also large", 50, 60), Preprocessing(4)),
+    ]
+    for size, model, side in (((32, 32), 0, 8), ((50, 60), 1, 16), ((60, 50), 1, 16)):
+        examined = examine(image_bytes("PNG", size=size), views, Limits())
+        assert examined.view is not None
+        assert (examined.model, examined.view.shape) == (model, (side, side, 3))
+    for size in ((32, 40), (35, 35), (61, 50)):
+        clear = Image.new("RGBA", size)
+        for data in (image_bytes("PNG", size=size), encoded(clear, "PNG")):
+            outside = examine(data, views, Limits())
+            assert (outside.status, outside.width, outside.height) == (Status.SCORED, *size)
+            assert (outside.model, outside.view, outside.doubt) == (None, None, None)
+
+
 def test_a_file_and_a_member_with_its_bytes_are_the_same(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(image_bytes())
-    file, member = examine(path, VIEW, Limits()), examine(image_bytes(), VIEW, Limits())
+    file, member = examine(path, EVERY_SIZE, Limits()), examine(image_bytes(), EVERY_SIZE, Limits())
     assert file.view is not None
     assert member.view is not None
     assert file.view.tobytes() == member.view.tobytes()
@@ -69,8 +88,8 @@ def test_a_file_over_the_size_limit_is_hashed_all_the_same(tmp_path: Path) -> No
     path = tmp_path / "x"
     path.write_bytes(image_bytes())
     size = path.stat().st_size
-    assert examine(path, VIEW, Limits(file_bytes=size)).status is Status.SCORED
-    examined = examine(path, VIEW, Limits(file_bytes=size - 1), Hashing(md5=True))
+    assert examine(path, EVERY_SIZE, Limits(file_bytes=size)).status is Status.SCORED
+    examined = examine(path, EVERY_SIZE, Limits(file_bytes=size - 1), Hashing(md5=True))
     assert examined.status is Status.OVER_LIMIT
     assert examined.error == f"larger than the limit of {size - 1:,} bytes"
     assert examined.bytes == size
@@ -91,7 +110,7 @@ def test_a_container_is_hashed_and_keeps_its_fate(tmp_path: Path) -> None:
         assert (examined.status, examined.error) == (OPENED.status, OPENED.error)
         assert examined.sha256 == hashlib.sha256(data).hexdigest()
         assert (examined.known, examined.bytes) == ("list", len(data))
-    too_large = examine(tmp_path / "a", VIEW, limits, hashing)
+    too_large = examine(tmp_path / "a", EVERY_SIZE, limits, hashing)
     assert (too_large.status, too_large.known) == (Status.KNOWN, "list"), "it was not opened"
 
 
@@ -101,7 +120,8 @@ def test_hashing_takes_memory_for_a_chunk_only(tmp_path: Path) -> None:
     tracemalloc.start()
     assert take_hashes(tmp_path / "a", OPENED, None).bytes == 100 * CHUNK_BYTES
     assert (
-        examine(tmp_path / "a", VIEW, Limits(file_bytes=9, ratio=10**6)).bytes == 100 * CHUNK_BYTES
+        examine(tmp_path / "a", EVERY_SIZE, Limits(file_bytes=9, ratio=10**6)).bytes
+        == 100 * CHUNK_BYTES
     )
     held = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -134,7 +154,7 @@ def test_a_container_that_is_gone_before_it_is_hashed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX lets a file lose its name")
 def test_a_file_that_is_gone_has_a_row(tmp_path: Path) -> None:
-    examined = examine(tmp_path / "gone", VIEW, Limits())
+    examined = examine(tmp_path / "gone", EVERY_SIZE, Limits())
     assert examined.status is Status.UNREADABLE
     assert examined.error == "the file cannot be read: No such file or directory"
 
@@ -146,6 +166,6 @@ def test_no_damage_raises(kind: str) -> None:
         spoilt = bytearray(data)
         spoilt[place] ^= 0xFF
         for version in (bytes(spoilt), data[:place]):
-            examined = examine(version, VIEW, Limits(pixels=10**6))
+            examined = examine(version, EVERY_SIZE, Limits(pixels=10**6))
             assert (examined.status is Status.SCORED) == (examined.view is not None)
             assert (examined.status is Status.SCORED) == (examined.error is None)

@@ -17,13 +17,12 @@ from PIL import Image
 from scanner.hashes.hashing import Hashing
 from scanner.hashes.known import HashList, KnownHashes
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.processes import ProcessError
 from scanner.record import Status
 from scanner.sources.found import Fate, Found
 from scanner.workers.examine import Examined
 from scanner.workers.pool import Workers
-from tests.conftest import encoded, image_bytes
+from tests.conftest import EVERY_SIZE, encoded, image_bytes
 from tests.scanner.scans import Stuck
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals and pipes")
@@ -79,7 +78,7 @@ class Killer:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_crash_costs_its_own_file(number: signal.Signals) -> None:
     files = [*images(40), Found("culprit", 0, Stuck()), *images(20, "later")]
-    with Workers(2, Preprocessing(32), Limits()) as workers:
+    with Workers(2, EVERY_SIZE, Limits()) as workers:
         answered = answers(workers, files, Killer(workers, number))
     culprit = answered.pop("culprit")
     assert culprit.status is Status.CRASHED
@@ -91,7 +90,7 @@ def test_a_crash_costs_its_own_file(number: signal.Signals) -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_hang_costs_its_own_file(count: int) -> None:
     files = [*images(30), Found("culprit", 0, Stuck()), *images(30, "later")]
-    with Workers(count, Preprocessing(32), Limits(seconds=2)) as workers:
+    with Workers(count, EVERY_SIZE, Limits(seconds=2)) as workers:
         answered = answers(workers, files)
     culprit = answered.pop("culprit")
     assert culprit.status is Status.TIMEOUT
@@ -105,7 +104,7 @@ def test_hashing_may_last_if_it_goes_on(tmp_path: Path) -> None:
     with (tmp_path / "archive").open("wb") as stream:
         stream.truncate(1 << 30)
     archive = Found("archive", 0, tmp_path / "archive", fate=OPENED)
-    with Workers(1, Preprocessing(32), Limits(seconds=0.3)) as workers:
+    with Workers(1, EVERY_SIZE, Limits(seconds=0.3)) as workers:
         answered = answers(workers, [*images(2), archive, *images(2, "later")])
     examined = answered.pop("archive")
     assert (examined.status, examined.bytes) == (Status.CONTAINER, 1 << 30)
@@ -115,7 +114,7 @@ def test_hashing_may_last_if_it_goes_on(tmp_path: Path) -> None:
 
 def test_hashing_that_hangs_ends() -> None:
     archive = Found("archive", 0, Stuck(), fate=OPENED)
-    with Workers(1, Preprocessing(32), Limits(seconds=2)) as workers:
+    with Workers(1, EVERY_SIZE, Limits(seconds=2)) as workers:
         answered = answers(workers, [*images(2), archive, *images(2, "later")])
     assert answered.pop("archive").status is Status.TIMEOUT
     assert {examined.status for examined in answered.values()} == {Status.SCORED}
@@ -124,7 +123,7 @@ def test_hashing_that_hangs_ends() -> None:
 def test_several_hangs_in_one_chunk() -> None:
     hangs = [Found(f"hang{n}", 0, Stuck()) for n in range(3)]
     files = [file for group in zip(hangs, images(3), strict=True) for file in group]
-    with Workers(1, Preprocessing(32), Limits(seconds=1)) as workers:
+    with Workers(1, EVERY_SIZE, Limits(seconds=1)) as workers:
         answered = answers(workers, files)
     for path, examined in answered.items():
         expected = Status.TIMEOUT if path.startswith("hang") else Status.SCORED
@@ -132,7 +131,7 @@ def test_several_hangs_in_one_chunk() -> None:
 
 
 def test_an_idle_worker_that_dies_costs_nothing() -> None:
-    with Workers(1, Preprocessing(32), Limits()) as workers:
+    with Workers(1, EVERY_SIZE, Limits()) as workers:
         assert len(answers(workers, images(3))) == 3
         os.kill(workers._workers[0].child.process.pid or 0, signal.SIGKILL)
         workers._workers[0].child.process.join()
@@ -144,7 +143,7 @@ def test_too_much_memory_costs_its_own_file() -> None:
     huge = encoded(Image.new("1", (13_000, 13_000)), "PNG")
     files = [*images(5), Found("huge", 0, huge), *images(5, "later")]
     limits = Limits(memory_bytes=500 * 2**20)
-    with Workers(1, Preprocessing(32), limits) as workers:
+    with Workers(1, EVERY_SIZE, limits) as workers:
         answered = answers(workers, files)
     assert answered.pop("huge").status is Status.OVER_LIMIT
     assert {examined.status for examined in answered.values()} == {Status.SCORED}
@@ -153,7 +152,7 @@ def test_too_much_memory_costs_its_own_file() -> None:
 def test_files_are_read_where_they_lie(tmp_path: Path) -> None:
     good, gone = tmp_path / "good.jpg", tmp_path / "gone.jpg"
     good.write_bytes(image_bytes())
-    with Workers(1, Preprocessing(32), Limits()) as workers:
+    with Workers(1, EVERY_SIZE, Limits()) as workers:
         answered = answers(workers, [Found("good", 0, good), Found("gone", 0, gone)])
     assert answered["good"].sha256 is not None
     assert answered["good"].view is not None
@@ -164,7 +163,7 @@ def test_files_are_read_where_they_lie(tmp_path: Path) -> None:
 
 def test_large_members_do_not_block_the_pool() -> None:
     large = [Found(f"large{n}", 0, b"x" * (9 << 20)) for n in range(10)]
-    with Workers(2, Preprocessing(32), Limits()) as workers:
+    with Workers(2, EVERY_SIZE, Limits()) as workers:
         answered = answers(workers, [*large, *images(10)])
     assert sum(examined.status is Status.NOT_IMAGE for examined in answered.values()) == 10
     assert sum(examined.status is Status.SCORED for examined in answered.values()) == 10
@@ -173,7 +172,7 @@ def test_large_members_do_not_block_the_pool() -> None:
 def test_processes_that_never_come_up_end_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when memory is out or the installation broken: no file may be blamed for it."""
     monkeypatch.setattr("scanner.workers.pool.serve", exit_at_once)
-    with Workers(1, Preprocessing(32), Limits()) as workers:
+    with Workers(1, EVERY_SIZE, Limits()) as workers:
         workers.submit(Found("innocent.png", 0, b"content"))
         with pytest.raises(ProcessError, match="die as soon as they start"):
             answered_until_it_ends(workers)
@@ -181,7 +180,7 @@ def test_processes_that_never_come_up_end_the_scan(monkeypatch: pytest.MonkeyPat
 
 def test_no_file_is_blamed_for_a_hash_list_that_is_gone(tmp_path: Path) -> None:
     known = KnownHashes(tmp_path / "gone", (HashList("list", "ab" * 32, 0, 1),))
-    with Workers(1, Preprocessing(32), Limits(), Hashing(known=known)) as workers:
+    with Workers(1, EVERY_SIZE, Limits(), Hashing(known=known)) as workers:
         workers.submit(Found("innocent.png", 0, b"content"))
         with pytest.raises(ProcessError, match="die as soon as they start"):
             answered_until_it_ends(workers)

@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Sequence
 
 from scanner.limits import Limits
-from scanner.preprocess import Preprocessing
 from scanner.record import Status
 from scanner.sources.found import Found
 from scanner.workers.examine import Examined
 from scanner.workers.pool import Workers
+from tests.conftest import EVERY_SIZE
 from tests.scanner.scans import HANG_GUARD, picture, slow_gif
 
 SIDE = 50_000
@@ -23,7 +23,7 @@ def examined(files: Sequence[bytes], limits: Limits, count: int = 1) -> list[Exa
     """What a pool makes of these files, in their order."""
     answers: dict[int, Examined] = {}
     end = time.monotonic() + HANG_GUARD
-    with Workers(count, Preprocessing(32), limits) as workers:
+    with Workers(count, EVERY_SIZE, limits) as workers:
         for n, data in enumerate(files):
             workers.submit(Found(str(n), n, data))
         while workers.busy():

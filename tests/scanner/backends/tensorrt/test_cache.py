@@ -22,8 +22,9 @@ from scanner.backends.tensorrt.cache import (
     engine_of,
     prune,
 )
-from scanner.model import DEFAULT_MODEL, ModelError, ModelFile, open_model
+from scanner.model import ModelError, ModelFile, open_model
 from scanner.model.engine import BatchProfile, EngineCard, card_path, write_engine
+from tests.conftest import CIFAKE_MODEL
 
 BATCH = BatchProfile(1, 8, 64)
 KEY = EngineKey("ab" * 32, "tensorrt", "11.4", "H100", "9.0", "580.9", "float16", BATCH)
@@ -39,7 +40,7 @@ class Builder:
     def __call__(self) -> tuple[bytes, EngineCard]:
         self.built += 1
         content = b"engine %d" % self.built
-        model = open_model(DEFAULT_MODEL)
+        model = open_model(CIFAKE_MODEL)
         return content, cache.describe(model, self._key, content)
 
 
@@ -140,7 +141,7 @@ def test_the_cache_follows_the_users_setting(
 
 @pytest.fixture(scope="module")
 def model() -> ModelFile:
-    return open_model(DEFAULT_MODEL)
+    return open_model(CIFAKE_MODEL)
 
 
 def test_a_given_batch_has_an_engine_of_its_own(

@@ -24,12 +24,14 @@ from scanner.backends.tensorrt.build import build
 from scanner.backends.tensorrt.cache import EngineKey, describe
 from scanner.backends.tensorrt.flavors import installed
 from scanner.backends.tensorrt.runtime import Engine, inspect_engine
-from scanner.model import DEFAULT_MODEL, open_model
+from scanner.model import open_model
 from scanner.model.engine import BatchProfile, EngineFile
 
 if importlib.util.find_spec("cuda") is None:
     pytest.skip("needs cuda-bindings", allow_module_level=True)
 from cuda.bindings import runtime
+
+from tests.conftest import CIFAKE_MODEL
 
 needs_rtx = pytest.mark.skipif("tensorrt_rtx" not in installed(), reason="needs tensorrt-rtx-cu13")
 
@@ -139,7 +141,7 @@ def test_an_engine_that_is_no_detector_is_refused(types: dict[str, str]) -> None
 def engine_file(content: bytes) -> EngineFile:
     """An engine of TensorRT for RTX as the cache would hand it over."""
     key = EngineKey("", "tensorrt_rtx", "", "", "8.9", "", "float32", BatchProfile(1, 4, 8))
-    return EngineFile(Path("x.engine"), describe(open_model(DEFAULT_MODEL), key, content), content)
+    return EngineFile(Path("x.engine"), describe(open_model(CIFAKE_MODEL), key, content), content)
 
 
 @needs_rtx
