@@ -7,6 +7,8 @@ used, and each image's logit is computed in one order whatever the number of cor
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
@@ -28,25 +30,36 @@ class CpuBackend:
     """Scores views in single-threaded runs; logits do not depend on the batch or the cores."""
 
     def __init__(self, model: ModelFile, cores: int, batch_size: int | None = None) -> None:
-        """Raises BackendError when ONNX Runtime cannot run the model."""
         side = model.card.image_size
         self.provider = PROVIDER
         # CPUs lack float16 arithmetic: ONNX Runtime widens such a graph as it loads it.
         self.precision = "int8" if model.card.precision in INT8 else "float32"
         self.streams = cores
         self.batch_size = batch_size or min(MAX_BATCH, max(1, BATCH_PIXELS // side**2))
+        self._model = model
+        self._session: onnxruntime.InferenceSession | None = None
+        self._opening = Lock()
+
+    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raw logits, float32 N, of uint8 views N×V×V×3. Thread-safe.
+
+        Raises BackendError when ONNX Runtime cannot run the model, which opening its file has
+        tried already.
+        """
+        with self._opening:  # only now: many scans meet no image for one of their models
+            session = self._session = self._session or self._opened()
+        logits: NDArray[np.float32] = session.run([OUTPUT], {INPUT: views})[0]
+        return logits
+
+    def _opened(self) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = FATAL  # what matters is checked and said in a sentence
         options.intra_op_num_threads = 1
         if self.precision == "float32":
             options.add_session_config_entry(*WIDEN_ONCE)
+        path = self._model.path
         try:
-            self._session = onnxruntime.InferenceSession(model.path, options, providers=[PROVIDER])
+            return onnxruntime.InferenceSession(path, options, providers=[PROVIDER])
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             reason = str(error).splitlines()[0]
-            raise BackendError(f"{model.path.name} cannot run on the CPU: {reason}") from error
-
-    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw logits, float32 N, of uint8 views N×V×V×3. Thread-safe."""
-        logits: NDArray[np.float32] = self._session.run([OUTPUT], {INPUT: views})[0]
-        return logits
+            raise BackendError(f"{path.name} cannot run on the CPU: {reason}") from error

@@ -34,7 +34,7 @@ BLOCKS, WIDTH, HEADS, PATCH, SIDE = 12, 768, 12, 16, 224
 PLACES = (SIDE // PATCH) ** 2  # patches of a view; the class token comes before them
 HEAD_WIDTH = WIDTH // HEADS
 LARGEST_WEIGHT, LARGEST_ACTIVATION = 63, 127
-SMALLEST = 1e-20  # of a token's magnitude, so that one of zeros can be divided by it
+SMALLEST = 1e-3  # of a token's magnitude, so that zeros can be divided by it
 NORM_EPSILON = 1e-5
 GELU_SLOPE = 1.702  # x * sigmoid(1.702 x), CLIP's activation
 OPSET, IR_VERSION = 18, 9
@@ -182,14 +182,13 @@ class _Graph:
         kernel = self._array("embeddings.patch_embedding.weight")
         x = self.node("Conv", x, kernel, strides=[PATCH] * 2, kernel_shape=[PATCH] * 2)
         x = self.node("Reshape", x, self.shape(0, WIDTH, PLACES))
-        places = self._arrays["vision_model.embeddings.position_embedding.weight"]
         x = self.node("Transpose", x, perm=[0, 2, 1])
-        x = self.node("Add", x, self.constant("places", places[None, 1:]))
-        first = self._arrays["vision_model.embeddings.class_embedding"] + places[0]
-        count = self.node("Shape", INPUT, start=0, end=1)
-        repeated = self.node("Concat", count, self.shape(1, WIDTH), axis=0)
-        token = self.node("Expand", self.constant("class_token", first[None, None]), repeated)
-        return self._norm(self.node("Concat", token, x, axis=1), "pre_layrnorm")
+        # The class token's own row, which holds zeros until its value is added with its place's.
+        x = self.node("Pad", x, self.constant("row", [0, 1, 0, 0, 0, 0], np.int64))
+        added = self._arrays["vision_model.embeddings.position_embedding.weight"].copy()
+        added[0] += self._arrays["vision_model.embeddings.class_embedding"]
+        x = self.node("Add", x, self.constant("places", added[None]))
+        return self._norm(x, "pre_layrnorm")
 
     def class_token(self, x: str) -> str:
         begin, end = self.constant("0", [0], np.int64), self.constant("1", [1], np.int64)

@@ -67,7 +67,9 @@ def test_stored_int8_weights_are_widened_once_and_an_int8_graph_is_left_alone(
         "add_session_config_entry",
         lambda options, key, value: entries.append((key, value)),
     )
-    CpuBackend(replace(model, card=replace(model.card, precision=precision)), cores=1)
+    backend = CpuBackend(replace(model, card=replace(model.card, precision=precision)), cores=1)
+    side = model.card.preprocessing.size
+    backend.score(np.zeros((1, side, side, 3), np.uint8))
     assert (WIDEN_ONCE in entries) == widened
 
 
@@ -100,4 +102,4 @@ def test_a_model_that_cannot_run_is_a_sentence(model: ModelFile, tmp_path: Path)
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no graph")
     with pytest.raises(BackendError, match=r"broken\.onnx cannot run on the CPU: "):
-        CpuBackend(replace(model, path=broken), cores=1)
+        CpuBackend(replace(model, path=broken), cores=1).score(np.zeros((1, 32, 32, 3), np.uint8))

@@ -1,4 +1,4 @@
-"""A small tower of random weights, and pictures of a few sources."""
+"""Pictures of a few sources, and a tower to look at them with."""
 
 from __future__ import annotations
 
@@ -11,42 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from trainer.photographs.tower import PATCH, PLACES, WIDTH, Matrix, Weights
+from tests.towers import random_weights
+from trainer.photographs.tower import Weights
 
-LAYERS = 2
-SHAPES = {
-    **dict.fromkeys((f"self_attn/{name}_proj" for name in ("q", "k", "v", "out")), (WIDTH, WIDTH)),
-    "mlp/fc1": (WIDTH, 4 * WIDTH),
-    "mlp/fc2": (4 * WIDTH, WIDTH),
-}
 SOURCES = ("one/camera", "two/phones", "three/generator", "four/both", "five/both")
 EACH = 6  # images of a class
 
 
 @pytest.fixture(scope="session")
 def weights() -> Weights:
-    random = np.random.default_rng(0)
-
-    def normal(*shape: int) -> np.ndarray:
-        return random.normal(0, 0.5, shape).astype(np.float32)
-
-    arrays = {
-        "embeddings.class_embedding": normal(WIDTH),
-        "embeddings.patch_embedding.weight": normal(WIDTH, 3, PATCH, PATCH) / PATCH,
-        "embeddings.position_embedding.weight": normal(1 + PLACES, WIDTH),
-    }
-    matrices = {}
-    norms = ["pre_layrnorm"]
-    for layer in range(LAYERS):
-        norms += [f"encoder.layers.{layer}.layer_norm{number}" for number in (1, 2)]
-        for name, shape in SHAPES.items():
-            steps = random.integers(-127, 128, shape, dtype=np.int8)
-            scale = (1 + random.random(shape[1])) / (60 * shape[0] ** 0.5)
-            bias = normal(shape[1])
-            matrices[f"layers.{layer}/{name}"] = Matrix(steps, scale.astype(np.float32), bias)
-    for norm in norms:
-        arrays |= {f"{norm}.weight": 1 + normal(WIDTH) / 5, f"{norm}.bias": normal(WIDTH)}
-    return Weights(matrices, {f"vision_model.{name}": value for name, value in arrays.items()})
+    return random_weights()
 
 
 def picture(seed: int, fake: bool) -> bytes:

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from scanner.model import INT8_ROWS
-from tests.trainer.photographs.conftest import EACH, LAYERS, SOURCES
+from tests.towers import LAYERS
+from tests.trainer.photographs.conftest import EACH, SOURCES
 from trainer.photographs import __main__ as command
 from trainer.photographs.model import PhotographModelError, load_model
 from trainer.photographs.strangers import Choice
