@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stages.photographs import Evidence
+from benchmarks.shared.pictures import Evidence
 from scanner.backends.backend import Backend, usable_cores
 from scanner.containers.container import read_limited
 from scanner.files import open_readonly

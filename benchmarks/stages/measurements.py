@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.shared.cifake import thumbnails
+from benchmarks.shared.pictures import Evidence, first, lay_out, photographs
 from benchmarks.shared.process import scan
 from benchmarks.shared.results import Row
 from benchmarks.shared.rounds import alternate
 from benchmarks.stages.costs import Costs, cores_ceiling, stage_ceilings, stage_costs
-from benchmarks.stages.photographs import Evidence, first, lay_out, photographs
 from scanner.backends.backend import usable_cores
 from scanner.backends.choose import open_backend
 from scanner.model import ModelFile

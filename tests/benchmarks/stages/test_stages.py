@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.shared.pictures import lay_out, photographs
 from benchmarks.stages import __main__ as command
 from benchmarks.stages import measurements
 from benchmarks.stages.costs import IN_WORKERS, STAGES, stage_costs
-from benchmarks.stages.photographs import lay_out, photographs
 from scanner.backends.backend import usable_cores
 from scanner.backends.choose import open_backend
 from scanner.limits import Limits

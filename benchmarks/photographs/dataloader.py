@@ -1,0 +1,56 @@
+"""PyTorch's DataLoader in front of ONNX Runtime: python dataloader.py FOLDER OUTPUT MODEL SIDE
+
+Decoding and scaling go to a process a core, scoring to ONNX Runtime's own threads.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+WORKERS = os.cpu_count() or 1
+BATCH = 32
+
+
+class Files(Dataset[tuple[str, Tensor]]):
+    """Image files of a folder, as their path in it and a view, uint8 side×side×3."""
+
+    def __init__(self, folder: Path, side: int) -> None:
+        self._folder, self._side = folder, side
+        self._files = sorted(path for path in folder.rglob("*") if path.is_file())
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int) -> tuple[str, Tensor]:
+        path = self._files[index]
+        with Image.open(path) as image:
+            seen = ImageOps.fit(
+                image.convert("RGB"), (self._side, self._side), Image.Resampling.BICUBIC
+            )
+        return path.relative_to(self._folder).as_posix(), torch.from_numpy(np.array(seen))
+
+
+def main(folder: Path, output: Path, model: Path, side: int) -> None:
+    """Write the logit of every file in `folder`."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    loader = DataLoader(Files(folder, side), batch_size=BATCH, num_workers=WORKERS)
+    with output.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "logit"])
+        for paths, views in loader:
+            logits = session.run(["logit"], {"images": views.numpy()})[0]
+            writer.writerows(zip(paths, logits.tolist(), strict=True))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:4]), side=int(sys.argv[4]))
