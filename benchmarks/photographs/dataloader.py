@@ -53,4 +53,5 @@ def main(folder: Path, output: Path, model: Path, side: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]), side=int(sys.argv[4]))
+    given, written, graph, pixels = sys.argv[1:]
+    main(Path(given), Path(written), Path(graph), int(pixels))
