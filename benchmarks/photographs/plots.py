@@ -13,6 +13,7 @@ from sklearn.metrics import det_curve, roc_curve
 
 from scanner.images.decode import decode
 from trainer.calibration import reliability
+from trainer.data.examples import DataError
 from trainer.photographs.tiers import AS_IT_IS
 
 THUMBNAIL, COLUMNS, CAPTION = 160, 8, 14
@@ -51,9 +52,11 @@ def plot_curves(said: pd.DataFrame, path: Path) -> None:
 def draw_mistakes(said: pd.DataFrame, files: dict[str, Path], count: int, path: Path) -> None:
     """A sheet of the `count` photographs likeliest called fake, then as many fakes called real.
 
-    files: where an image is.
+    files: where an image is. Raises DataError where none of them is had.
     """
     there = said[said["image"].isin(list(files))]
+    if there.empty:
+        raise DataError("none of the images is there for a sheet; name their folder with --files.")
     photographs = there[there["label"] == 0].nlargest(count, "score")
     fakes = there[there["label"] == 1].nsmallest(count, "score")
     chosen = [*photographs.to_dict("records"), *fakes.to_dict("records")]

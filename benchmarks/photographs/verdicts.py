@@ -10,10 +10,11 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.shared.results import Row
 from scanner.record import Verdict
 from trainer.calibration import wilson_interval
+from trainer.data.examples import LABELS
 from trainer.photographs.tiers import AS_IT_IS
 
-# Columns of a frame of verdicts: material, by, tier, source, image, label (1 is fake), score,
-# verdict. An image is the same in every tier.
+# Columns of a frame of verdicts: material, by, tier, source, image, label (1 is fake), score (NaN
+# where there is none, as outside a model's domain), verdict. An image is the same in every tier.
 TURNED = {Verdict.FAKE: Verdict.REAL, Verdict.REAL: Verdict.FAKE}
 
 
@@ -30,8 +31,9 @@ def summed_up(said: pd.DataFrame) -> Iterator[Row]:
 def _figures(said: pd.DataFrame) -> Row:
     real, fake = said[said["label"] == 0], said[said["label"] == 1]
     row: Row = {"photographs": len(real), "fakes": len(fake)}
-    if len(real) and len(fake):
-        row["auroc"] = float(roc_auc_score(said["label"], said["score"]))
+    scored = said.dropna(subset="score")
+    if scored["label"].nunique() == len(LABELS):
+        row["auroc"] = float(roc_auc_score(scored["label"], scored["score"]))
     for name, of_label, verdict in (
         ("accused", real, Verdict.FAKE),
         ("cleared", real, Verdict.REAL),

@@ -13,6 +13,7 @@ from scanner.cli.file_names import FileName
 from scanner.record import safe_text
 
 if TYPE_CHECKING:
+    from scanner.model import ModelCard
     from scanner.model.file import ModelFile
 
 
@@ -94,14 +95,34 @@ def remove_command(name: str) -> None:
 
 def _show_facts(model: ModelFile) -> None:
     card = model.card
-    runs_on = "CPU only" if card.cpu_only else "CPU and GPU"
-    before = "" if card.precision == "float32" else f", before its conversion to {card.precision}"
-    f1 = card.metrics.get("test", {}).get("f1")
-    stated = "not stated" if f1 is None else f"{f1:.4f} on the test split{before}"
     click.echo(safe_text(f"  domain   {card.domain.description}"))
-    click.echo(f"  F1       {stated}")
+    click.echo(f"  {_quality(card)}")
     click.echo(f"  size     {model.path.stat().st_size / 1e6:.1f} MB")
-    click.echo(f"  runs in  {card.precision}, {runs_on}")
+    click.echo(f"  runs in  {_arithmetic(card)}")
+
+
+def _quality(card: ModelCard) -> str:
+    """F1 on the test split; of a model that was tested without one, what its verdicts come to."""
+    f1 = card.metrics.get("test", {}).get("f1")
+    if f1 is not None:
+        converted = card.precision != "float32"
+        before = f", before its conversion to {card.precision}" if converted else ""
+        return f"F1       {f1:.4f} on the test split{before}"
+    point = card.operating_points[0]
+    return (
+        f"rates    {point.test_false_positive_rate:.1%} of photographs called fake, "
+        f"{point.test_true_positive_rate:.1%} of fakes found, "
+        f"{point.test_false_negative_rate:.1%} of fakes called real, "
+        f"{point.test_inconclusive_rate:.0%} inconclusive"
+    )
+
+
+def _arithmetic(card: ModelCard) -> str:
+    from scanner.model import INT8_ROWS
+
+    if card.precision == INT8_ROWS:
+        return "int8 on CPUs, float32 on GPUs"
+    return f"{card.precision}, {'CPU only' if card.cpu_only else 'CPU and GPU'}"
 
 
 @click.command("engines", short_help="List the cached TensorRT engines, or delete them.")

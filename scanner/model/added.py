@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from scanner.model.file import (
     added_models,
     bundled_models,
     open_model,
+    pin_path,
 )
 from scanner.record import path_text
 
@@ -35,28 +37,40 @@ def add(path: Path) -> tuple[ModelFile, bool]:
     open_model(str(path))
     folder = added_folder()
     place = folder / path.name
+    pin = pin_path(place)
     with _told(f"{path} cannot be added as {place}", folder):
         folder.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
         content = path.read_bytes()
-        with _written_beside(place, content) as copy:
+        digest = hashlib.sha256(content).hexdigest()
+        # Both lie there whole before the name is taken, so that a crash costs the pin at most.
+        with (
+            _written_beside(place, content) as copy,
+            _written_beside(pin, f"{digest}\n".encode()) as pin_copy,
+        ):
             _check_alone(copy, path)
             new = _take_name(copy, place)
-        if not new and _content(place) != content:
-            raise ModelError(
-                f"another model was added as {name} before; rename the file, or delete that one "
-                f"with imgscan models remove {name}."
-            )
+            if not new and _content(place) != content:
+                raise ModelError(
+                    f"another model was added as {name} before; rename the file, or delete that "
+                    f"one with imgscan models remove {name}."
+                )
+            # Who has the name replaces a pin that a model of before left; another one only adds
+            # what is missing, as after a crash or from before there were pins.
+            if new or not pin.exists():
+                pin_copy.replace(pin)
     return open_model(str(place)), new
 
 
 def remove(name: str) -> Path:
-    """Delete an added model, and return where it was. Raises ModelError."""
+    """Delete an added model and its pin, and return where it was. Raises ModelError."""
     if name not in added_models():
         known = ", ".join(map(path_text, added_models())) or "none"
         raise ModelError(f"no model was added as {name!r}; added: {known}.")
     place = added_folder() / f"{name}.onnx"
     with _told(f"{place} cannot be deleted", place.parent):
         place.unlink()
+        # Last: a pin without a model does no harm, a model without its pin would open unchecked.
+        pin_path(place).unlink(missing_ok=True)
     return place
 
 

@@ -13,6 +13,7 @@ from scanner.record import path_text
 
 BUNDLED = Path(__file__).parents[1] / "models"
 AUTO = "auto"  # names all bundled models together, so no model may have that name
+PIN = ".sha256"  # of the file beside an added model with the SHA-256 it had when it was added
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ def added_models() -> list[str]:
         if os.path.isfile(path) or path.is_symlink()  # noqa: PTH113  also where looking is denied
     }
     return sorted(files.difference(bundled_models()))
+
+
+def pin_path(added: Path) -> Path:
+    """Where the SHA-256 is kept that an added model had when it was added."""
+    return added.with_suffix(PIN)
 
 
 def model_path(name_or_file: str) -> Path:
@@ -96,8 +102,27 @@ def open_model(name_or_file: str) -> ModelFile:
         digest = file_sha256(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    if path.parent != BUNDLED and path.parent == added_folder():
+        _check_pin(path, digest)
     card = read_engine_card(path).model if path.suffix == SUFFIX else _read_card(path)
     return ModelFile(path, path_text(path.stem), digest, card)
+
+
+def _check_pin(path: Path, digest: str) -> None:
+    """Raise ModelError where an added model is not what was added."""
+    pin = pin_path(path)
+    try:
+        pinned = pin.read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return  # it was added before there were pins
+    except OSError as error:
+        raise ModelError(f"{pin} cannot be read: {error.strerror}.") from error
+    if digest != pinned:
+        raise ModelError(
+            f"{path} has changed since it was added: its SHA-256 is not the one in {pin.name} "
+            f"beside it; delete it with imgscan models remove {path_text(path.stem)}, and add it "
+            "again from a file that you trust."
+        )
 
 
 def _read_card(path: Path) -> ModelCard:

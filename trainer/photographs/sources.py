@@ -50,7 +50,7 @@ def read_photographs(data: Path, files: Path | None) -> list[Photograph]:
         ) from error
     try:
         wanted = {row["sha256"] for row in rows}
-        found = {} if files is None else _found(files, wanted)
+        found = {} if files is None else files_by_hash(files, wanted)
         listed = [_photograph(row, data, found) for row in rows]
     except (KeyError, TypeError) as error:
         raise DataError(f"{manifest} is no manifest of photographs: it lacks {error}.") from error
@@ -73,8 +73,8 @@ def _photograph(row: dict[str, str], data: Path, found: dict[str, Path]) -> Phot
     )
 
 
-def _found(folder: Path, wanted: set[str]) -> dict[str, Path]:
-    """Files in the folder, at any depth, whose hash is wanted."""
+def files_by_hash(folder: Path, wanted: set[str]) -> dict[str, Path]:
+    """Files in the folder, at any depth, whose SHA-256 is wanted. Raises DataError."""
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; clone the manifest's repositories there.")
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())

@@ -222,7 +222,10 @@ def test_of_two_processes_that_add_one_name_one_has_it(
         adder.communicate()
     loser = "there" if same else "another model was added as N before"
     assert said == {"new": ROUNDS, loser: ROUNDS}
-    assert len(list(folder.iterdir())) == ROUNDS, "nothing half-written"
+    there = {f"{number}{suffix}" for number in range(ROUNDS) for suffix in (".onnx", ".sha256")}
+    assert {path.name for path in folder.iterdir()} == there, "nothing half-written"
+    for number in range(ROUNDS):
+        assert open_model(str(number)), "it has the pin of its own bytes"
 
 
 def test_a_file_system_without_hard_links_will_do(
@@ -237,7 +240,8 @@ def test_a_file_system_without_hard_links_will_do(
     mine.write_bytes(other.read_bytes())
     with pytest.raises(ModelError, match="another model was added as mine before"):
         add(mine)
-    assert [path.read_bytes() for path in folder.iterdir()] == [first]
+    assert (folder / "mine.onnx").read_bytes() == first
+    assert len(list(folder.iterdir())) == 2, "a model and its pin"
 
 
 def test_another_model_of_that_name_is_refused_until_the_first_is_removed(
@@ -252,9 +256,84 @@ def test_another_model_of_that_name_is_refused_until_the_first_is_removed(
     assert (folder / "mine.onnx").read_bytes() == first
     removed = imgscan("models", "remove", "mine")
     assert removed.stdout == f"deleted {folder / 'mine.onnx'}\n"
+    assert list(folder.iterdir()) == []
     assert imgscan("models", "add", mine).returncode == 0
-    assert [path.name for path in folder.iterdir()] == ["mine.onnx"], "nothing half-written"
+    there = sorted(path.name for path in folder.iterdir())
+    assert there == ["mine.onnx", "mine.sha256"], "nothing half-written"
     assert (folder / "mine.onnx").read_bytes() == other.read_bytes()
+
+
+def test_an_added_model_that_changed_is_refused_until_it_is_added_again(
+    mine: Path, folder: Path, other: Path, photo: Path
+) -> None:
+    imgscan("models", "add", mine)
+    place = folder / "mine.onnx"
+    assert (folder / "mine.sha256").read_text() == f"{open_model('mine').sha256}\n"
+    place.write_bytes(other.read_bytes())
+    changed = (
+        f"{place} has changed since it was added: its SHA-256 is not the one in mine.sha256 beside "
+        "it; delete it with imgscan models remove mine, and add it again from a file that you "
+        "trust."
+    )
+    for words in (("models", "mine"), (photo, "--model", "mine")):
+        assert refused(imgscan(*words)) == f"Error: {changed}\n"
+    listed = imgscan("models")
+    assert listed.returncode == 0
+    assert f"mine  (added)\n  unusable: {changed}\n  file     {place}\n" in listed.stdout
+    imgscan("models", "remove", "mine")
+    assert imgscan("models", "add", mine).returncode == 0
+    assert open_model("mine").sha256 == open_model(str(mine)).sha256
+
+
+def test_bytes_that_changed_are_not_pinned_by_adding_them(
+    mine: Path, folder: Path, other: Path
+) -> None:
+    add(mine)
+    for path in (mine, folder / "mine.onnx"):
+        path.write_bytes(other.read_bytes())
+    with pytest.raises(ModelError, match="has changed since it was added"):
+        add(mine)
+
+
+def test_a_model_from_before_there_were_pins_opens_and_is_pinned_when_added_again(
+    mine: Path, folder: Path
+) -> None:
+    add(mine)
+    pin = folder / "mine.sha256"
+    pinned = pin.read_text()
+    pin.unlink()
+    assert open_model("mine").sha256 == pinned.strip()
+    assert not add(mine)[1]
+    assert pin.read_text() == pinned
+
+
+@pytest.mark.parametrize("left", [f"{'0' * 64}\n".encode(), b"\xff", b""])
+def test_a_pin_that_a_model_of_before_left_is_replaced(
+    left: bytes, mine: Path, folder: Path
+) -> None:
+    """As by a crash while that one was removed, or by who deleted the model alone."""
+    add(mine)
+    pin = folder / "mine.sha256"
+    pin.write_bytes(left)
+    with pytest.raises(ModelError, match="has changed since it was added"):
+        open_model("mine")
+    (folder / "mine.onnx").unlink()
+    assert add(mine)[1]
+    assert open_model("mine").sha256 == pin.read_text().strip()
+
+
+def test_a_pin_that_cannot_be_read_is_named(mine: Path, folder: Path) -> None:
+    add(mine)
+    pin = folder / "mine.sha256"
+    pin.unlink()
+    pin.mkdir()
+    with pytest.raises(ModelError, match=f"{pin} cannot be read: Is a directory."):
+        open_model("mine")
+
+
+def test_a_hash_beside_a_file_that_was_not_added_is_nothing_of_ours(mine: Path) -> None:
+    mine.with_suffix(".sha256").write_text("0" * 64)
+    assert open_model(str(mine)).name == "mine"
 
 
 @pytest.mark.parametrize("name", [CIFAKE_MODEL, "absent", "../mine", ""])

@@ -1,0 +1,107 @@
+"""Protects: shares are of the images they name, and what has no score gets none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import pytest
+
+from benchmarks.photographs.table import by_source, table
+from benchmarks.photographs.verdicts import summed_up
+from benchmarks.shared.results import Row
+from trainer.calibration import wilson_interval
+from trainer.photographs.tiers import AS_IT_IS, HARD, WEB
+
+REAL, FAKE = 0, 1
+Said = tuple[str, int, float | None, str]  # source, label, score, verdict
+
+
+def frame(said: Sequence[Said], tier: str = AS_IT_IS, by: str = "imgscan") -> pd.DataFrame:
+    rows = pd.DataFrame(said, columns=["source", "label", "score", "verdict"])
+    return rows.assign(material="made", by=by, tier=tier, image=[f"{n}" for n in range(len(said))])
+
+
+def only(rows: list[Row], **wanted: str) -> Row:
+    """The one row that is about that."""
+    (row,) = [row for row in rows if wanted.items() <= row.items()]
+    return row
+
+
+SAID: list[Said] = [
+    ("camera", REAL, -3.0, "real"),
+    ("camera", REAL, -2.0, "real"),
+    ("camera", REAL, 0.0, "inconclusive"),
+    ("camera", REAL, 4.0, "fake"),
+    ("both", FAKE, 3.0, "fake"),
+    ("both", FAKE, -4.0, "real"),
+    ("both", REAL, -1.0, "inconclusive"),
+]
+
+
+def test_shares_are_of_one_class_and_have_intervals() -> None:
+    row = only(list(summed_up(frame(SAID))), source="all")
+    assert (row["photographs"], row["fakes"]) == (5, 2)
+    for name, count, images in (
+        ("accused", 1, 5),
+        ("cleared", 2, 5),
+        ("found", 1, 2),
+        ("missed", 1, 2),
+    ):
+        assert row[name] == count / images
+        assert (row[f"{name}_low"], row[f"{name}_high"]) == wilson_interval(count, images)
+    assert row["inconclusive"] == pytest.approx(2 / 7)
+    assert row["auroc"] == pytest.approx(4 / 10)  # of pairs, those whose fake scores higher
+
+
+def test_a_source_of_one_class_has_no_figures_of_the_other() -> None:
+    rows = list(summed_up(frame(SAID)))
+    camera, both = only(rows, source="camera"), only(rows, source="both")
+    assert camera["fakes"] == 0
+    assert not camera.keys() & {"auroc", "found", "missed"}
+    assert both["auroc"] == 0.5
+    (line,) = [line for line in by_source(rows, "made", "imgscan", AS_IT_IS) if not line["AUROC"]]
+    assert line["source"] == "camera"
+    assert line["fakes called fake"] == ""
+    low, high = wilson_interval(1, 4)
+    assert line["photographs called fake"] == f"25.0% ({low:.1%} to {high:.1%})"
+
+
+def test_images_without_a_score_are_inconclusive_and_in_no_ranking() -> None:
+    unscored: list[Said] = [("camera", REAL, None, "inconclusive")] * 3
+    plain, more = (only(list(summed_up(frame(s))), source="all") for s in (SAID, SAID + unscored))
+    assert more["auroc"] == plain["auroc"]
+    assert more["photographs"] == plain["photographs"] + 3
+    assert more["inconclusive"] == pytest.approx((2 + 3) / 10)
+    assert more["accused"] == 1 / 8
+
+
+def test_one_class_with_scores_is_no_ranking() -> None:
+    said: list[Said] = [("a", REAL, None, "inconclusive"), ("a", FAKE, 1.0, "fake")]
+    for row in summed_up(frame(said)):
+        assert "auroc" not in row
+        assert row["inconclusive"] == 0.5
+    nothing: list[Said] = [("a", label, None, "inconclusive") for label in (REAL, FAKE)]
+    assert "auroc" not in only(list(summed_up(frame(nothing))), source="all")
+
+
+def test_turned_is_only_from_real_to_fake_or_back() -> None:
+    """From and to inconclusive is not, nor what had no verdict as it is, nor another's verdicts."""
+    after = ["fake", "inconclusive", "fake", "real", "fake", "fake", "real"]
+    hard: list[Said] = [(*row[:3], now) for row, now in zip(SAID, after, strict=True)]
+    other = {"real": "fake", "fake": "real", "inconclusive": "inconclusive"}
+    opposite: list[Said] = [(*row[:3], other[row[3]]) for row in SAID]
+    some = frame(SAID, WEB)[1:3]
+    stranger = frame([("new", FAKE, 1.0, "fake")], WEB).assign(image="stranger")
+    frames = [frame(SAID), frame(hard, HARD), some, stranger, frame(opposite, AS_IT_IS, "a peer")]
+    rows = list(summed_up(pd.concat(frames)))
+    turned = {(row["by"], row["tier"]): row["turned"] for row in rows if row["source"] == "all"}
+    assert turned == {
+        ("imgscan", AS_IT_IS): 0,
+        ("imgscan", HARD): 3,
+        ("imgscan", WEB): 0,
+        ("a peer", AS_IT_IS): 0,
+    }
+    lines = table(rows)
+    assert [line["verdicts turned"] for line in lines] == ["0", "3", "0", "0"]
+    assert [line["tier"] for line in lines] == [AS_IT_IS, HARD, WEB, AS_IT_IS]

@@ -1,0 +1,51 @@
+"""Protects: the list of models says of each what it was measured to do, and where it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanner.model import INT8_ROWS, METADATA_KEY, ModelCard
+from scanner.model.added import add
+from tests.conftest import ModelMaker, imgscan
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        (
+            {"precision": INT8_ROWS, "metrics": {"sources left out, as-it-is": {"auroc": 0.9}}},
+            (
+                "rates    1.0% of photographs called fake, 90.0% of fakes found, "
+                "1.0% of fakes called real, 10% inconclusive",
+                "runs in  int8 on CPUs, float32 on GPUs",
+            ),
+        ),
+        (
+            {"precision": "int8"},
+            (
+                "F1       0.5000 on the test split, before its conversion to int8",
+                "runs in  int8, CPU only",
+            ),
+        ),
+    ],
+    ids=["without a test split", "converted"],
+)
+def test_a_model_is_listed_with_what_its_card_has(
+    changes: dict[str, Any],
+    lines: tuple[str, str],
+    make_model: ModelMaker,
+    card: ModelCard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    add(make_model("mine", {METADATA_KEY: replace(card, **changes).to_json()}))
+    quality, runs_in = lines
+    listed = imgscan("models").stdout
+    assert f"  domain   small squares\n  {quality}\n  size " in listed
+    assert f"  {runs_in}\n  file " in listed
+    assert "not stated" not in listed
