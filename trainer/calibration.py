@@ -86,7 +86,7 @@ def _operating_point(
     test_logits: NDArray[np.float32],
     test_labels: NDArray[np.int64],
 ) -> OperatingPoint:
-    at = thresholds(logits, labels, rate)
+    at = thresholds(logits, labels, rate, rate)
     fake_at_least, real_at_most = at.fake_at_least, at.real_at_most
     photographs, fakes = test_logits[test_labels == 0], test_logits[test_labels == 1]
     false_positives = int((photographs >= fake_at_least).sum())
@@ -107,10 +107,15 @@ def _operating_point(
     )
 
 
-def thresholds(logits: NDArray[np.float32], labels: NDArray[np.int64], rate: float) -> Thresholds:
-    """For an error rate, from N calibrated logits and labels."""
-    fake_at_least = _upper_threshold(logits[labels == 0], rate)
-    real_at_most = -_upper_threshold(-logits[labels == 1], rate)
+def thresholds(
+    logits: NDArray[np.float32], labels: NDArray[np.int64], accused: float, missed: float
+) -> Thresholds:
+    """For two error rates, from N calibrated logits and labels.
+
+    accused: of photographs called fake. missed: of fakes called real.
+    """
+    fake_at_least = _upper_threshold(logits[labels == 0], accused)
+    real_at_most = -_upper_threshold(-logits[labels == 1], missed)
     # A model good enough for the two to cross has no band to be unsure in.
     return Thresholds(max(fake_at_least, real_at_most), min(fake_at_least, real_at_most))
 

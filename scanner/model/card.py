@@ -63,8 +63,11 @@ class OperatingPoint:
 
     At or above `fake_at_least` the verdict is fake, at or below `real_at_most` real, between them
     inconclusive. Each was placed on validation where the 95% interval of the share of the opposite
-    class beyond it ends below `false_positive_rate`. Of the fakes, the true positives were called
-    fake, the false negatives real, and the others inconclusive. Intervals are 95% (low, high).
+    class beyond it ends below `false_positive_rate` or, for `real_at_most`, below
+    `false_negative_rate`, which is None where it is the same. In place of a test split there may be
+    sources that were left out in turn, judged by thresholds of the others. Of the fakes, the true
+    positives were called fake, the false negatives real, and the others inconclusive. Intervals are
+    95% (low, high).
     """
 
     false_positive_rate: float
@@ -77,6 +80,7 @@ class OperatingPoint:
     test_false_negative_rate: float
     test_false_negative_rate_interval: tuple[float, float]
     test_inconclusive_rate: float
+    false_negative_rate: float | None = None
 
     def __post_init__(self) -> None:
         if not -math.inf < self.real_at_most <= self.fake_at_least < math.inf:
@@ -214,8 +218,9 @@ def parse_card(text: str) -> ModelCard:
         raise ModelError(f"the model card is not JSON: {error}") from error
     if not isinstance(record, dict) or record.get("format") not in READABLE_FORMATS:
         found = record.get("format") if isinstance(record, dict) else None
+        known = " and ".join(map(str, READABLE_FORMATS))
         raise ModelError(
-            f"the model card has format {found!r}, this version reads {CARD_FORMAT}; "
+            f"the model card has format {found!r}, this version reads {known}; "
             "export the model again."
         )
     try:
@@ -227,7 +232,10 @@ def parse_card(text: str) -> ModelCard:
             | {
                 "preprocessing": _build(Preprocessing, record["preprocessing"]),
                 "calibration": _build(Calibration, record["calibration"]),
-                "operating_points": _build_all(OperatingPoint, record["operating_points"]),
+                "operating_points": _build_all(
+                    OperatingPoint,
+                    [{"false_negative_rate": None} | point for point in record["operating_points"]],
+                ),
                 "reliability": _build_all(ReliabilityBin, record["reliability"]),
                 "domain": _build(Domain, record["domain"]),
                 "sources": _build_all(Source, record.get("sources", [])),

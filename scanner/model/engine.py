@@ -145,7 +145,7 @@ def parse_engine_card(text: str) -> EngineCard:
     if found != ENGINE_FORMAT:
         raise EngineError(
             f"the engine card has format {found!r}, this version reads {ENGINE_FORMAT}; "
-            "build the engine again."
+            "build it again with python -m export.trt."
         )
     try:
         return EngineCard(

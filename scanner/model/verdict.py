@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.model.card import Domain, ModelCard
+from scanner.model.card import Domain, ModelCard, OperatingPoint
 from scanner.record import Verdict
 
 
@@ -42,13 +42,22 @@ def judge(logit: float, card: ModelCard, doubt: str | None = None) -> Judgement:
     p_fake = 1 / (1 + math.exp(-calibrated)) if calibrated > -700 else 0.0
     point = card.operating_points[0]
     verdict = Verdict(verdicts(np.array([calibrated], np.float32), point)[0])
-    unsure = f"too close to call at an error rate of {point.false_positive_rate:.1%} either way"
     return Judgement(
         verdict=verdict,
         p_fake=round(p_fake, 6),
         confidence=round(max(p_fake, 1 - p_fake), 6),
         llr=round(calibrated / math.log(10), 4),
-        reason=unsure if verdict is Verdict.INCONCLUSIVE else None,
+        reason=_unsure(point) if verdict is Verdict.INCONCLUSIVE else None,
+    )
+
+
+def _unsure(point: OperatingPoint) -> str:
+    accusing, clearing = point.false_positive_rate, point.false_negative_rate
+    if clearing is None:
+        return f"too close to call at an error rate of {accusing:.1%} either way"
+    return (
+        f"too close to call at error rates of {accusing:.1%} for photographs called fake and "
+        f"{clearing:.1%} for fakes called real"
     )
 
 

@@ -14,7 +14,7 @@ from trainer.calibration import reliability, wilson_interval
 from trainer.data.examples import LABELS
 from trainer.metrics import measure
 from trainer.photographs.sources import Photograph
-from trainer.photographs.strangers import Choice, Scored, Strangers
+from trainer.photographs.strangers import Choice, Rates, Scored, Strangers
 from trainer.photographs.tiers import AS_IT_IS
 from trainer.photographs.tower import LICENCE, PREPROCESSING, SIDE
 
@@ -23,10 +23,10 @@ DESCRIPTION = "camera photographs against generated images, 2023 to 2025"
 LONGEST_SIDE = 8192  # of the images there are
 
 
-def card_of(strangers: Strangers, choice: Choice, rate: float, seen: Iterable[str]) -> ModelCard:
+def card_of(strangers: Strangers, choice: Choice, rates: Rates, seen: Iterable[str]) -> ModelCard:
     """The card of a head fitted on the tiers `seen`.
 
-    rate: of errors, that the thresholds are for.
+    rates: of errors, that the thresholds are for.
     """
     scored = strangers.scored[AS_IT_IS]
     photographs = scored.photographs
@@ -35,7 +35,7 @@ def card_of(strangers: Strangers, choice: Choice, rate: float, seen: Iterable[st
         image_size=SIDE,
         preprocessing=PREPROCESSING,
         calibration=strangers.calibration,
-        operating_points=(_operating_point(strangers, rate),),
+        operating_points=(_operating_point(strangers, rates),),
         reliability=tuple(reliability(scored.logits, scored.labels)),
         domain=Domain(DESCRIPTION, SIDE, LONGEST_SIDE),
         training={
@@ -59,7 +59,7 @@ def card_of(strangers: Strangers, choice: Choice, rate: float, seen: Iterable[st
     )
 
 
-def _operating_point(strangers: Strangers, rate: float) -> OperatingPoint:
+def _operating_point(strangers: Strangers, rates: Rates) -> OperatingPoint:
     said, labels = strangers.verdicts[AS_IT_IS], strangers.scored[AS_IT_IS].labels
     photographs, fakes = said[labels == 0], said[labels == 1]
 
@@ -73,13 +73,14 @@ def _operating_point(strangers: Strangers, rate: float) -> OperatingPoint:
         share(fakes, Verdict.REAL),
     )
     return OperatingPoint(
-        rate,
+        rates[0],
         strangers.thresholds.fake_at_least,
         strangers.thresholds.real_at_most,
         *accused,
         *found,
         *cleared,
         float((said == Verdict.INCONCLUSIVE).mean()),
+        rates[1],
     )
 
 

@@ -58,6 +58,7 @@ class Choice:
         return head.logits(tokens[:, list(self.blocks)])
 
 
+Rates = tuple[float, float]  # of photographs called fake, and of fakes called real
 Heads = Mapping[str, Head]  # by the source that was left out
 
 
@@ -140,8 +141,8 @@ class Strangers:
     verdicts: Mapping[str, NDArray[np.str_]]
 
 
-def judge_strangers(scored: Mapping[str, Scored], tier: str, rate: float) -> Strangers:
-    """Calibrate on one tier's raw logits, and set thresholds that hold for `rate` in every tier."""
+def judge_strangers(scored: Mapping[str, Scored], tier: str, rates: Rates) -> Strangers:
+    """Calibrate on one tier's raw logits, and set thresholds that hold in every tier."""
     fitted = fit_calibration(scored[tier].logits, scored[tier].labels)
     scored = {
         name: Scored(found.photographs, fitted.apply(found.logits))
@@ -149,17 +150,17 @@ def judge_strangers(scored: Mapping[str, Scored], tier: str, rate: float) -> Str
     }
     said = {name: np.full(len(found.logits), "", "U12") for name, found in scored.items()}
     for source in set(scored[tier].sources):
-        at = _strictest(scored, rate, without=source)
+        at = _strictest(scored, rates, without=source)
         for name, found in scored.items():
             mine = found.sources == source
             said[name][mine] = verdicts(found.logits[mine], at)
-    return Strangers(scored, fitted, _strictest(scored, rate), said)
+    return Strangers(scored, fitted, _strictest(scored, rates), said)
 
 
-def _strictest(scored: Mapping[str, Scored], rate: float, without: str = "") -> Thresholds:
+def _strictest(scored: Mapping[str, Scored], rates: Rates, without: str = "") -> Thresholds:
     """The highest of all tiers' for `fake`, and the lowest of all tiers' for `real`."""
     each = []
     for found in scored.values():
         others = found.sources != without
-        each.append(thresholds(found.logits[others], found.labels[others], rate))
+        each.append(thresholds(found.logits[others], found.labels[others], *rates))
     return Thresholds(max(it.fake_at_least for it in each), min(it.real_at_most for it in each))

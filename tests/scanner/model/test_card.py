@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from scanner.model import (
+    INT8_ROWS,
     Calibration,
     ModelCard,
     ModelError,
+    Source,
     parse_card,
 )
 
@@ -46,7 +49,7 @@ def test_a_card_that_is_no_object(text: str) -> None:
 
 
 def test_every_key_is_required_and_named(card_record: dict[str, Any]) -> None:
-    for key in card_record.keys() - {"format", "precision"}:
+    for key in card_record.keys() - {"format", "precision", "sources"}:
         spoilt = {name: value for name, value in card_record.items() if name != key}
         with pytest.raises(ModelError, match=f"lacks '{key}'"):
             parse_card(json.dumps(spoilt))
@@ -55,6 +58,23 @@ def test_every_key_is_required_and_named(card_record: dict[str, Any]) -> None:
 def test_a_card_from_before_there_were_precisions_is_float32(card_record: dict[str, Any]) -> None:
     del card_record["precision"]
     assert parse_card(json.dumps(card_record)).precision == "float32"
+
+
+def test_a_card_of_format_2_still_reads(card_record: dict[str, Any]) -> None:
+    """It knows of no sources, and of one error rate for both classes."""
+    old = card_record | {"format": 2}
+    del old["sources"]
+    for point in old["operating_points"]:
+        del point["false_negative_rate"]
+    card = parse_card(json.dumps(old))
+    assert card.sources == ()
+    assert card.operating_points[0].false_negative_rate is None
+
+
+def test_sources_come_back_as_they_were(card: ModelCard) -> None:
+    source = Source("a/gallery", "fake", 3, "a generator", "MIT", called_fake=2, called_real=0)
+    whole = replace(card, sources=(source,), precision=INT8_ROWS)
+    assert parse_card(whole.to_json()).sources == (source,)
 
 
 def test_an_unknown_precision_is_refused(card_record: dict[str, Any]) -> None:

@@ -89,3 +89,10 @@ def test_many_at_once_are_judged_like_one(card: ModelCard) -> None:
     logits = np.linspace(-4, 4, 81, dtype=np.float32)
     together = verdicts(logits, card.operating_points[0]).tolist()
     assert together == [judge(float(logit), card).verdict for logit in logits]
+
+
+def test_error_rates_that_differ_are_both_told(card: ModelCard) -> None:
+    point = replace(card.operating_points[0], false_negative_rate=0.02)
+    reason = judge(0.0, replace(card, operating_points=(point,))).reason
+    assert reason is not None
+    assert "1.0% for photographs called fake and 2.0% for fakes called real" in reason

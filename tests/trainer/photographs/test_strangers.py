@@ -20,6 +20,7 @@ from trainer.photographs.strangers import (
     score,
 )
 
+RATES = (0.01, 0.01)
 CHOICE = Choice((0, 1), 1e-2)
 
 
@@ -86,8 +87,8 @@ def strangers_of(count: int, shift: float) -> Scored:
 
 def test_thresholds_hold_in_every_tier() -> None:
     sure, unsure = strangers_of(4000, 8), strangers_of(2000, 2)
-    alone = judge_strangers({"sure": sure}, "sure", 0.01)
-    both = judge_strangers({"sure": sure, "unsure": unsure}, "sure", 0.01)
+    alone = judge_strangers({"sure": sure}, "sure", RATES)
+    both = judge_strangers({"sure": sure, "unsure": unsure}, "sure", RATES)
     assert both.calibration == alone.calibration
     assert both.thresholds.fake_at_least >= alone.thresholds.fake_at_least
     assert both.thresholds.real_at_most < alone.thresholds.real_at_most
@@ -105,6 +106,6 @@ def test_a_source_of_false_alarms_does_not_set_its_own_threshold() -> None:
     photographs = strange & (scored.labels == 0)
     logits = scored.logits.copy()
     logits[photographs] = 6
-    found = judge_strangers({"t": Scored(scored.photographs, logits)}, "t", 0.01)
+    found = judge_strangers({"t": Scored(scored.photographs, logits)}, "t", RATES)
     assert (found.verdicts["t"][photographs] == "fake").all()
     assert found.thresholds.fake_at_least > found.scored["t"].logits[photographs].max()
