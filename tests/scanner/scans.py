@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tests.conftest import CIFAKE_MODEL
+
 ROOT = Path(__file__).parents[2]
 HANG_GUARD = 200  # seconds; only ends what would never end
 SLOW_FRAMES, SLOW_FRAME_BYTES = 15_000_000, 15  # together more than an idle worker's memory
@@ -46,8 +48,10 @@ def pictures(folder: Path, count: int) -> Path:
 
 
 def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """Start a scan; its output is captured."""
+    """Start a scan with the model for small pictures; its output is captured."""
     command = [sys.executable, "-m", "scanner", *map(str, arguments), "--device", "cpu"]
+    if "--model" not in command:
+        command += ["--model", CIFAKE_MODEL]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment, **(pipes | options))

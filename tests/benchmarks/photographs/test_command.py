@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from benchmarks.photographs import __main__ as command
+from benchmarks.photographs.material import LEFT_OUT, MIXED, SCANNED
 from scanner.files import file_sha256
 from scanner.model import METADATA_KEY, Domain, ModelCard
 from tests.conftest import ModelMaker
@@ -84,10 +85,10 @@ def test_both_materials_are_measured(
     assert found["model"] == "wider"
     whole = {(row["material"], row["tier"]): row for row in found["rows"] if row["source"] == "all"}
     assert list(whole) == [
-        (material, tier) for material in ("left-out sources", "scanned folder") for tier in TIERS
+        (material, tier) for material in (LEFT_OUT, MIXED, SCANNED) for tier in TIERS
     ]
     for (material, _), row in whole.items():
-        strangers = material == "left-out sources"
+        strangers = material != SCANNED
         assert (row["photographs"], row["fakes"]) == ((EACH, EACH) if strangers else (2, 2))
         assert row["accused"] == (1 / EACH if strangers else 0)
         assert row["found"] == 1
@@ -107,7 +108,7 @@ def test_a_run_alone_names_no_model(run: Path, tmp_path: Path) -> None:
     found = written(tmp_path / "results")
     assert found["command"] == "python -m benchmarks.photographs run"
     assert "model" not in found
-    assert {row["material"] for row in found["rows"]} == {"left-out sources"}
+    assert {row["material"] for row in found["rows"]} == {LEFT_OUT, MIXED}
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:

