@@ -85,6 +85,35 @@ def thresholds_table(root: Path) -> str:
     )
 
 
+def photographs_table(root: Path) -> str:
+    """Verdicts of the model for photographs on pictures as they are, of what it has not seen."""
+    found = json.loads((root / FOLDER / "photographs.json").read_text())["rows"]
+    rows = [
+        row
+        for row in found
+        if (row["source"], row["tier"], row["by"]) == ("all", "as-it-is", "imgscan")
+    ]
+
+    def share(row: dict[str, Any], name: str) -> str:
+        return f"{row[name]:.1%} ({row[f'{name}_low']:.1%} to {row[f'{name}_high']:.1%})"
+
+    return markdown(
+        [
+            {
+                "": row["material"],
+                "photographs, fakes": f"{row['photographs']:,}, {row['fakes']:,}",
+                "photographs called fake": share(row, "accused"),
+                "fakes called fake": share(row, "found"),
+                "fakes called real": share(row, "missed"),
+                "inconclusive": f"{row['inconclusive']:.0%}",
+                "AUROC": f"{row['auroc']:.3f}",
+            }
+            for row in rows
+            if "auroc" in row and not row["material"].startswith("some")
+        ]
+    )
+
+
 def comparison_table(root: Path) -> str:
     """The finished runs of the comparison, the paper's figures beside their equals."""
     records = pd.read_csv(root / COMPARISON).to_dict("records")
@@ -188,6 +217,7 @@ TABLES = {
     "comparison": comparison_table,
     "gpu": gpu_table,
     "model": model_table,
+    "photographs-brief": photographs_table,
     "runs": runs_table,
     "thresholds": thresholds_table,
 }

@@ -86,11 +86,14 @@ def facts(
 
 def _model_facts(judged: Judged) -> dict[str, Any]:
     card = judged.model.card
+    point = card.operating_points[0]
+    missed = point.false_negative_rate
     return {
         "name": judged.model.name,
         "sha256": judged.model.sha256,
         "domain": asdict(card.domain),
-        "false_positive_rate": card.operating_points[0].false_positive_rate,
+        "false_positive_rate": point.false_positive_rate,
+        "false_negative_rate": point.false_positive_rate if missed is None else missed,
         "provider": judged.provider,
         "precision": judged.precision,
         "verdicts": {verdict: judged.verdicts[verdict] for verdict in Verdict},
