@@ -7,7 +7,7 @@ import io
 import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +46,9 @@ class Features:
 
     def _place(self, photograph: Photograph, tier: str) -> Path:
         kind = tier if photograph.whole else f"{tier}-of-cuts"
-        return self._of_tower() / kind / f"{photograph.sha256}.npy"
+        return self._of_tower / kind / f"{photograph.sha256}.npy"
 
+    @cached_property
     def _of_tower(self) -> Path:
         return self.folder / hashlib.sha256(self.tower).hexdigest()[:12]
 
@@ -60,7 +61,7 @@ class Features:
             return
         for folder in {place.parent for _, _, place in missing}:
             folder.mkdir(parents=True, exist_ok=True)
-        graph = self._of_tower() / "tower.onnx"
+        graph = self._of_tower / "tower.onnx"
         write_whole(graph, self.tower, own_partial_path(graph))
         context = multiprocessing.get_context("spawn")
         with context.Pool() as pool:

@@ -109,7 +109,7 @@ def test_no_scan_takes_it_unless_it_is_named(mine: Path, photo: Path) -> None:
 
 def test_an_unknown_name_lists_the_added_ones(mine: Path) -> None:
     imgscan("models", "add", mine)
-    assert "bundled: resnet18; added: mine; or" in refused(imgscan("models", "x"))
+    assert "bundled: clip-vit-b16, resnet18; added: mine; or" in refused(imgscan("models", "x"))
 
 
 @pytest.mark.parametrize("name", ["auto", "Auto"])

@@ -34,8 +34,8 @@ def test_card_round_trip_through_a_model_file(brightness_model: Path, card: Mode
 def test_the_bundled_models_open() -> None:
     assert "resnet18" in bundled_models()
     sizes = [open_model(name).path.stat().st_size for name in bundled_models()]
-    assert max(sizes) <= 64e6
-    assert sum(sizes) <= 110e6
+    assert max(sizes) <= 92e6
+    assert sum(sizes) <= 115e6  # a wheel of them stays under the index's 100 MB
     for name in bundled_models():
         model = open_model(name)
         assert 0 <= model.card.metrics["test"]["f1"] <= 1
