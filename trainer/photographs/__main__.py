@@ -53,10 +53,17 @@ GROUPS = 6  # that the sources are left out in while blocks and penalty are chos
 LEFT_OUT_FILE, CHOICES_FILE = "left-out.csv", "choices.csv"
 
 
-def train(photographs: Sequence[Photograph], weights: Path, cache: Path, out: Path) -> None:
+def train(
+    photographs: Sequence[Photograph],
+    some: Sequence[Photograph],
+    weights: Path,
+    cache: Path,
+    out: Path,
+) -> None:
     """Choose, fit and judge a head, and write all of it into `out`.
 
-    Raises TowerError, DataError, CalibrationError.
+    some: of the photographs, those that are scored in OTHER_TIERS, too. Raises TowerError,
+    DataError, CalibrationError.
     """
     read = read_weights(weights)
     features = Features(tower_bytes(build(read, range(BLOCKS))), cache)
@@ -69,7 +76,6 @@ def train(photographs: Sequence[Photograph], weights: Path, cache: Path, out: Pa
 
     heads = heads_without(choice, photographs, tokens, one_by_one(photographs))
     scored = {AS_IT_IS: score(choice, heads, photographs, tokens[AS_IT_IS])}
-    some = photographs[::EACH]
     for tier in OTHER_TIERS:
         scored[tier] = score(choice, heads, some, features.of(some, tier))
     strangers = judge_strangers(scored, AS_IT_IS, RATES)
@@ -134,9 +140,13 @@ def main(
     names = {photograph.source for photograph in photographs}
     if unknown := set(leave_out) - names:
         raise DataError(f"there is no source {min(unknown)}; known: {', '.join(sorted(names))}.")
-    kept = [photograph for photograph in photographs if photograph.source not in leave_out]
+    # The same images whatever is left out, so that what the tower sees of them is known already.
+    kept, some = (
+        [photograph for photograph in chosen if photograph.source not in leave_out]
+        for chosen in (photographs, photographs[::EACH])
+    )
     out.mkdir(parents=True, exist_ok=True)
-    train(kept, tower, cache, out)
+    train(kept, some, tower, cache, out)
 
 
 if __name__ == "__main__":
