@@ -142,7 +142,7 @@ class Strangers:
 
 
 def judge_strangers(scored: Mapping[str, Scored], tier: str, rates: Rates) -> Strangers:
-    """Calibrate on one tier's raw logits, and set thresholds that hold in every tier."""
+    """Calibrate on one tier's raw logits, and set thresholds that hold over all tiers."""
     fitted = fit_calibration(scored[tier].logits, scored[tier].labels)
     scored = {
         name: Scored(found.photographs, fitted.apply(found.logits))
@@ -150,17 +150,17 @@ def judge_strangers(scored: Mapping[str, Scored], tier: str, rates: Rates) -> St
     }
     said = {name: np.full(len(found.logits), "", "U12") for name, found in scored.items()}
     for source in set(scored[tier].sources):
-        at = _strictest(scored, rates, without=source)
+        at = _pooled(scored, rates, without=source)
         for name, found in scored.items():
             mine = found.sources == source
             said[name][mine] = verdicts(found.logits[mine], at)
-    return Strangers(scored, fitted, _strictest(scored, rates), said)
+    return Strangers(scored, fitted, _pooled(scored, rates), said)
 
 
-def _strictest(scored: Mapping[str, Scored], rates: Rates, without: str = "") -> Thresholds:
-    """The highest of all tiers' for `fake`, and the lowest of all tiers' for `real`."""
-    each = []
-    for found in scored.values():
-        others = found.sources != without
-        each.append(thresholds(found.logits[others], found.labels[others], *rates))
-    return Thresholds(max(it.fake_at_least for it in each), min(it.real_at_most for it in each))
+def _pooled(scored: Mapping[str, Scored], rates: Rates, without: str = "") -> Thresholds:
+    """Thresholds of all tiers' images together, but those of one source."""
+    kept = [found.sources != without for found in scored.values()]
+    pairs = list(zip(scored.values(), kept, strict=True))
+    logits = np.concatenate([found.logits[others] for found, others in pairs])
+    labels = np.concatenate([found.labels[others] for found, others in pairs])
+    return thresholds(logits, labels, *rates)
