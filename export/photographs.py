@@ -15,15 +15,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.gate_images import data_option, gate_images
 from export.parity import Views, compare, onnx_name, score_onnx
-from export.precision import unrounded
 from scanner.files import own_partial_path, write_whole
 from scanner.model import INT8_ROWS, METADATA_KEY, OUTPUT, Gate, ModelCard
 from trainer.command import Command
 from trainer.photographs.head import Head
 from trainer.photographs.model import load_model
 from trainer.photographs.tower import TOKENS
-
-UNROUNDED = "float32, its activations not rounded"
 
 
 def with_head(tower: onnx.ModelProto, head: Head) -> onnx.ModelProto:
@@ -51,32 +48,18 @@ def with_head(tower: onnx.ModelProto, head: Head) -> onnx.ModelProto:
 
 
 def export_photographs(model: onnx.ModelProto, card: ModelCard, images: Views) -> bytes:
-    """The model file's bytes, after the gates on `images`. Raises ParityError."""
-    gates = [asdict(gate) for gate in parity_gates(model, card, images)]
-    card = replace(card, parity={"gates": gates})
+    """The model file's bytes, after the gate on `images`. Raises ParityError."""
+    card = replace(card, parity={"gates": [asdict(_gate(model, card, images))]})
     helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     return model.SerializeToString(deterministic=True)
 
 
-def parity_gates(model: onnx.ModelProto, card: ModelCard, images: Views) -> list[Gate]:
-    """The integers of a CPU against the float32 of a GPU, and against weights alone rounded.
-
-    A GPU computes the first; float16 is made of the second. Raises ParityError.
-    """
-    whole = model.SerializeToString()
-    found = score_onnx(whole, images.views, INT8_ROWS)
-    forms = {"float32": whole, UNROUNDED: unrounded(model).SerializeToString()}
-    return [
-        compare(
-            onnx_name(name),
-            score_onnx(form, images.views, "float32"),
-            found,
-            images.labels,
-            card,
-            no_f1=images.no_f1,
-        )
-        for name, form in forms.items()
-    ]
+def _gate(model: onnx.ModelProto, card: ModelCard, images: Views) -> Gate:
+    """The integers of a CPU against the same graph in float32, as a GPU computes it."""
+    content = model.SerializeToString()
+    found = score_onnx(content, images.views, INT8_ROWS)
+    expected = score_onnx(content, images.views, "float32")
+    return compare(onnx_name("float32"), expected, found, images.labels, card, no_f1=images.no_f1)
 
 
 @click.command(cls=Command, context_settings={"show_default": True})

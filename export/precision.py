@@ -26,7 +26,6 @@ INT8_WEIGHTS = "int8-weights"
 PRECISIONS = {"fp32": "float32", "fp16": "float16", "int8": "int8", INT8_WEIGHTS: INT8_WEIGHTS}
 INT8_LARGEST = np.float32(127)
 FLOAT32_SMALLEST = np.finfo(np.float32).tiny
-ROUND = "QuantizeLinear"
 HALF_LARGEST = float(np.finfo(np.float16).max)
 CALIBRATION_BATCH = 16
 # How ONNX Runtime's quantiser is told that a graph is folded already.
@@ -187,30 +186,27 @@ def _rows_are_channels(node: onnx.NodeProto) -> bool:
     return node.op_type == "Conv"
 
 
-def unrounded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """An int8-rows graph without the rounding of activations: it computes in float32.
-
-    What is left is each row divided by its scale before a product and multiplied by it behind.
-    """
-    smooth = onnx.ModelProto()
-    smooth.CopyFrom(model)
-    graph = smooth.graph
-    rounded = {node.output[0]: node.input[0] for node in graph.node if node.op_type == ROUND}
-    before = {
-        node.output[0]: rounded[node.input[0]]
-        for node in graph.node
-        if node.op_type == "DequantizeLinear" and node.input[0] in rounded
+def rounded_in_floats(model: onnx.ModelProto) -> onnx.ModelProto:
+    """An int8-rows graph that computes the same in floating point: Round, in place of int8."""
+    floats = onnx.ModelProto()
+    floats.CopyFrom(model)
+    graph = floats.graph
+    scaled = {
+        node.output[0]: node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"
     }
-    kept = [node for node in graph.node if not {*rounded, *before}.intersection(node.output)]
-    for node in kept:
-        node.input[:] = [before.get(name, name) for name in node.input]
-    nodes = [_copied(node) for node in kept]
+    nodes = []
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in scaled:
+            source = scaled[node.input[0]]
+            nodes.append(helper.make_node("Round", [source], node.output, name=node.name))
+        elif node.op_type != "QuantizeLinear":
+            nodes.append(_copied(node))
     used = {name for node in nodes for name in node.input}
     weights = [_copied(weight) for weight in graph.initializer if weight.name in used]
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend(weights)
-    return _checked(smooth)
+    return _checked(floats)
 
 
 def _copied(part: Part) -> Part:

@@ -215,6 +215,7 @@ def test_the_card_and_the_command_say_what_was_not_checked(
         "largest_logit_difference",
         "mean_logit_difference",
         "verdicts_flipped",
+        "verdicts_turned",
     }
     assert gate.in_words().endswith(f"CPU float32: passed on 57 images, {SAMPLES_ONLY}")
 

@@ -31,7 +31,7 @@ from export.parity import (
 from export.precision import INT8_WEIGHTS
 from scanner.backends.gpu import cuda_driver_present
 from scanner.images.decode import decode
-from scanner.model import ModelCard, open_model
+from scanner.model import INT8_ROWS, ModelCard, open_model
 from scanner.model.card import Gate
 from scanner.preprocess import view
 from tests.pictures import write_pictures
@@ -274,3 +274,21 @@ def test_a_broken_image_is_named(tmp_path: Path, checkpoint: Checkpoint) -> None
     broken.write_bytes(broken.read_bytes()[:300])
     with pytest.raises(DataError, match=r"test/FAKE/0007\.png cannot be decoded"):
         parity_images(tmp_path, checkpoint.preprocessing)
+
+
+@pytest.mark.parametrize(("after", "passes"), [(0.0, True), (-0.2, False)])
+def test_a_verdict_may_be_lost_between_forms_but_not_turned(
+    after: float, passes: bool, card: ModelCard
+) -> None:
+    point = replace(card.operating_points[0], fake_at_least=0.1, real_at_most=-0.1)
+    close = replace(card, operating_points=(point,))
+    expected = np.full(100, 3, np.float32)
+    expected[0] = 0.2
+    found = expected.copy()
+    found[0] = after
+    if passes:
+        figures = compare("another form", expected, found, None, close, INT8_ROWS).figures
+        assert (figures["verdicts_flipped"], figures["verdicts_turned"]) == (1, 0)
+        return
+    with pytest.raises(ParityError, match="1 of them into the opposite"):
+        compare("another form", expected, found, None, close, INT8_ROWS)

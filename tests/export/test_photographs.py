@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,20 +13,17 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from export import photographs
 from export.gate_images import SAMPLES
 from export.onnx import export_onnx, float_source
 from export.parity import ParityError, Views, score_onnx
 from export.photographs import export_photographs, main, with_head
-from export.precision import unrounded
+from export.precision import rounded_in_floats
 from scanner.backends.choose import open_backend
 from scanner.model import INPUT, INT8_ROWS, OUTPUT, Domain, ModelCard, ModelFile, open_model
 from tests.towers import random_weights
 from trainer.photographs.head import Head
 from trainer.photographs.model import PhotographModel
 from trainer.photographs.tower import PREPROCESSING, SIDE, TOKENS, WIDTH, build
-
-FORMS = ("float32", photographs.UNROUNDED)
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +90,10 @@ def test_scores_are_the_same_for_any_batch_in_a_scan(
 
 
 def test_the_file_says_how_its_forms_compare(file: ModelFile) -> None:
-    names = [gate["against"] for gate in file.card.parity["gates"]]
-    assert all(name.endswith(form) for name, form in zip(names, FORMS, strict=True))
-    for gate in file.card.parity["gates"]:
-        assert gate["done"]
-        assert gate["figures"]["images"] == 5
+    (gate,) = file.card.parity["gates"]
+    assert gate["against"].endswith("float32")
+    assert gate["done"]
+    assert gate["figures"]["images"] == 5
 
 
 def test_a_head_that_magnifies_rounding_is_refused(
@@ -107,17 +104,19 @@ def test_a_head_that_magnifies_rounding_is_refused(
         export_photographs(with_head(tower, loud), tower_card, Views(views, None))
 
 
-def test_the_unrounded_graph_rounds_nothing(
+def test_in_floats_nothing_is_int8_but_the_weights(
     tower: onnx.ModelProto, head: Head, views: NDArray[np.uint8]
 ) -> None:
     model = with_head(tower, head)
-    smooth = unrounded(model)
-    assert not [node for node in smooth.graph.node if node.op_type == "QuantizeLinear"]
-    used = {name for node in smooth.graph.node for name in node.input}
-    assert {weight.name for weight in smooth.graph.initializer} <= used
+    floats = rounded_in_floats(model)
+    kinds = Counter(node.op_type for node in floats.graph.node)
+    products = kinds["DequantizeLinear"]  # one a matrix
+    assert (kinds["QuantizeLinear"], kinds["Round"]) == (0, products)
+    used = {name for node in floats.graph.node for name in node.input}
+    assert {weight.name for weight in floats.graph.initializer} <= used
     rounded = score_onnx(model.SerializeToString(), views, INT8_ROWS)
-    found = score_onnx(smooth.SerializeToString(), views, "float32")
-    assert 0 < np.abs(found - rounded).max() < 0.5
+    found = score_onnx(floats.SerializeToString(), views, "float32")
+    assert found == pytest.approx(rounded, abs=0.2)
 
 
 def test_float16_is_made_of_it_and_held_against_it(
