@@ -37,7 +37,7 @@ from trainer.photographs.tiers import AS_IT_IS, TIERS
 
 NAME = "photographs"
 MISTAKES = 24  # of each kind on the sheet
-SAMPLE = 400  # of the left-out images, for the peer
+SAMPLE = 400  # about as many of the left-out images, for the peer
 
 
 @click.command(cls=Command, context_settings={"show_default": True})

@@ -7,6 +7,7 @@ used, and each image's logit is computed in one order whatever the number of cor
 
 from __future__ import annotations
 
+import hashlib
 from threading import Lock
 
 import numpy as np
@@ -44,7 +45,7 @@ class CpuBackend:
         """Raw logits, float32 N, of uint8 views N×V×V×3. Thread-safe.
 
         Raises BackendError when ONNX Runtime cannot run the model, which opening its file has
-        tried already.
+        tried already, and when the file is no longer that one.
         """
         with self._opening:  # only now: many scans meet no image for one of their models
             session = self._session = self._session or self._opened()
@@ -59,7 +60,16 @@ class CpuBackend:
             options.add_session_config_entry(*WIDEN_ONCE)
         path = self._model.path
         try:
-            return onnxruntime.InferenceSession(path, options, providers=[PROVIDER])
+            content = path.read_bytes()
+        except OSError as error:
+            raise BackendError(f"{path} cannot be read any more: {error.strerror}.") from error
+        if hashlib.sha256(content).hexdigest() != self._model.sha256:
+            raise BackendError(
+                f"{path} has changed since the scan began; put the file back that it began with, "
+                "and give the same command again."
+            )
+        try:
+            return onnxruntime.InferenceSession(content, options, providers=[PROVIDER])
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             reason = str(error).splitlines()[0]
             raise BackendError(f"{path.name} cannot run on the CPU: {reason}") from error

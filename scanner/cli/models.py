@@ -113,7 +113,7 @@ def _quality(card: ModelCard) -> str:
         f"rates    {point.test_false_positive_rate:.1%} of photographs called fake, "
         f"{point.test_true_positive_rate:.1%} of fakes found, "
         f"{point.test_false_negative_rate:.1%} of fakes called real, "
-        f"{point.test_inconclusive_rate:.0%} inconclusive"
+        f"{point.test_inconclusive_rate:.0%} inconclusive, of sources left out of training"
     )
 
 
@@ -121,7 +121,7 @@ def _arithmetic(card: ModelCard) -> str:
     from scanner.model import INT8_ROWS
 
     if card.precision == INT8_ROWS:
-        return "int8 on CPUs, float32 on GPUs"
+        return "int8 on CPUs, float32 with CUDA"
     return f"{card.precision}, {'CPU only' if card.cpu_only else 'CPU and GPU'}"
 
 

@@ -18,7 +18,7 @@ from scanner.reports.read import ReadError, read_records
 LONGEST_SHOWN = 200  # characters of a value; evidence may hold a whole workflow
 # Facts of a manifest that say what may move a score. Times, places and results are none.
 CAUSES = (
-    "imgscan", "python", "platform", "libraries", "decoders", "unpackers", "models",
+    "imgscan", "python", "platform", "instructions", "libraries", "decoders", "unpackers", "models",
     "kind_of_record", "limits", "hashing",
 )  # fmt: skip
 # Of a model; in the manifests of scans by one model alone they stood by themselves.
@@ -148,6 +148,8 @@ def _file_changed(before: Record, after: Record) -> bool:
 
 def _model_changed(before: Record, after: Record) -> bool:
     """A row without a verdict names no model, or in older reports that of the scan."""
+    if before.model is None and after.model is None:
+        return before.reason != after.reason  # which names the domains of all the scan's models
     unjudged = any(row.model is None and row.verdict is None for row in (before, after))
     return before.model != after.model and not unjudged
 

@@ -14,7 +14,7 @@ from scanner.model.card import (
     ModelError,
     OperatingPoint,
     ReliabilityBin,
-    Source,
+    TrainingSource,
     parse_card,
 )
 from scanner.model.file import (
@@ -43,7 +43,7 @@ __all__ = [
     "ModelFile",
     "OperatingPoint",
     "ReliabilityBin",
-    "Source",
+    "TrainingSource",
     "bundled_models",
     "open_model",
     "open_models",

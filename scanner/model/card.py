@@ -26,7 +26,7 @@ CARD_FORMAT = 3
 READABLE_FORMATS = (2, CARD_FORMAT)
 METADATA_KEY = "imgscan"
 # int8 files are for CPUs. Those of int8-rows, which scale each row of a layer's input to 8 bits by
-# its own magnitude, run anywhere: in integers on a CPU, in float32 on a GPU.
+# its own magnitude, run anywhere: in integers on a CPU and by TensorRT, in float32 by CUDA.
 INT8_ROWS = "int8-rows"
 PRECISIONS = ("float32", "float16", "int8", INT8_ROWS)
 INPUT, OUTPUT = "images", "logit"
@@ -140,7 +140,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainingSource:
     """Where some of the images a model was made from come from.
 
     label: `real` or `fake`. made_by: camera or generator. Where the source was left out of training
@@ -179,7 +179,7 @@ class ModelCard:
     parity: dict[str, Any]
     licence: str
     precision: str = "float32"
-    sources: tuple[Source, ...] = ()
+    sources: tuple[TrainingSource, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.operating_points:
@@ -238,7 +238,7 @@ def parse_card(text: str) -> ModelCard:
                 ),
                 "reliability": _build_all(ReliabilityBin, record["reliability"]),
                 "domain": _build(Domain, record["domain"]),
-                "sources": _build_all(Source, record.get("sources", [])),
+                "sources": _build_all(TrainingSource, record.get("sources", [])),
             },
         )
     except KeyError as error:

@@ -53,6 +53,7 @@ def identity(
         "limits": asdict(limits),
         "hash options": hashing_facts(hashing),
         "Python": python(),
+        "kind of processor": instructions(),
         "set of libraries": libraries(),
         "set of decoders": decoders(),
         "unpacking program": unpackers(),
@@ -108,6 +109,7 @@ def surroundings(command: Sequence[str]) -> dict[str, Any]:
         "python": sys.version,
         # Not platform.platform(), which runs a program to learn of the processor.
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "instructions": instructions(),
         "libraries": dict(sorted(libraries.items(), key=lambda item: item[0].lower())),
         "decoders": decoders(),
         "unpackers": unpackers(),
@@ -130,6 +132,14 @@ def python() -> str:
     """The interpreter and the machine it is built for."""
     version = f"{platform.python_implementation()} {platform.python_version()}"
     return f"{version}, {platform.system()} {platform.machine()}"
+
+
+def instructions() -> list[str]:
+    """Of the processor, those that decide how a CPU computes a score, as NumPy detects them."""
+    import numpy as np
+
+    found: Any = np.show_config(mode="dicts")
+    return list(found["SIMD Extensions"].get("found", []))
 
 
 def libraries() -> dict[str, str]:

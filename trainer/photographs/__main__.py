@@ -38,8 +38,8 @@ from trainer.photographs.tower import (
     tower_bytes,
 )
 
-# Of photographs called fake, and of fakes called real: at 1% of these, too, more than half of all
-# pictures from left-out sources had no verdict.
+# Of photographs called fake, and of fakes called real: 1% of these, too, would leave more pictures
+# without a verdict than with one, even of sources that are no pairs once they were saved again.
 RATES = (0.01, 0.02)
 TRAINED_ON = (AS_IT_IS, f"{AUGMENTED}-0")
 OTHER_TIERS = tuple(RE_SAVED)  # scored only, every EACH-th image, which is enough to tell

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.model import INT8_ROWS, Domain, ModelCard, OperatingPoint, Source
+from scanner.model import INT8_ROWS, Domain, ModelCard, OperatingPoint, TrainingSource
 from scanner.record import Verdict
 from trainer.calibration import reliability, wilson_interval
 from trainer.data.examples import LABELS
@@ -95,7 +95,7 @@ def _figures(scored: Scored, said: NDArray[np.str_]) -> dict[str, float]:
     }
 
 
-def _sources(photographs: Sequence[Photograph], strangers: Strangers) -> Iterator[Source]:
+def _sources(photographs: Sequence[Photograph], strangers: Strangers) -> Iterator[TrainingSource]:
     """Each source's photographs and fakes, and what became of them when it was left out."""
     names = {value: name for name, value in LABELS.items()}
     keys = [(photograph.source, photograph.label) for photograph in photographs]
@@ -103,7 +103,7 @@ def _sources(photographs: Sequence[Photograph], strangers: Strangers) -> Iterato
         places = [place for place, key in enumerate(keys) if key == (source, label)]
         said = strangers.verdicts[AS_IT_IS][places]
         first = photographs[places[0]]
-        yield Source(
+        yield TrainingSource(
             source,
             names[label],
             len(places),

@@ -49,6 +49,8 @@ def read_photographs(data: Path, files: Path | None) -> list[Photograph]:
             f"{manifest} cannot be read: {error}; name a folder that has one with --data."
         ) from error
     try:
+        if unknown := {row["label"] for row in rows}.difference(LABELS):
+            raise DataError(f"{manifest} has a label {min(unknown)!r}; it may be real or fake.")
         wanted = {row["sha256"] for row in rows}
         found = {} if files is None else files_by_hash(files, wanted)
         listed = [_photograph(row, data, found) for row in rows]

@@ -17,6 +17,7 @@ from scanner.model import Calibration
 from scanner.model.verdict import verdicts
 from trainer.calibration import Thresholds, thresholds
 from trainer.calibration import fit as fit_calibration
+from trainer.data.examples import LABELS, DataError
 from trainer.photographs.head import Head, fit, image_weights, labels_of
 from trainer.photographs.sources import Photograph
 
@@ -68,12 +69,20 @@ def heads_without(
     tokens: Tokens,
     groups: Iterable[frozenset[str]],
 ) -> dict[str, Head]:
-    """A head for each group of sources, fitted on all the others' images, by source."""
+    """A head for each group of sources, fitted on all the others' images, by source.
+
+    Raises DataError.
+    """
     heads: dict[str, Head] = {}
     sources = np.array([photograph.source for photograph in photographs])
     for group in groups:
         kept = ~np.isin(sources, list(group))
         others = [it for it in photographs if it.source not in group]
+        if len({it.label for it in others}) < len(LABELS):
+            raise DataError(
+                f"without {' and '.join(sorted(group))} there are images of one class alone; it "
+                "takes photographs and fakes of more sources."
+            )
         head = choice.fit(others, {tier: found[kept] for tier, found in tokens.items()})
         heads |= dict.fromkeys(group, head)
     return heads

@@ -1,6 +1,8 @@
 """What becomes of a picture on its way to us: the tiers that are measured, and random ones.
 
-All of it happens to the whole picture, before the scan's own view is made of it.
+All of it happens to the whole picture, before the scan's own view is made of it. What the tower
+saw of pictures is kept by the names of the tiers: whoever changes what a tier does empties that
+cache.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ The weights are OpenAI's CLIP ViT-B/16 (Radford et al. 2021), which the package 
 int8 with a scale an output channel. Its own graph scales a layer's input by the extremes of the
 whole batch, so that a picture's score depends on its neighbours, and its sums overflow on CPUs
 without VNNI. Here each token is scaled by its own largest magnitude to 8 bits, and weights take 7
-of the 8: sums of products then fit 16 bits wherever a CPU adds them up so. The integers are the
-same on every CPU, for every batch; GPUs compute the same values in floating point.
+of the 8: sums of products then fit 16 bits wherever a CPU adds them up so. No score depends on the
+batch, and no sum overflows. What lies between the products is floating point, though, whose last
+bits differ between kinds of processors and decide how a value is rounded: so do scores, by tenths.
 """
 
 from __future__ import annotations

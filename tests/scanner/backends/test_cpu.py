@@ -103,3 +103,16 @@ def test_a_model_that_cannot_run_is_a_sentence(model: ModelFile, tmp_path: Path)
     broken.write_bytes(b"no graph")
     with pytest.raises(BackendError, match=r"broken\.onnx cannot run on the CPU: "):
         CpuBackend(replace(model, path=broken), cores=1).score(np.zeros((1, 32, 32, 3), np.uint8))
+
+
+def test_a_file_that_was_exchanged_meanwhile_scores_nothing(
+    model: ModelFile, tmp_path: Path
+) -> None:
+    """The network opens with the first image, and reports name the file by the hash it had."""
+    copy = tmp_path / model.path.name
+    copy.write_bytes(model.path.read_bytes())
+    backend = CpuBackend(replace(model, path=copy), cores=1)
+    copy.write_bytes(copy.read_bytes() + b"\0")
+    side = model.card.preprocessing.size
+    with pytest.raises(BackendError, match="has changed since the scan began"):
+        backend.score(np.zeros((1, side, side, 3), np.uint8))

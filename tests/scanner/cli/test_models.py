@@ -20,8 +20,8 @@ from tests.conftest import ModelMaker, imgscan
             {"precision": INT8_ROWS, "metrics": {"sources left out, as-it-is": {"auroc": 0.9}}},
             (
                 "rates    1.0% of photographs called fake, 90.0% of fakes found, "
-                "1.0% of fakes called real, 10% inconclusive",
-                "runs in  int8 on CPUs, float32 on GPUs",
+                "1.0% of fakes called real, 10% inconclusive, of sources left out of training",
+                "runs in  int8 on CPUs, float32 with CUDA",
             ),
         ),
         (

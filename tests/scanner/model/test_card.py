@@ -14,7 +14,7 @@ from scanner.model import (
     Calibration,
     ModelCard,
     ModelError,
-    Source,
+    TrainingSource,
     parse_card,
 )
 
@@ -72,7 +72,9 @@ def test_a_card_of_format_2_still_reads(card_record: dict[str, Any]) -> None:
 
 
 def test_sources_come_back_as_they_were(card: ModelCard) -> None:
-    source = Source("a/gallery", "fake", 3, "a generator", "MIT", called_fake=2, called_real=0)
+    source = TrainingSource(
+        "a/gallery", "fake", 3, "a generator", "MIT", called_fake=2, called_real=0
+    )
     whole = replace(card, sources=(source,), precision=INT8_ROWS)
     assert parse_card(whole.to_json()).sources == (source,)
 

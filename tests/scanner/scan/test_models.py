@@ -149,6 +149,7 @@ def test_reports_and_manifest_say_what_each_model_did(
             "sha256": file.sha256,
             "domain": vars(file.card.domain),
             "false_positive_rate": 0.01,
+            "false_negative_rate": 0.01,
             "provider": "CPUExecutionProvider",
             "precision": "float32",
             "verdicts": {verdict: own.count(verdict) for verdict in Verdict},

@@ -40,11 +40,8 @@ def test_augmented_pictures_differ_by_file_and_number(large: Image.Image) -> Non
     assert len({in_tier(large, *fate).tobytes() for fate in fates}) == len(fates)
 
 
-def test_an_augmented_picture_holds_a_whole_view() -> None:
-    """A cut of fewer pixels than the view would be enlarged for it, which no picture here is."""
-    picture = Image.new("RGB", (230, 4000))
-    sizes = [in_tier(picture, "augmented-0", str(number)).size for number in range(40)]
-    assert min(min(size) for size in sizes) > 0
+def test_a_cut_holds_a_whole_view() -> None:
+    """A cut of fewer pixels than the view would be enlarged for it."""
     flat = Image.new("RGB", (SHORTEST, SHORTEST))
     cut = [in_tier(flat, "augmented-0", str(number)).size for number in range(40)]
     assert all(min(size) >= SHORTEST for size in cut)
