@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scanner.backends.backend import BackendError
 from scanner.backends.choose import open_backend
 from scanner.backends.cpu import MAX_BATCH, CpuBackend
+from scanner.files import file_sha256
 from scanner.model import WIDEN_ONCE, ModelFile, open_model
 from tests.conftest import CIFAKE_MODEL
 
@@ -102,7 +103,8 @@ def test_a_model_that_cannot_run_is_a_sentence(model: ModelFile, tmp_path: Path)
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no graph")
     with pytest.raises(BackendError, match=r"broken\.onnx cannot run on the CPU: "):
-        CpuBackend(replace(model, path=broken), cores=1).score(np.zeros((1, 32, 32, 3), np.uint8))
+        file = replace(model, path=broken, sha256=file_sha256(broken))
+        CpuBackend(file, cores=1).score(np.zeros((1, 32, 32, 3), np.uint8))
 
 
 def test_a_file_that_was_exchanged_meanwhile_scores_nothing(
