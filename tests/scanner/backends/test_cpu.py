@@ -102,9 +102,9 @@ def test_larger_images_come_in_smaller_batches(side: int, batch: int, model: Mod
 def test_a_model_that_cannot_run_is_a_sentence(model: ModelFile, tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no graph")
+    backend = CpuBackend(replace(model, path=broken, sha256=file_sha256(broken)), cores=1)
     with pytest.raises(BackendError, match=r"broken\.onnx cannot run on the CPU: "):
-        file = replace(model, path=broken, sha256=file_sha256(broken))
-        CpuBackend(file, cores=1).score(np.zeros((1, 32, 32, 3), np.uint8))
+        backend.score(np.zeros((1, 32, 32, 3), np.uint8))
 
 
 def test_a_file_that_was_exchanged_meanwhile_scores_nothing(
