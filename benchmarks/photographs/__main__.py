@@ -27,7 +27,7 @@ from benchmarks.photographs.material import (
     some_of,
 )
 from benchmarks.photographs.plots import draw_mistakes, plot_curves
-from benchmarks.photographs.table import by_source, table
+from benchmarks.photographs.table import by_source, rows_by_source, table
 from benchmarks.photographs.verdicts import summed_up
 from benchmarks.shared.options import shared_option
 from benchmarks.shared.results import Row, command_line, write_part
@@ -85,10 +85,10 @@ def main(
             frames.append(by_sahu65({AS_IT_IS: sample}, sahu65, Path(place), SOME))
     said = pd.concat(frames, ignore_index=True)
     rows = list(summed_up(said))
-    strangers = by_source(rows, LEFT_OUT, OURS, AS_IT_IS)
+    of_sources = rows_by_source(rows, LEFT_OUT, OURS, AS_IT_IS)
     facts = _facts(run, folder, model)
     write_part(output, NAME, facts, rows, table(rows))
-    write_part(output, f"{NAME}-sources", facts, [], strangers)
+    write_part(output, f"{NAME}-sources", facts, of_sources, by_source(of_sources))
     mine = said[(said["material"] == LEFT_OUT) & (said["by"] == OURS)]
     plot_curves(mine, output / f"{NAME}-curves.png")
     if files is not None:

@@ -10,11 +10,16 @@ def table(rows: list[Row]) -> list[dict[str, str]]:
     return [_line(row) for row in rows if row["source"] == "all"]
 
 
-def by_source(rows: list[Row], material: str, by: str, tier: str) -> list[dict[str, str]]:
-    """A line a source of one material, as one detector judges it."""
+def rows_by_source(rows: list[Row], material: str, by: str, tier: str) -> list[Row]:
+    """Those of each source of one material, as one detector judges it."""
     place = (material, by, tier)
     of_it = [row for row in rows if (row["material"], row["by"], row["tier"]) == place]
-    return [{"source": row["source"], **_figures(row)} for row in of_it if row["source"] != "all"]
+    return [row for row in of_it if row["source"] != "all"]
+
+
+def by_source(rows: list[Row]) -> list[dict[str, str]]:
+    """A line a source."""
+    return [{"source": row["source"], **_figures(row)} for row in rows]
 
 
 def _line(row: Row) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import pytest
 
-from benchmarks.photographs.table import by_source, table
+from benchmarks.photographs.table import by_source, rows_by_source, table
 from benchmarks.photographs.verdicts import summed_up
 from benchmarks.shared.results import Row
 from trainer.calibration import wilson_interval
@@ -60,7 +60,11 @@ def test_a_source_of_one_class_has_no_figures_of_the_other() -> None:
     assert camera["fakes"] == 0
     assert not camera.keys() & {"auroc", "found", "missed"}
     assert both["auroc"] == 0.5
-    (line,) = [line for line in by_source(rows, "made", "imgscan", AS_IT_IS) if not line["AUROC"]]
+    (line,) = [
+        line
+        for line in by_source(rows_by_source(rows, "made", "imgscan", AS_IT_IS))
+        if not line["AUROC"]
+    ]
     assert line["source"] == "camera"
     assert line["fakes called fake"] == ""
     low, high = wilson_interval(1, 4)
