@@ -93,7 +93,12 @@ def main(model: str, files: int, rounds: int, output: Path) -> None:
     for number, measured in enumerate(found, 1):
         rows += [{"round": number, "what": what} | row for what, row in measured.items()]
     speeds = [{what: row["files_per_second"] for what, row in each.items()} for each in found]
-    facts = {"command": command_line("photographs.speed", False, [model]), "files": files}
+    facts = {
+        "command": command_line(
+            "photographs.speed", False, [model], f"--files {files} --rounds {rounds}"
+        ),
+        "files": files,
+    }
     write_part(output, NAME, facts, rows, [_line(what, speeds) for what in candidates])
 
 
