@@ -31,7 +31,7 @@ from export.parity import (
 from export.precision import INT8_WEIGHTS
 from scanner.backends.gpu import cuda_driver_present
 from scanner.images.decode import decode
-from scanner.model import INT8_ROWS, ModelCard, open_model
+from scanner.model import INT8_ROWS, Calibration, ModelCard, open_model
 from scanner.model.card import Gate
 from scanner.preprocess import view
 from tests.pictures import write_pictures
@@ -281,7 +281,7 @@ def test_a_verdict_may_be_lost_between_forms_but_not_turned(
     after: float, passes: bool, card: ModelCard
 ) -> None:
     point = replace(card.operating_points[0], fake_at_least=0.1, real_at_most=-0.1)
-    close = replace(card, operating_points=(point,))
+    close = replace(card, operating_points=(point,), calibration=Calibration(1.0, 0.0))
     expected = np.full(100, 3, np.float32)
     expected[0] = 0.2
     found = expected.copy()

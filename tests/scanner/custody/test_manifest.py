@@ -29,7 +29,7 @@ from scanner.custody.manifest import (
 )
 from scanner.custody.signing import fingerprint, load_public_key
 from scanner.limits import Limits
-from scanner.model import bundled_models, open_model
+from scanner.model import INT8_ROWS, bundled_models, open_model
 from scanner.scan.journal import Journal
 from tests.conftest import imgscan
 
@@ -62,7 +62,9 @@ def test_the_manifest_tells_what_ran(scanned: Path) -> None:
     assert models.keys() == set(bundled_models())
     for name, model in models.items():
         assert model["sha256"] == open_model(name).sha256
-        assert (model["provider"], model["precision"]) == ("CPUExecutionProvider", "float32")
+        assert model["provider"] == "CPUExecutionProvider"
+        rows = open_model(name).card.precision == INT8_ROWS
+        assert model["precision"] == ("int8" if rows else "float32")
         assert model["batch"] >= 1
     assert Limits(**manifest["limits"]) == Limits()
     assert manifest["hashing"] == {"md5": True, "known": [], "skip_known": False}
