@@ -50,7 +50,7 @@ from scanner.model import (
 )
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from trainer.command import Command
+from trainer.command import Command, check_folder_of
 
 OPSET = 18
 EXAMPLE_BATCH = 2  # a batch of 1 would be specialised to a constant
@@ -269,10 +269,7 @@ def main(
 
     Example: python -m export.onnx resnet152.onnx --precision fp16 -o resnet152.fp16.onnx
     """
-    if not output.parent.is_dir():  # said now, not after minutes of exporting
-        raise click.ClickException(
-            f"{output} cannot be written: there is no folder {output.parent}."
-        )
+    check_folder_of(output)
     read = read_source(source, checkpoint, licence)
     chosen = PRECISIONS[precision]
     images = gate_images(data, read.card.preprocessing, chosen)

@@ -17,7 +17,7 @@ from export.gate_images import data_option, gate_images
 from export.parity import Views, compare, onnx_name, score_onnx
 from scanner.files import own_partial_path, write_whole
 from scanner.model import INT8_ROWS, METADATA_KEY, OUTPUT, Gate, ModelCard
-from trainer.command import Command
+from trainer.command import Command, check_folder_of
 from trainer.photographs.head import Head
 from trainer.photographs.model import load_model
 from trainer.photographs.tower import TOKENS
@@ -77,10 +77,7 @@ def main(run: Path, output: Path, data: Path | None) -> None:
 
     Example: python -m export.photographs runs/photographs -o clip-vit-b16.onnx
     """
-    if not output.parent.is_dir():
-        raise click.ClickException(
-            f"{output} cannot be written: there is no folder {output.parent}."
-        )
+    check_folder_of(output)
     trained = load_model(run)
     images = gate_images(data, trained.card.preprocessing, INT8_ROWS)
     written = export_photographs(with_head(trained.tower, trained.head), trained.card, images)

@@ -37,7 +37,7 @@ from scanner.backends.tensorrt.flavors import choose_flavor, version
 from scanner.model import Gate, ModelCard, ModelFile, open_model
 from scanner.model.engine import FLAVORS, BatchProfile, EngineCard, EngineFile, write_engine
 from trainer.checkpoint import Checkpoint, load_checkpoint
-from trainer.command import Command
+from trainer.command import Command, check_folder_of
 
 PRECISION = "float16"
 MIB = 2**20
@@ -250,10 +250,7 @@ def main(
     file = open_model(str(model))
     target = find_target(capabilities, flavor)
     output = output or model.with_name(f"{file.name}.{target.label}.fp16.engine")
-    if not output.parent.is_dir():
-        raise click.ClickException(
-            f"{output} cannot be written: there is no folder {output.parent}."
-        )
+    check_folder_of(output)
     loaded = load_checkpoint(checkpoint) if checkpoint else None
     scratch = workspace * MIB if workspace else None
     engine = export_engine(file, output, target, profile, data, loaded, scratch, timing_cache)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,3 +23,11 @@ class Command(click.Command):
         except OSError as error:
             where = "" if error.filename is None else f"{error.filename}: "
             raise click.ClickException(f"{where}{error.strerror or error}.") from error
+
+
+def check_folder_of(output: Path) -> None:
+    """Say now, and not after minutes of work, that a file has no folder to be written to."""
+    if not output.parent.is_dir():
+        raise click.ClickException(
+            f"{output} cannot be written: there is no folder {output.parent}."
+        )
