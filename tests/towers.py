@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.photographs.tower import PATCH, PLACES, WIDTH, Matrix, Weights
+from trainer.photographs.clip import PATCH, PLACES, WIDTH, Matrix, Weights
 
 LAYERS = 2
 SHAPES = {
@@ -30,10 +30,9 @@ def random_weights() -> Weights:
     for layer in range(LAYERS):
         norms += [f"encoder.layers.{layer}.layer_norm{number}" for number in (1, 2)]
         for name, shape in SHAPES.items():
-            steps = random.integers(-127, 128, shape, dtype=np.int8)
-            scale = (1 + random.random(shape[1])) / (60 * shape[0] ** 0.5)
-            bias = normal(shape[1])
-            matrices[f"layers.{layer}/{name}"] = Matrix(steps, scale.astype(np.float32), bias)
+            width = (1 + random.random(shape[1])) * 2 / shape[0] ** 0.5
+            values = (random.uniform(-1, 1, shape) * width).astype(np.float32)
+            matrices[f"layers.{layer}/{name}"] = Matrix(values, normal(shape[1]))
     for norm in norms:
         arrays |= {f"{norm}.weight": 1 + normal(WIDTH) / 5, f"{norm}.bias": normal(WIDTH)}
     return Weights(matrices, {f"vision_model.{name}": value for name, value in arrays.items()})

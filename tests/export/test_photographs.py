@@ -21,14 +21,17 @@ from export.precision import rounded_in_floats
 from scanner.backends.choose import open_backend
 from scanner.model import INPUT, INT8_ROWS, OUTPUT, Domain, ModelCard, ModelFile, open_model
 from tests.towers import random_weights
+from trainer.photographs.clip import PREPROCESSING, SIDE, WIDTH
+from trainer.photographs.evenness import even_out
 from trainer.photographs.head import Head
 from trainer.photographs.model import PhotographModel
-from trainer.photographs.tower import PREPROCESSING, SIDE, TOKENS, WIDTH, build
+from trainer.photographs.tower import TOKENS, build
 
 
 @pytest.fixture(scope="module")
 def tower() -> onnx.ModelProto:
-    return build(random_weights(), [0, 1])
+    weights = random_weights()
+    return build(weights, even_out(weights), [0, 1])
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ import pandas as pd
 from trainer.command import Command
 from trainer.data.examples import DataError
 from trainer.photographs.card import card_of, in_words
+from trainer.photographs.clip import BLOCKS, read_weights
+from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
 from trainer.photographs.model import PhotographModel
 from trainer.photographs.sources import Photograph, read_photographs
@@ -31,12 +33,7 @@ from trainer.photographs.strangers import (
     score,
 )
 from trainer.photographs.tiers import AS_IT_IS, AUGMENTED, RE_SAVED
-from trainer.photographs.tower import (
-    BLOCKS,
-    build,
-    read_weights,
-    tower_bytes,
-)
+from trainer.photographs.tower import build, tower_bytes
 
 # Of photographs called fake, and of fakes called real: 1% of these, too, would leave more pictures
 # without a verdict than with one, even of sources that are no pairs once they were saved again.
@@ -66,7 +63,8 @@ def train(
     DataError, CalibrationError.
     """
     read = read_weights(weights)
-    features = Features(tower_bytes(build(read, range(BLOCKS))), cache)
+    factors = even_out(read)
+    features = Features(tower_bytes(build(read, factors, range(BLOCKS))), cache)
     tokens = {tier: features.of(photographs, tier) for tier in TRAINED_ON}
     found = choose(photographs, tokens, CHOICES, GROUPS)
     listed = [asdict(choice) | {"auroc": auroc} for choice, auroc in found]
@@ -81,7 +79,8 @@ def train(
     strangers = judge_strangers(scored, AS_IT_IS, RATES)
     pd.DataFrame(_left_out(strangers)).to_csv(out / LEFT_OUT_FILE, index=False)
     card = card_of(strangers, choice, RATES, TRAINED_ON)
-    PhotographModel(build(read, choice.blocks), choice.fit(photographs, tokens), card).save(out)
+    model = build(read, factors, choice.blocks)
+    PhotographModel(model, choice.fit(photographs, tokens), card).save(out)
     for line in in_words(card):
         click.echo(line)
 

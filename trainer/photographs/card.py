@@ -13,10 +13,10 @@ from scanner.record import Verdict
 from trainer.calibration import reliability, wilson_interval
 from trainer.data.examples import LABELS
 from trainer.metrics import measure
+from trainer.photographs.clip import LICENCE, PREPROCESSING, SIDE
 from trainer.photographs.sources import Photograph
 from trainer.photographs.strangers import Choice, Rates, Scored, Strangers
 from trainer.photographs.tiers import AS_IT_IS
-from trainer.photographs.tower import LICENCE, PREPROCESSING, SIDE
 
 BACKBONE = "CLIP ViT-B/16, frozen, with a linear head"
 DESCRIPTION = "camera photographs against generated images, 2023 to 2025"

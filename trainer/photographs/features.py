@@ -19,9 +19,10 @@ from scanner.images.decode import decode
 from scanner.model import INPUT
 from scanner.preprocess import view
 from trainer.data.examples import DataError
+from trainer.photographs.clip import PREPROCESSING
 from trainer.photographs.sources import Photograph
 from trainer.photographs.tiers import in_tier
-from trainer.photographs.tower import PREPROCESSING, TOKENS
+from trainer.photographs.tower import TOKENS
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -12,7 +12,7 @@ import io
 import math
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 AS_IT_IS, WEB, HARD = "as-it-is", "web", "hard"
 # Longest side in pixels, none of them enlarged, and JPEG quality.
@@ -22,7 +22,10 @@ AUGMENTED = "augmented"
 
 LONGEST = (512, 2048)  # of an augmented picture, pixels
 LARGEST_FACTOR = 1.4  # by which it is enlarged
-QUALITIES = (55, 96)
+QUALITIES = (40, 97)  # of JPEG and of WebP
+OFTEN, SELDOM = 0.5, 0.2  # probabilities of a cut and of a mirror; of blur, of noise and of WebP
+BLURS = (0.3, 1.5)  # standard deviation, pixels
+NOISES = (1.0, 8.0)  # standard deviation, of values from 0 to 255
 SMALLEST_CUT = 0.6  # share of each side
 SHORTEST = 224  # a cut that is smaller would be enlarged for the view
 FILTERS = (
@@ -43,25 +46,36 @@ def in_tier(rgb: Image.Image, tier: str, sha256: str) -> Image.Image:
         return rgb
     if tier in RE_SAVED:
         longest, quality = RE_SAVED[tier]
-        return _re_saved(
-            _resized(rgb, longest, Image.Resampling.LANCZOS), quality, SUBSAMPLINGS[-1]
-        )
+        rgb = _resized(rgb, longest, Image.Resampling.LANCZOS)
+        return _saved_again(rgb, "JPEG", quality=quality, subsampling=SUBSAMPLINGS[-1])
     seed = hashlib.sha256(f"{sha256} {tier}".encode()).digest()[:8]
     return augmented(rgb, np.random.default_rng(int.from_bytes(seed)))
 
 
 def augmented(rgb: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A random cut of the picture, perhaps mirrored, scaled and saved again as JPEG."""
-    if random.random() < 0.5:
+    """A random cut of the picture, perhaps mirrored, scaled, blurred, noisy, and saved again."""
+    if random.random() < OFTEN:
         rgb = _cut(rgb, random)
-    if random.random() < 0.5:
+    if random.random() < OFTEN:
         rgb = rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     low, high = np.log(LONGEST)
     longest = math.exp(random.uniform(low, high))
     chosen = FILTERS[random.integers(len(FILTERS))]
     rgb = _resized(rgb, min(longest, LARGEST_FACTOR * max(rgb.size)), chosen, enlarge=True)
-    quality = int(random.integers(QUALITIES[0], QUALITIES[1] + 1))
-    return _re_saved(rgb, quality, SUBSAMPLINGS[random.integers(len(SUBSAMPLINGS))])
+    if random.random() < SELDOM:
+        rgb = rgb.filter(ImageFilter.GaussianBlur(random.uniform(*BLURS)))
+    if random.random() < SELDOM:
+        rgb = _noisy(rgb, random)
+    quality = int(random.integers(*QUALITIES))
+    if random.random() < SELDOM:
+        return _saved_again(rgb, "WEBP", quality=quality)
+    subsampling = SUBSAMPLINGS[random.integers(len(SUBSAMPLINGS))]
+    return _saved_again(rgb, "JPEG", quality=quality, subsampling=subsampling)
+
+
+def _noisy(rgb: Image.Image, random: np.random.Generator) -> Image.Image:
+    noise = random.normal(0, random.uniform(*NOISES), (rgb.height, rgb.width, 3))
+    return Image.fromarray(np.clip(np.asarray(rgb) + noise, 0, 255).astype(np.uint8))
 
 
 def _cut(rgb: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -82,7 +96,7 @@ def _resized(
     return rgb.resize((width, height), resample)
 
 
-def _re_saved(rgb: Image.Image, quality: int, subsampling: int) -> Image.Image:
+def _saved_again(rgb: Image.Image, kind: str, **settings: int) -> Image.Image:
     stream = io.BytesIO()
-    rgb.save(stream, "JPEG", quality=quality, subsampling=subsampling)
+    rgb.save(stream, kind, **settings)
     return Image.open(stream).convert("RGB")

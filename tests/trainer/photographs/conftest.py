@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from tests.towers import random_weights
-from trainer.photographs.tower import Weights
+from trainer.photographs.clip import Weights
 
 SOURCES = ("one/camera", "two/phones", "three/generator", "four/both", "five/both")
 EACH = 6  # images of a class

@@ -14,9 +14,9 @@ from scanner.model import INT8_ROWS
 from tests.towers import LAYERS
 from tests.trainer.photographs.conftest import EACH, SOURCES
 from trainer.photographs import __main__ as command
+from trainer.photographs.clip import Weights
 from trainer.photographs.model import PhotographModelError, load_model
 from trainer.photographs.strangers import Choice
-from trainer.photographs.tower import Weights
 
 IMAGES = 7 * EACH
 
