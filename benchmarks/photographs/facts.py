@@ -54,7 +54,7 @@ def _encoding(image: Image.Image) -> dict[str, float]:
     tables = getattr(image, "quantization", {})
     samples = [across * down for _, across, down, _ in getattr(image, "layer", [])]
     return {
-        "JPEG quality": _quality(sum(tables[0])) if tables else math.nan,
+        "JPEG quality": _quality(sum(next(iter(tables.values())))) if tables else math.nan,
         "JPEG samples of colour": samples[1] / samples[0] if len(samples) > 1 else math.nan,
         "progressive JPEG": float("progressive" in image.info) if tables else math.nan,
     }
