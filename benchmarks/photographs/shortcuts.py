@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
@@ -20,7 +21,9 @@ from benchmarks.shared.results import Row
 from trainer.audit import FOLDS, LEAST_IN_CLASS
 from trainer.data.examples import LABELS
 
-SMALLEST_LEAF = 10  # fewer images get no rule of their own
+# Of a single fact a tree makes as much as a forest.
+TREE = DecisionTreeClassifier(min_samples_leaf=10, class_weight="balanced", random_state=0)
+FOREST = RandomForestClassifier(20, min_samples_leaf=3, class_weight="balanced", random_state=0)
 BINS = 10  # of as many images each, of which one holds images that are alike in a number
 NO_VALUE = -1.0  # below all that facts can be
 DEVIATIONS = 1.96  # on either side, of a 95% interval
@@ -72,10 +75,10 @@ def shortcuts(said: pd.DataFrame, facts: pd.DataFrame) -> Iterator[Row]:
 
     said: columns image, source, label, tier, score. facts: numbers by image, as `facts` gives them.
 
-    ALONE: of labels with what a decision tree makes of the fact, on sources that it was not fitted
-    on, and within each source that has enough of both classes. FOLLOWED: of the fact with the
-    score, within a class. ALIKE: of labels with the score, in pairs that are alike in the fact, or
-    any for the fact "". In both of these, TOGETHER is what trees within a source make of all facts.
+    ALONE: of labels with the best rule on the fact, for sources that it was not fitted on, and
+    within each source that has enough of both classes. FOLLOWED: of the fact with the score, within
+    a class. ALIKE: of labels with the score, in pairs that are alike in the fact, or any for the
+    fact "". In both of these, TOGETHER is what rules within a source make of all facts.
     """
     images = said.drop_duplicates("image").set_index("image")
     known = facts.loc[images.index]
@@ -85,7 +88,7 @@ def shortcuts(said: pd.DataFrame, facts: pd.DataFrame) -> Iterator[Row]:
         if np.bincount(labels, minlength=len(LABELS)).min() >= LEAST_IN_CLASS:
             its, names = known.loc[labels.index], labels.index.to_series()
             yield from _alone(its, labels, names, str(source))
-            together[labels.index], _ = _trees(its, labels, names)
+            together[labels.index], _ = _left_out(its, labels, names)
     known = known.assign(**{TOGETHER: together})
     for tier, scored in said.groupby("tier", sort=False):
         its = known.loc[scored["image"]]
@@ -97,27 +100,26 @@ def _alone(
     facts: pd.DataFrame, labels: pd.Series[int], groups: pd.Series[str], of: str
 ) -> Iterator[Row]:
     for name in map(str, facts):
-        yield from _row(ALONE, of, name, labels, *_trees(facts[[name]], labels, groups))
-    yield from _row(ALONE, of, TOGETHER, labels, *_trees(facts, labels, groups))
+        yield from _row(ALONE, of, name, labels, *_left_out(facts[[name]], labels, groups))
+    yield from _row(ALONE, of, TOGETHER, labels, *_left_out(facts, labels, groups))
 
 
-def _trees(
+def _left_out(
     facts: pd.DataFrame, labels: pd.Series[int], groups: pd.Series[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Scores of N images by trees that have not seen their groups, and the numbers of these.
+    """Scores of N images by rules that have not seen their groups, and the numbers of these.
 
-    Where a fact says nothing, what little the scores of different trees differ by depends on how
-    many of the images that were left out are fakes: groups that are sources are compared by tree.
+    Scores of one rule are to be compared: where a fact says nothing, what little they differ by
+    from rule to rule depends on how many of the left-out images are fakes. Where that is the same
+    for all, as within a source, they may be pooled.
     """
     scores, fold = np.zeros(len(labels)), np.zeros(len(labels), np.int64)
     splits = StratifiedGroupKFold(min(FOLDS, groups.nunique()), shuffle=True, random_state=0)
     known = facts.fillna(NO_VALUE).to_numpy()
+    rule = TREE if len(facts.columns) == 1 else FOREST
     for number, (seen, unseen) in enumerate(splits.split(known, labels, groups)):
-        tree = DecisionTreeClassifier(
-            min_samples_leaf=SMALLEST_LEAF, class_weight="balanced", random_state=0
-        )
-        tree.fit(known[seen], labels.iloc[seen])
-        scores[unseen] = tree.predict_proba(known[unseen])[:, 1]
+        rule.fit(known[seen], labels.iloc[seen])
+        scores[unseen] = rule.predict_proba(known[unseen])[:, 1]
         fold[unseen] = number
     return scores, fold
 
@@ -143,7 +145,7 @@ def _alike(scored: pd.DataFrame, facts: pd.DataFrame) -> Iterator[Row]:
 
 
 def _comparable(facts: pd.DataFrame, of: str) -> Iterator[str]:
-    """The facts but TOGETHER between sources, each of which has trees of its own."""
+    """The facts but TOGETHER between sources, each of which has rules of its own."""
     return (name for name in map(str, facts) if of == SAME or name != TOGETHER)
 
 

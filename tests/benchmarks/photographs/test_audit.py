@@ -80,7 +80,7 @@ def test_the_interval_holds_what_chance_gives() -> None:
 def read(path: Path, kind: str, **how: object) -> dict[str, float]:
     image = Image.new("L" if how.pop("grey", False) else "RGB", (60, 40), 128)
     path.write_bytes(encoded(image, kind, **how))
-    return {str(name): value for name, value in facts({"it": path}).loc["it"].items()}
+    return {str(name): float(column["it"]) for name, column in facts({"it": path}).items()}
 
 
 @pytest.mark.parametrize("quality", [20, 50, 75, 95])
