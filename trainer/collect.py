@@ -79,9 +79,10 @@ def collect(wanted: Sequence[Listed], base: str, to: Path) -> list[Lacking]:
     with tqdm(total=len(wanted), unit="image", disable=not wanted) as bar:
         for (source, commit), images in commits.items():
             bar.set_description(source)
+            url = f"{base.rstrip('/')}/{source}"
             reason = "files are absent from the commit or have another hash"
             try:
-                for path, content in fetched(f"{base.rstrip('/')}/{source}", commit, list(images), to):
+                for path, content in fetched(url, commit, list(images), to):
                     if hashlib.sha256(content).hexdigest() == images[path].sha256:
                         place = places[images.pop(path)]
                         place.parent.mkdir(parents=True, exist_ok=True)
