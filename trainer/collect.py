@@ -102,7 +102,7 @@ def _place(image: Listed, to: Path) -> Path:
             f"{image.source!r} at {image.commit!r} is no commit of a repository OWNER/NAME; mend "
             "the manifest."
         )
-    if path.anchor or ".." in path.parts or not path.parts:
+    if path.anchor or not path.parts or {"..", ".git"}.intersection(path.parts):
         raise DataError(
             f"{image.path!r} of {image.source} is no path inside a repository; mend the manifest."
         )

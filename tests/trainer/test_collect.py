@@ -189,6 +189,7 @@ def test_a_link_stays_what_git_keeps_of_it(place: Place) -> None:
         {"path": "../escaped.png"},
         {"path": "in/../../escaped.png"},
         {"path": "/escaped.png"},
+        {"path": ".git/hooks/post-checkout"},
         {"path": ""},
         {"source": "../some"},
         {"source": "some/.."},
