@@ -117,8 +117,8 @@ def _left_out(strangers: Strangers) -> Iterator[dict[str, Any]]:
 @click.option(
     "--files",
     type=click.Path(path_type=Path),
-    help="Folder, of clones of the manifest's repositories, that has the whole images.  [default: "
-    "the cuts alone]",
+    help="Folder that python -m trainer.collect has filled with the whole images.  [default: the "
+    "cuts alone]",
 )
 @click.option(
     "--cache",

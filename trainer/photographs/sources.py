@@ -1,9 +1,9 @@
 """Full-size images by source: the manifest that lists them, and the files that it means.
 
-A folder of data holds `manifest.csv`, a row an image: label, source (a public repository), sha256
-of the image's file, generator or camera, licence, and `whole`, a small cut of it that lies beside
-the manifest. The files themselves are found, by their hash, in any folder that holds clones of the
-repositories; where one is not had, its cut stands in.
+A manifest has a row an image: label, source (a public repository, OWNER/NAME), commit and path in
+it, sha256 of the image's file, generator or camera, licence, and `whole`, a small cut of it that
+lies beside the manifest, if there is one. The files themselves are found, by their hash, in any
+folder that holds them; where one is not had, its cut stands in.
 """
 
 from __future__ import annotations
@@ -21,6 +21,20 @@ MANIFEST = "manifest.csv"
 
 
 @dataclass(frozen=True)
+class Listed:
+    """A row of a manifest. label: 1 is fake. cut: a file's name, or empty."""
+
+    sha256: str
+    label: int
+    source: str
+    commit: str
+    path: str
+    made_by: str
+    licence: str
+    cut: str
+
+
+@dataclass(frozen=True)
 class Photograph:
     """An image of a source, photograph or fake. label: 1 is fake. whole: whether `path` is all of
     it, and not a small cut.
@@ -35,42 +49,58 @@ class Photograph:
     whole: bool
 
 
+def read_manifest(manifest: Path) -> list[Listed]:
+    """Its rows, in their order. Raises DataError."""
+    try:
+        with manifest.open(encoding="utf-8", newline="") as stream:
+            return [_listed(row, manifest) for row in csv.DictReader(stream, restval="")]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{manifest} cannot be read: {error}; a manifest that can is in results/photographs."
+        ) from error
+    except KeyError as error:
+        raise DataError(f"{manifest} is no manifest of photographs: it lacks {error}.") from error
+
+
+def _listed(row: dict[str, str], manifest: Path) -> Listed:
+    if (label := row["label"]) not in LABELS:
+        raise DataError(f"{manifest} has a label {label!r}; it may be real or fake.")
+    return Listed(
+        row["sha256"],
+        LABELS[label],
+        row["source"],
+        row["commit"],
+        row["path"],
+        row["generator"],
+        row["licence"],
+        row["whole"],
+    )
+
+
 def read_photographs(data: Path, files: Path | None) -> list[Photograph]:
     """The images of data/manifest.csv, ordered by hash. Raises DataError.
 
     files: where the whole images are looked for; None for nowhere.
     """
     manifest = data / MANIFEST
-    try:
-        with manifest.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{manifest} cannot be read: {error}; name a folder that has one with --data."
-        ) from error
-    try:
-        if unknown := {row["label"] for row in rows}.difference(LABELS):
-            raise DataError(f"{manifest} has a label {min(unknown)!r}; it may be real or fake.")
-        wanted = {row["sha256"] for row in rows}
-        found = {} if files is None else files_by_hash(files, wanted)
-        listed = [_photograph(row, data, found) for row in rows]
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{manifest} is no manifest of photographs: it lacks {error}.") from error
-    there = {p.sha256: p for p in listed if p.whole or p.path.is_file()}
+    listed = read_manifest(manifest)
+    found = {} if files is None else files_by_hash(files, {image.sha256 for image in listed})
+    photographs = (_photograph(image, data, found) for image in listed)
+    there = {p.sha256: p for p in photographs if p.whole or p.path.is_file()}
     if {p.label for p in there.values()} != set(LABELS.values()):
         raise DataError(f"{manifest} names no images of both classes that are there.")
     return sorted(there.values(), key=lambda photograph: photograph.sha256)
 
 
-def _photograph(row: dict[str, str], data: Path, found: dict[str, Path]) -> Photograph:
-    whole = found.get(row["sha256"])
+def _photograph(image: Listed, data: Path, found: dict[str, Path]) -> Photograph:
+    whole = found.get(image.sha256)
     return Photograph(
-        row["sha256"],
-        LABELS[row["label"]],
-        row["source"],
-        row["generator"],
-        row["licence"],
-        whole or data / (row["whole"] or "absent"),
+        image.sha256,
+        image.label,
+        image.source,
+        image.made_by,
+        image.licence,
+        whole or data / (image.cut or "absent"),
         whole is not None,
     )
 
@@ -78,7 +108,7 @@ def _photograph(row: dict[str, str], data: Path, found: dict[str, Path]) -> Phot
 def files_by_hash(folder: Path, wanted: set[str]) -> dict[str, Path]:
     """Files in the folder, at any depth, whose SHA-256 is wanted. Raises DataError."""
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}; clone the manifest's repositories there.")
+        raise DataError(f"there is no folder {folder}; python -m trainer.collect makes one.")
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     by_hash = ((file_sha256(path), path) for path in files if ".git" not in path.parts)
     return {digest: path for digest, path in by_hash if digest in wanted}

@@ -54,6 +54,8 @@ def data(tmp_path: Path) -> Path:
                     {
                         "label": label,
                         "source": source,
+                        "commit": "0" * 40,
+                        "path": name,
                         "sha256": hashlib.sha256(content).hexdigest(),
                         "generator": "a camera",
                         "licence": "MIT",

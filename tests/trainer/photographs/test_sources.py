@@ -50,7 +50,7 @@ def test_what_is_no_manifest_is_told(data: Path) -> None:
     with pytest.raises(DataError, match="it lacks 'sha256'"):
         read_photographs(data, None)
     (data / "manifest.csv").unlink()
-    with pytest.raises(DataError, match="name a folder that has one with --data"):
+    with pytest.raises(DataError, match="a manifest that can is in results/photographs"):
         read_photographs(data, None)
 
 
@@ -62,5 +62,5 @@ def test_one_class_alone_is_refused(data: Path) -> None:
 
 
 def test_a_folder_of_files_that_is_not_there_is_told(data: Path) -> None:
-    with pytest.raises(DataError, match="clone the manifest's repositories there"):
+    with pytest.raises(DataError, match=r"python -m trainer\.collect makes one"):
         read_photographs(data, data / "absent")
