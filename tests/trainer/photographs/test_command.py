@@ -24,7 +24,7 @@ IMAGES = 7 * EACH
 @pytest.fixture
 def run(data: Path, weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The command's words, for a tower of two blocks."""
-    monkeypatch.setattr(command, "read_weights", lambda _: weights)
+    monkeypatch.setattr(command, "read_tower", lambda _: weights)
     monkeypatch.setattr(command, "BLOCKS", LAYERS)
     monkeypatch.setattr(command, "CHOICES", [Choice((0, 1), 1e-2), Choice((0,), 1e-2)])
     words = {"data": data, "files": data.parent / "files", "cache": tmp_path / "cache"}

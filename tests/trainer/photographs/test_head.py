@@ -13,7 +13,7 @@ from trainer.photographs.sources import Photograph
 
 def images(*sizes: tuple[str, int, int]) -> list[Photograph]:
     return [
-        Photograph("0" * 64, label, source, "", "", Path(), whole=True)
+        Photograph("0" * 64, label, source, source, "", "", Path(), whole=True)
         for source, label, count in sizes
         for _ in range(count)
     ]

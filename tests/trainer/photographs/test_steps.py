@@ -1,0 +1,75 @@
+"""Protects: a step is measured on sources that its heads had no part in, and the table says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from tests.towers import LAYERS
+from trainer.photographs import steps as command
+from trainer.photographs.clip import Weights
+from trainer.photographs.sources import Photograph
+from trainer.photographs.steps import Step, figures, logits_of
+from trainer.photographs.strangers import Choice
+
+STEPS = (Step("both blocks", Choice((0, 1), 1e-2)), Step("the first block", Choice((0,), 1e-2)))
+
+
+def images(groups: int, each: int) -> list[Photograph]:
+    """Of each group one source, with both classes."""
+    return [
+        Photograph(f"{n:064}", n % 2, f"source {g}", f"group {g}", "", "", Path(), True)
+        for n in range(groups * each)
+        for g in [n // each]
+    ]
+
+
+def test_figures_tell_pairs_from_sources_of_one_class() -> None:
+    """Here each source's own images are told apart, but no source from another."""
+    photographs = images(2, 50) + [
+        Photograph("", label, f"of {label}", f"of {label}", "", "", Path(), True)
+        for label in (0, 1)
+    ]
+    logits = [it.label + (3.0 if it.source == "source 1" else 0) for it in photographs[:-2]]
+    found = figures(photographs, np.array([*logits, 1, 0], np.float32))
+    assert found["auroc_within_pairs"] == 1
+    assert found["auroc_one_class"] == 0
+    assert 0.5 < found["auroc"] < 1
+
+
+def test_a_share_of_the_sources_is_all_that_is_seen() -> None:
+    photographs = images(8, 10)
+    random = np.random.default_rng(0)
+    tokens = random.normal(0, 1, (len(photographs), 2, 3)).astype(np.float32)
+    step = Step("some", Choice((0, 1), 1e-2), share=0.5)
+    before = logits_of(step, photographs, {"as-it-is": tokens})
+    groups = np.array([it.group for it in photographs])
+    moved = 0
+    for group in np.unique(groups):
+        spoilt = tokens.copy()
+        spoilt[groups == group] += random.normal(0, 50, spoilt[groups == group].shape)
+        after = logits_of(step, photographs, {"as-it-is": spoilt})
+        others = groups != group
+        moved += not np.array_equal(before[others], after[others])
+    assert moved == 4
+
+
+@pytest.mark.usefixtures("weights")
+def test_the_table_has_a_row_a_step(
+    data: Path, weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "read_tower", lambda _: weights)
+    monkeypatch.setattr(command, "ALL", tuple(range(LAYERS)))
+    monkeypatch.setattr(command, "STEPS", STEPS)
+    monkeypatch.setattr(command, "LEAST", 2)
+    out = tmp_path / "steps.csv"
+    words = ["--data", data, "--files", data.parent / "files", "--cache", tmp_path / "cache"]
+    done = CliRunner().invoke(command.main, [*map(str, words), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(out)
+    assert table["step"].tolist() == [step.name for step in STEPS]
+    assert table.drop(columns="step").stack().between(0, 1).all()
