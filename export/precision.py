@@ -101,7 +101,8 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
     Weights take 7 of the 8 bits: CPUs without VNNI add products up in 16 bits, which full weights
     would overflow, so that the gate passed on one CPU would say nothing about another. The layer
     that gives the logit stays float32: in 8 bits there would be 256 scores, cut off at both ends.
-    images: real views N×V×V×3, whose activations set the ranges. Raises PrecisionError.
+    images: real views, N×S×S×3 or N×V×S×S×3, whose activations set the ranges. Raises
+    PrecisionError.
     """
     from onnxruntime.quantization import (
         CalibrationDataReader,

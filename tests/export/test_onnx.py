@@ -183,7 +183,7 @@ def test_a_graph_that_disagrees_is_not_written(
     (bias,) = [w for w in wrong.graph.initializer if list(w.dims) == [1]]
     moved = numpy_helper.to_array(bias) + np.float32(0.01)
     bias.CopyFrom(numpy_helper.from_array(moved, bias.name))
-    monkeypatch.setattr(export.onnx, "to_graph", lambda detector, view: wrong)
+    monkeypatch.setattr(export.onnx, "to_graph", lambda detector, shape: wrong)
     output = tmp_path / "wrong.onnx"
     words = said(tiny_run, "-o", output, "--data", tiny_data)
     assert f"the float32 file disagrees with PyTorch {torch.__version__} float32 on 1,000" in words

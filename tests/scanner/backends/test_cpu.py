@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from scanner.backends.backend import BackendError
+from scanner.backends.backend import BackendError, joined
 from scanner.backends.choose import open_backend
 from scanner.backends.cpu import MAX_BATCH, CpuBackend
 from scanner.files import file_sha256
@@ -34,7 +34,7 @@ def views(model: ModelFile) -> NDArray[np.uint8]:
 def alone(model: ModelFile, views: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The logit of each view scored in a batch of its own."""
     backend = CpuBackend(model, cores=1)
-    return np.concatenate([backend.score(view[None]) for view in views])
+    return np.concatenate([backend.score(view[None]).logits for view in views])
 
 
 @pytest.mark.parametrize("batch", [2, 7, 16, 32, 67])
@@ -42,7 +42,7 @@ def test_the_batch_changes_no_bit(
     batch: int, model: ModelFile, views: NDArray[np.uint8], alone: NDArray[np.float32]
 ) -> None:
     backend = CpuBackend(model, cores=1)
-    parts = [backend.score(views[n : n + batch]) for n in range(0, len(views), batch)]
+    parts = [backend.score(views[n : n + batch]).logits for n in range(0, len(views), batch)]
     assert np.concatenate(parts).tobytes() == alone.tobytes()
 
 
@@ -54,7 +54,7 @@ def test_the_cores_change_no_bit(
     assert backend.streams == cores
     with ThreadPoolExecutor(backend.streams) as threads:
         parts = list(threads.map(backend.score, np.array_split(views, 13)))
-    assert np.concatenate(parts).tobytes() == alone.tobytes()
+    assert joined(parts).logits.tobytes() == alone.tobytes()
 
 
 @pytest.mark.parametrize(("precision", "widened"), [("float32", True), ("int8", False)])

@@ -27,7 +27,7 @@ def test_an_engine_builds_without_a_gpu(
 ) -> None:
     engine = build(
         brightness_model,
-        32,
+        (32, 32, 3),
         "tensorrt_rtx",
         BatchProfile(1, 4, 8),
         workspace_bytes=2**28,
@@ -45,7 +45,11 @@ def test_another_gpu_that_rtx_does_not_serve_is_refused(
 ) -> None:
     with pytest.raises(BackendError, match=f"does not serve compute capability {capability}"):
         build(
-            brightness_model, 32, "tensorrt_rtx", BatchProfile(1, 1, 1), capabilities=[capability]
+            brightness_model,
+            (32, 32, 3),
+            "tensorrt_rtx",
+            BatchProfile(1, 1, 1),
+            capabilities=[capability],
         )
 
 
@@ -56,9 +60,9 @@ FOR_GPUS = [name for name in bundled_models() if not open_model(name).card.cpu_o
 @pytest.mark.parametrize("name", FOR_GPUS)
 def test_bundled_models_build(name: str) -> None:
     model = open_model(name)
-    side = model.card.preprocessing.size
+    shape = model.card.preprocessing.shape
     profile = BatchProfile(1, 8, 32)
-    assert build(model.path, side, "tensorrt_rtx", profile, capabilities=["8.9"])
+    assert build(model.path, shape, "tensorrt_rtx", profile, capabilities=["8.9"])
 
 
 @needs_rtx
@@ -66,4 +70,4 @@ def test_what_is_no_graph_is_a_sentence(tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no graph")
     with pytest.raises(BackendError, match=r"TensorRT cannot read broken\.onnx: "):
-        build(broken, 32, "tensorrt_rtx", BatchProfile(1, 1, 1))
+        build(broken, (32, 32, 3), "tensorrt_rtx", BatchProfile(1, 1, 1))
