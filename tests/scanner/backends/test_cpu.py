@@ -15,8 +15,10 @@ from scanner.backends.backend import BackendError, joined
 from scanner.backends.choose import open_backend
 from scanner.backends.cpu import MAX_BATCH, CpuBackend
 from scanner.files import file_sha256
-from scanner.model import WIDEN_ONCE, ModelFile, open_model
+from scanner.model import WIDEN_ONCE, ModelCard, ModelFile, open_model
+from scanner.preprocess import Preprocessing
 from tests.conftest import CIFAKE_MODEL
+from tests.scanner.views_model import VIEWS, scores_of, write_views_model
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,18 @@ def test_the_cores_change_no_bit(
     assert joined(parts).logits.tobytes() == alone.tobytes()
 
 
+@pytest.mark.parametrize("batch", [1, 2, 3, 7])
+def test_several_views_and_their_ood_are_those_of_numpy(
+    batch: int, card: ModelCard, tmp_path: Path
+) -> None:
+    several = replace(card, preprocessing=VIEWS, ood_at_most=8.0)
+    model = open_model(str(write_views_model(tmp_path / "views.onnx", several)))
+    views = np.random.default_rng(0).integers(0, 256, (7, *VIEWS.shape), dtype=np.uint8)
+    backend = CpuBackend(model, cores=1)
+    found = joined([backend.score(views[n : n + batch]) for n in range(0, len(views), batch)])
+    assert list(found.each()) == list(scores_of(views).each())
+
+
 @pytest.mark.parametrize(("precision", "widened"), [("float32", True), ("int8", False)])
 def test_stored_int8_weights_are_widened_once_and_an_int8_graph_is_left_alone(
     precision: str, widened: bool, model: ModelFile, monkeypatch: pytest.MonkeyPatch
@@ -93,10 +107,15 @@ def test_int8_files_are_refused_on_gpus(device: str, model: ModelFile) -> None:
         open_backend(quantised, device)
 
 
-@pytest.mark.parametrize(("side", "batch"), [(32, MAX_BATCH), (64, 32), (224, 2), (4096, 1)])
-def test_larger_images_come_in_smaller_batches(side: int, batch: int, model: ModelFile) -> None:
-    larger = replace(model, card=replace(model.card, image_size=side))
-    assert CpuBackend(larger, cores=1).batch_size == batch
+@pytest.mark.parametrize(
+    ("side", "native", "batch"),
+    [(32, 0, MAX_BATCH), (64, 0, 32), (64, 4, 6), (224, 0, 2), (224, 4, 1), (4096, 0, 1)],
+)
+def test_larger_images_and_more_views_come_in_smaller_batches(
+    side: int, native: int, batch: int, model: ModelFile
+) -> None:
+    card = replace(model.card, image_size=side, preprocessing=Preprocessing(side, native=native))
+    assert CpuBackend(replace(model, card=card), cores=1).batch_size == batch
 
 
 def test_a_model_that_cannot_run_is_a_sentence(model: ModelFile, tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from scanner.backends.cpu import CpuBackend
 from scanner.backends.cuda import BoundLane, CudaSession, open_session
 from scanner.backends.gpu import Buffers, OutOfMemory, cuda_driver_present
 from scanner.backends.lanes import GpuBackend
-from scanner.model import WIDEN_ONCE, ModelFile, open_model
+from scanner.model import WIDEN_ONCE, ModelCard, ModelFile, open_model
 from tests.conftest import CIFAKE_MODEL
+from tests.scanner.views_model import VIEWS, scores_of, write_views_model
 
 NO_GPU = "needs an NVIDIA GPU with CUDA"
 
@@ -95,6 +96,17 @@ def test_bound_memory_gives_the_scores_of_plain_runs(
     plain = CpuBackend(model, cores=1).score(views)
     bound = GpuBackend(HostSession(model), batch, print).score(views)
     assert bound.logits.tobytes() == plain.logits.tobytes()
+
+
+@pytest.mark.parametrize("batch", [1, 4, 32])
+def test_several_views_and_their_ood_go_through_bound_memory(
+    batch: int, card: ModelCard, tmp_path: Path
+) -> None:
+    several = replace(card, preprocessing=VIEWS, ood_at_most=8.0)
+    model = open_model(str(write_views_model(tmp_path / "views.onnx", several)))
+    views = np.random.default_rng(0).integers(0, 256, (21, *VIEWS.shape), dtype=np.uint8)
+    found = GpuBackend(HostSession(model), batch, print).score(views)
+    assert list(found.each()) == list(scores_of(views).each())
 
 
 def test_a_lane_is_used_again_after_a_short_batch(

@@ -78,6 +78,26 @@ def test_no_number_is_no_verdict(logit: float, card: ModelCard) -> None:
     assert judgement.reason == "the model returned no number"
 
 
+@pytest.mark.parametrize("logit", [9.0, 0.0, -9.0])
+def test_what_is_unlike_all_that_the_model_was_made_from_has_no_verdict(
+    logit: float, card: ModelCard
+) -> None:
+    """Whatever its logit: of such images it says nothing."""
+    measuring = replace(card, ood_at_most=1.5)
+    assert judge(Score(logit, 1.5), measuring) == judge(Score(logit), card)
+    judgement = judge(Score(logit, 1.51), measuring)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert (judgement.p_fake, judgement.confidence, judgement.llr) == (None, None, None)
+    assert judgement.reason == "the image is unlike anything that the model was made from"
+
+
+@pytest.mark.parametrize("ood", [math.nan, math.inf, None])
+def test_no_distance_is_no_verdict(ood: float | None, card: ModelCard) -> None:
+    judgement = judge(Score(5.0, ood), replace(card, ood_at_most=1.5))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.reason == "the model returned no number"
+
+
 @pytest.mark.parametrize(("logit", "p_fake"), [(1e30, 1.0), (-1e30, 0.0), (800.0, 1.0)])
 def test_extreme_logits_stay_probabilities(logit: float, p_fake: float, card: ModelCard) -> None:
     judgement = judge(Score(logit), card)

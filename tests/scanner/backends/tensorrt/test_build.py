@@ -6,14 +6,17 @@ TensorRT for RTX builds real engines here, ahead of time, when it is installed.
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scanner.backends.backend import BackendError
 from scanner.backends.tensorrt.build import build
-from scanner.model import bundled_models, open_model
+from scanner.model import ModelCard, bundled_models, open_model
 from scanner.model.engine import BatchProfile
+from tests.scanner.views_model import VIEWS, write_views_model
 
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="needs tensorrt-rtx-cu13"
@@ -36,6 +39,28 @@ def test_an_engine_builds_without_a_gpu(
     )
     assert len(engine) > 1000
     assert not list(tmp_path.iterdir()), "TensorRT for RTX has no timings to keep"
+
+
+@needs_rtx
+def test_a_model_of_several_views_builds_without_what_no_scan_reads(
+    card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorrt_rtx
+
+    returned: list[str] = []
+    builder = tensorrt_rtx.Builder
+
+    class Noting(builder):  # type: ignore[misc, valid-type]
+        def build_serialized_network(self, network: Any, config: Any) -> Any:
+            returned.extend(network.get_output(n).name for n in range(network.num_outputs))
+            return super().build_serialized_network(network, config)
+
+    monkeypatch.setattr(tensorrt_rtx, "Builder", Noting)
+    several = replace(card, preprocessing=VIEWS, ood_at_most=8.0)
+    path = write_views_model(tmp_path / "views.onnx", several)
+    profile = BatchProfile(1, 4, 8)
+    assert build(path, VIEWS.shape, "tensorrt_rtx", profile, capabilities=["8.9"])
+    assert returned == ["logit", "ood"]
 
 
 @needs_rtx
