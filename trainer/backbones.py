@@ -167,7 +167,11 @@ class Detector(nn.Module):
             side = (self.image_size, self.image_size)
             pixels = F.interpolate(pixels, size=side, mode="bilinear", align_corners=False)
         logits = self.score(pixels)
-        return logits.unflatten(0, (-1, images.shape[1])).mean(1) if several else logits
+        if not several:
+            return logits
+        # Added one by one: a row's sum is ordered by where it lies in memory, and so by its batch.
+        first, *others = logits.unflatten(0, (-1, images.shape[1])).unbind(1)
+        return sum(others, first) / images.shape[1]
 
     def score(self, pixels: Tensor) -> Tensor:
         """Logits of float pixels N×3×S×S, 0 to 255, already at the backbone's size."""
