@@ -22,8 +22,12 @@ OUTPUTS = ("logit", "ood", "view_logits")
 def write_views_model(path: Path, card: ModelCard, outputs: tuple[str, ...] = OUTPUTS) -> Path:
     """Brighter than mid grey is fake; `ood` is how much the brightness of the views differs."""
     count = VIEWS.count
-    shape = ["N", count, SIDE, SIDE, 3]
-    shapes = {"logit": ["N"], "ood": ["N"], "view_logits": ["N", count]}
+    shape: list[str | int | None] = ["N", count, SIDE, SIDE, 3]
+    shapes: dict[str, list[str | int | None]] = {
+        "logit": ["N"],
+        "ood": ["N"],
+        "view_logits": ["N", count],
+    }
     constants = [
         helper.make_tensor("pixels", TensorProto.INT64, [3], [2, 3, 4]),
         helper.make_tensor("views", TensorProto.INT64, [1], [1]),

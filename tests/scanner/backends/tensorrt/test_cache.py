@@ -160,7 +160,7 @@ def test_a_plain_model_is_built_once_for_the_gpu_here(
     model: ModelFile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """All but the GPU and TensorRT itself is real."""
-    builds: list[tuple[Path, int, str, BatchProfile]] = []
+    builds: list[tuple[Path, tuple[int, ...], str, BatchProfile]] = []
 
     def build(path: Path, shape: tuple[int, ...], flavor: str, profile: BatchProfile) -> bytes:
         builds.append((path, shape, flavor, profile))
