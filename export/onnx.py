@@ -30,6 +30,7 @@ from export.parity import (
 from export.precision import (
     INT8_WEIGHTS,
     PRECISIONS,
+    PrecisionError,
     cast_first,
     rounded_in_floats,
     store_in_int8,
@@ -114,7 +115,7 @@ def float_source(file: ModelFile, checkpoint: Checkpoint | None) -> Source:
 
 def trace(checkpoint: Checkpoint, licence: str) -> Source:
     """The float32 graph of a checkpoint, with a card that has no parity figures yet."""
-    model = to_graph(checkpoint.detector(), checkpoint.preprocessing.size)
+    model = to_graph(checkpoint.detector(), checkpoint.preprocessing.shape)
     store_in_half(model)
     onnx.checker.check_model(model, full_check=True)
     card = ModelCard(
@@ -138,6 +139,12 @@ def export_onnx(source: Source, precision: str, data: Path, images: Views) -> by
 
     data: where int8 finds training images. Raises ParityError, PrecisionError, DataError.
     """
+    more = sorted({output.name for output in source.model.graph.output} - {OUTPUT})
+    if more and precision != "float32":
+        raise PrecisionError(
+            f"no gate measures what rounding does to the graph's {' and '.join(more)}; keep this "
+            "model in float32."
+        )
     arithmetic = "float32" if precision == INT8_WEIGHTS else precision
     card = replace(source.card, precision=arithmetic)
     if precision == INT8_WEIGHTS:
@@ -187,9 +194,12 @@ def parity_gates(
     return gates
 
 
-def to_graph(detector: Detector, view: int) -> onnx.ModelProto:
-    """Trace the detector: uint8 `images` N×view×view×3 in, float32 `logit` N out, dynamic N."""
-    example = torch.zeros(EXAMPLE_BATCH, view, view, 3, dtype=torch.uint8)
+def to_graph(detector: Detector, shape: tuple[int, ...]) -> onnx.ModelProto:
+    """Trace the detector: uint8 `images` N×shape in, float32 `logit` N out, dynamic N.
+
+    shape: of what it sees of one image, as `Preprocessing.shape` has it.
+    """
+    example = torch.zeros(EXAMPLE_BATCH, *shape, dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1)
     program = torch.onnx.export(
         detector,

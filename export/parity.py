@@ -71,7 +71,10 @@ class ParityError(ImgscanError):
 
 @dataclass(frozen=True)
 class Views:
-    """uint8 views N×V×V×3 and their labels (1 is fake), or why F1 is not checked on them."""
+    """What a model sees of N images, and their labels, or why F1 is not checked on them.
+
+    views: uint8, N×S×S×3 or, of several views of each, N×V×S×S×3. labels: 1 is fake.
+    """
 
     views: NDArray[np.uint8]
     labels: NDArray[np.int64] | None

@@ -100,8 +100,9 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
 
     Weights take 7 of the 8 bits: CPUs without VNNI add products up in 16 bits, which full weights
     would overflow, so that the gate passed on one CPU would say nothing about another. The layer
-    that gives the logit stays float32: in 8 bits there would be 256 scores, cut off at both ends.
-    images: real views N×V×V×3, whose activations set the ranges. Raises PrecisionError.
+    that gives the logit, and what joins the logits of several views, stay float32: in 8 bits there
+    would be 256 scores, cut off at both ends. images: real views, N×S×S×3 or N×V×S×S×3, whose
+    activations set the ranges. Raises PrecisionError.
     """
     from onnxruntime.quantization import (
         CalibrationDataReader,
@@ -124,8 +125,9 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
     whole = folded(model)
     helper.set_model_props(whole, FOLDED)
     network = _network(whole.graph)
-    head = [node.name for node in network if node.op_type in ("Gemm", "MatMul")][-1:]
-    quantised = {node.name for node in network}.difference(head)
+    layers = [n for n, node in enumerate(network) if node.op_type in ("Gemm", "MatMul")]
+    head = layers[-1] if layers else len(network)
+    quantised = {node.name for node in network[:head]}
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "int8.onnx"
         try:

@@ -30,7 +30,7 @@ from export.parity import (
     score_onnx,
     score_pytorch,
 )
-from scanner.backends.backend import BackendError
+from scanner.backends.backend import BackendError, joined
 from scanner.backends.gpu import Gpu, find_gpu
 from scanner.backends.tensorrt.build import build
 from scanner.backends.tensorrt.flavors import choose_flavor, version
@@ -134,8 +134,8 @@ def export_engine(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file.path.name
         path.write_bytes(graph)
-        side, ahead = card.preprocessing.size, target.capabilities if target.ahead else ()
-        content = build(path, side, target.flavor, batch, workspace_bytes, timing_cache, ahead)
+        shape, ahead = card.preprocessing.shape, target.capabilities if target.ahead else ()
+        content = build(path, shape, target.flavor, batch, workspace_bytes, timing_cache, ahead)
     here = None if target.ahead else target.gpu
     engine_card = EngineCard(
         model=card,
@@ -184,14 +184,14 @@ def engine_gates(
 
 
 def score_engine(engine: EngineFile, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Raw logits by the engine on the GPU here. Raises BackendError."""
+    """Raw logits, float32 N, by the engine on the GPU here. Raises BackendError."""
     from scanner.backends.tensorrt.runtime import Engine
 
     batch = engine.card.batch.optimum
     lane = Engine(engine).open_lane(batch)
     try:
         starts = range(0, len(views), batch)
-        return np.concatenate([lane.run(views[start : start + batch]) for start in starts])
+        return joined([lane.run(views[start : start + batch]) for start in starts]).logits
     finally:
         lane.close()
 

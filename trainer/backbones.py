@@ -139,7 +139,11 @@ BACKBONES |= {f"{name}_stride1": _stride1(BACKBONES[name]) for name in RESNETS}
 
 
 class Detector(nn.Module):
-    """uint8 views N×V×V×3 (RGB, 0 to 255) to logits N (float32, log-odds that each is fake)."""
+    """uint8 pixels (RGB, 0 to 255) to logits N (float32, log-odds that each image is fake).
+
+    The pixels are N×S×S×3 or, where each image is seen in V views, N×V×S×S×3. Views are scored one
+    by one, and an image's logit is the mean of theirs.
+    """
 
     pixel_mean: Tensor
     pixel_std: Tensor
@@ -154,11 +158,20 @@ class Detector(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         # Cast before all else: TensorRT takes uint8 only to cast it.
-        pixels = images.float().permute(0, 3, 1, 2)
+        pixels = images.float()
+        several = pixels.dim() == 5
+        if several:
+            pixels = pixels.flatten(0, 1)
+        pixels = pixels.permute(0, 3, 1, 2)
         if pixels.shape[-1] != self.image_size:
             side = (self.image_size, self.image_size)
             pixels = F.interpolate(pixels, size=side, mode="bilinear", align_corners=False)
-        return self.score(pixels)
+        logits = self.score(pixels)
+        if not several:
+            return logits
+        # Added one by one: a row's sum is ordered by where it lies in memory, and so by its batch.
+        first, *others = logits.unflatten(0, (-1, images.shape[1])).unbind(1)
+        return sum(others, first) / images.shape[1]
 
     def score(self, pixels: Tensor) -> Tensor:
         """Logits of float pixels N×3×S×S, 0 to 255, already at the backbone's size."""

@@ -28,7 +28,7 @@ CHANNELS = 8
 def feature_maps(checkpoint: Checkpoint, picture: NDArray[np.uint8]) -> dict[str, Tensor]:
     """The last layer's output at each resolution, C×H×W float32, by the layer's name.
 
-    picture: one uint8 view V×V×3.
+    picture: one uint8 view S×S×3.
     """
     detector = checkpoint.detector()
     outputs: dict[str, Tensor] = {}

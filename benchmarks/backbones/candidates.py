@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.backends.backend import Backend, BackendError
+from scanner.backends.backend import Backend, BackendError, Scores
 from scanner.backends.choose import open_backend
 from scanner.model import ModelFile, open_model
 
@@ -128,16 +128,15 @@ class TorchBackend:
             torch.compile(detector, dynamic=False, fullgraph=True) if compiled else detector
         )
 
-    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw logits of views, which cross the bus from pinned memory as uint8."""
+    def score(self, views: NDArray[np.uint8]) -> Scores:
+        """The scores of views, which cross the bus from pinned memory as uint8."""
         import torch
 
         images = torch.from_numpy(views)
         if self._on_gpu:
             images = images.pin_memory().cuda(non_blocking=True)
         with torch.inference_mode():
-            logits: NDArray[np.float32] = self._score(images).float().cpu().numpy()
-        return logits
+            return Scores(self._score(images).float().cpu().numpy())
 
 
 def forget_compiled() -> None:

@@ -20,7 +20,7 @@ from benchmarks.shared.results import Row
 from export.onnx import export_onnx, read_source
 from export.parity import LabelledViews, ParityError, parity_images
 from export.precision import PrecisionError
-from scanner.backends.backend import Backend
+from scanner.backends.backend import Backend, joined
 from scanner.model import ModelError, ModelFile, open_model
 from scanner.model.verdict import verdicts
 from trainer.backbones import BACKBONES, build_detector
@@ -132,7 +132,7 @@ def facts_of(
         "precision": backend.precision,
         "train_images": card.training.get("train_images"),
         "input_pixels": card.image_size,
-        "gflop_per_image": gflop_of(card.backbone, card.image_size, card.preprocessing.size),
+        "gflop_per_image": gflop_of(card.backbone, card.image_size, card.preprocessing.shape),
         "file_bytes": candidate.path.stat().st_size,
         "images": figures.images,
         "f1": figures.f1,
@@ -151,14 +151,14 @@ def score_all(backend: Backend, views: NDArray[np.uint8], batch: int) -> NDArray
     shape = (batch, *views.shape[1:])
     starts = range(0, len(views), batch)
     scored = [backend.score(np.resize(views[n : n + batch], shape)) for n in starts]
-    return np.concatenate(scored)[: len(views)]
+    return joined(scored).logits[: len(views)]
 
 
 @cache
-def gflop_of(backbone: str, image_size: int, side: int) -> float | None:
-    """Of one image, counted from shapes alone; None for an unknown backbone."""
+def gflop_of(backbone: str, image_size: int, shape: tuple[int, ...]) -> float | None:
+    """Of one image, seen as `shape`, counted from shapes alone; None for an unknown backbone."""
     if backbone not in BACKBONES:
         return None
     with torch.device("meta"):
         detector = build_detector(backbone, image_size, "none").eval()
-    return flops_per_image(detector, side) / 1e9
+    return flops_per_image(detector, shape) / 1e9

@@ -64,10 +64,10 @@ def main(model: Path, device: str, batch: int) -> None:
     started = time.perf_counter()
     candidate = Candidate(model, device)
     backend = candidate.open(batch)
-    side = candidate.file.card.preprocessing.size
-    backend.score(np.zeros((1, side, side, 3), np.uint8))  # some open the network only now
+    shape = candidate.file.card.preprocessing.shape
+    backend.score(np.zeros((1, *shape), np.uint8))  # some open the network only now
     load_seconds = time.perf_counter() - started
-    backend.score(np.zeros((batch, side, side, 3), np.uint8))
+    backend.score(np.zeros((batch, *shape), np.uint8))
     click.echo(json.dumps(asdict(Footprint(load_seconds, peak_bytes()))))
 
 

@@ -27,12 +27,12 @@ class Sample:
     rate: float
 
 
-def sample(backend: Backend, batch: int, side: int, seconds: float) -> Sample:
-    """Batches of noise, side×side pixels: one at a time, then as many at once as a scan has.
+def sample(backend: Backend, batch: int, shape: tuple[int, ...], seconds: float) -> Sample:
+    """Batches of noise: one at a time, then as many at once as a scan has.
 
-    Each of the two takes about `seconds`.
+    Each of the two takes about `seconds`. shape: of what the model sees of one image.
     """
-    views = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3), dtype=np.uint8)
+    views = np.random.default_rng(0).integers(0, 256, (batch, *shape), dtype=np.uint8)
     latencies: list[float] = []
     while sum(latencies) < seconds:
         started = time.perf_counter()
@@ -63,12 +63,13 @@ def percentiles_ms(latencies: Sequence[float]) -> dict[str, float | None]:
     }
 
 
-def flops_per_image(detector: Detector, side: int) -> int:
-    """Floating-point operations of one forward pass, an addition and a product counted as two."""
+def flops_per_image(detector: Detector, shape: tuple[int, ...]) -> int:
+    """Floating-point operations of one forward pass, an addition and a product counted as two.
+
+    shape: of what the detector sees of one image.
+    """
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        detector(
-            torch.zeros(1, side, side, 3, dtype=torch.uint8, device=detector.pixel_mean.device)
-        )
+        detector(torch.zeros(1, *shape, dtype=torch.uint8, device=detector.pixel_mean.device))
     return int(counter.get_total_flops())
 
 

@@ -53,13 +53,13 @@ def measure_speed(
 
 def opened(candidate: Candidate, batch: int) -> Callable[[float], Sample]:
     """What measures the candidate for so many seconds. Both raise Refused."""
-    side = candidate.file.card.preprocessing.size
+    shape = candidate.file.card.preprocessing.shape
     with refusing():
         backend = candidate.open(batch)
 
     def measure(seconds: float) -> Sample:
         with refusing():
-            found = sample(backend, batch, side, seconds)
+            found = sample(backend, batch, shape, seconds)
         if backend.batch_size != batch:  # its speed would stand beside a batch it has not run
             raise Refused(
                 f"GPU memory is too small for this batch, which shrank to {backend.batch_size}."

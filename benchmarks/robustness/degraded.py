@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from benchmarks.robustness.degradations import DEGRADATIONS, Degradation
 from benchmarks.shared.results import Row
-from scanner.backends.backend import Backend
+from scanner.backends.backend import Backend, joined
 from scanner.model import ModelCard
 from scanner.model.verdict import verdicts
 from scanner.preprocess import view
@@ -29,8 +29,8 @@ def score(images: Sequence[Image.Image], backend: Backend, card: ModelCard) -> N
         views[at : at + backend.batch_size] for at in range(0, len(views), backend.batch_size)
     ]
     with ThreadPoolExecutor(backend.streams) as inference:
-        logits = np.concatenate(list(inference.map(backend.score, batches)))
-    return card.calibration.apply(logits)
+        scores = joined(list(inference.map(backend.score, batches)))
+    return card.calibration.apply(scores.logits)
 
 
 def figures(

@@ -28,7 +28,7 @@ from scanner.hashes.hashing import hash_bytes
 from scanner.images.decode import decode
 from scanner.limits import Limits
 from scanner.model import ModelFile
-from scanner.model.verdict import judge, outside
+from scanner.model.verdict import Score, judge, outside
 from scanner.preprocess import view
 from scanner.provenance import gather
 from scanner.record import Status
@@ -92,8 +92,8 @@ def stage_costs(
     watch = Stopwatch()
     examined = _examine(watch, found, model)
     views = [each.view for each in examined if each.view is not None]
-    logits = _score(watch, views, backend) if views else []
-    _write(watch, found, examined, logits, Scorer(model, backend))
+    scores = _score(watch, views, backend) if views else []
+    _write(watch, found, examined, scores, Scorer(model, backend))
     timed = watch.costs(len(found))
     costs = {stage: timed.get(stage, Cost(0, 0)) for stage in (*IN_WORKERS, "score", "write")}
     return {
@@ -165,26 +165,26 @@ def _read(path: Path) -> bytes:
         return read_limited(stream, Limits().file_bytes)
 
 
-def _score(watch: Stopwatch, views: Sequence[NDArray[np.uint8]], backend: Backend) -> list[float]:
+def _score(watch: Stopwatch, views: Sequence[NDArray[np.uint8]], backend: Backend) -> list[Score]:
     """Score batches of the backend's size in as many threads as it asks for."""
     size = backend.batch_size
     batches = [np.stack(views[start : start + size]) for start in range(0, len(views), size)]
     backend.score(batches[0])
     with ThreadPoolExecutor(backend.streams) as inference, watch.time("score"):
-        return [float(logit) for part in inference.map(backend.score, batches) for logit in part]
+        return [score for part in inference.map(backend.score, batches) for score in part.each()]
 
 
 def _write(
     watch: Stopwatch,
     found: Sequence[Found],
     examined: Sequence[Examined],
-    logits: Sequence[float],
+    scores: Sequence[Score],
     scorer: Scorer,
 ) -> None:
     """Journal every record as a scan does, and write the report from the journal."""
     chunk = CHUNK_FILES * usable_cores()
     card = scorer.model.card
-    scores = iter(logits)
+    left = iter(scores)
     with tempfile.TemporaryDirectory() as place, watch.time("write"):
         journal = Journal(Path(place) / "journal")
         journal.begin({})
@@ -199,10 +199,10 @@ def _write(
                 judgement = outside((facts.width, facts.height), [card.domain])
                 journal.add(entry.path, 0, facts, judgement=judgement, stamp=entry.stamp)
                 continue
-            journal.logit(facts.sha256, facts.page)
-            logit = next(scores)
-            judgement = judge(logit, card)
-            journal.add(entry.path, 0, facts, scorer.name, logit, judgement, entry.stamp)
+            journal.score(facts.sha256, facts.page)
+            score = next(left)
+            judgement = judge(score, card)
+            journal.add(entry.path, 0, facts, scorer.name, score, judgement, entry.stamp)
         journal.commit()
         write_report(Path(place) / "report.csv", records(journal), {})
         journal.remove()

@@ -14,8 +14,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from scanner.backends.backend import BackendError
-from scanner.model.card import INPUT, INT8_ROWS, OUTPUT, WIDEN_ONCE
+from scanner.backends.backend import BackendError, Scores
+from scanner.model.card import INPUT, INT8_ROWS, WIDEN_ONCE
 from scanner.model.file import ModelFile
 
 PROVIDER = "CPUExecutionProvider"
@@ -28,29 +28,28 @@ INT8 = ("int8", INT8_ROWS)
 
 
 class CpuBackend:
-    """Scores views in single-threaded runs; logits do not depend on the batch or the cores."""
+    """Scores views in single-threaded runs; scores do not depend on the batch or the cores."""
 
     def __init__(self, model: ModelFile, cores: int, batch_size: int | None = None) -> None:
-        side = model.card.image_size
+        pixels = model.card.preprocessing.count * model.card.image_size**2  # of an image
         self.provider = PROVIDER
         # CPUs lack float16 arithmetic: ONNX Runtime widens such a graph as it loads it.
         self.precision = "int8" if model.card.precision in INT8 else "float32"
         self.streams = cores
-        self.batch_size = batch_size or min(MAX_BATCH, max(1, BATCH_PIXELS // side**2))
+        self.batch_size = batch_size or min(MAX_BATCH, max(1, BATCH_PIXELS // pixels))
         self._model = model
         self._session: onnxruntime.InferenceSession | None = None
         self._opening = Lock()
 
-    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw logits, float32 N, of uint8 views N×V×V×3. Thread-safe.
+    def score(self, views: NDArray[np.uint8]) -> Scores:
+        """The scores of N images, as `Backend` has it. Thread-safe.
 
         Raises BackendError when ONNX Runtime cannot run the model, which opening its file has
         tried already, and when the file is no longer that one.
         """
         with self._opening:  # only now: many scans meet no image for one of their models
             session = self._session = self._session or self._opened()
-        logits: NDArray[np.float32] = session.run([OUTPUT], {INPUT: views})[0]
-        return logits
+        return Scores(*session.run(self._model.card.outputs, {INPUT: views}))
 
     def _opened(self) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from scanner.backends.backend import BackendError
+from scanner.backends.backend import BackendError, Scores
 from scanner.backends.gpu import DEVICE, Buffers, OutOfMemory, find_gpu, speaks_of_memory
-from scanner.model.card import INPUT, OUTPUT, WIDEN_ONCE
+from scanner.model.card import INPUT, WIDEN_ONCE
 from scanner.model.file import ModelFile
 
 PROVIDER = "CUDAExecutionProvider"
@@ -46,34 +45,30 @@ class CudaSession:
             onnxruntime.preload_dlls()
         half = model.card.precision == "float16"
         self.precision = "float16" if half else "float32"  # rows in int8 have no kernels there
-        self.side = model.card.preprocessing.size
+        self.shape = model.card.preprocessing.shape
+        self._outputs = model.card.outputs
         self._session = open_session(model, PROVIDER, OPTIONS)
 
     def open_lane(self, batch: int) -> BoundLane:
-        return BoundLane(self._session, batch, self.side)
+        return BoundLane(self._session, Buffers(batch, self.shape, self._outputs))
 
 
 class BoundLane:
     """Runs one batch on bound memory."""
 
-    def __init__(
-        self,
-        session: onnxruntime.InferenceSession,
-        batch: int,
-        side: int,
-        buffers: Callable[[int, int], Buffers] = Buffers,
-    ) -> None:
-        self.batch = batch
+    def __init__(self, session: onnxruntime.InferenceSession, buffers: Buffers) -> None:
+        self.batch = len(buffers.images)
         self._session = session
-        self._buffers = held = buffers(batch, side)
+        self._buffers = buffers
         self._binding = session.io_binding()
-        views = (batch, side, side, 3)
-        place = (held.device, DEVICE)
-        self._binding.bind_input(INPUT, *place, np.uint8, views, held.device_images)
-        self._binding.bind_output(OUTPUT, *place, np.float32, (batch,), held.device_logits)
+        place = (buffers.device, DEVICE)
+        views = buffers.images.shape
+        self._binding.bind_input(INPUT, *place, np.uint8, views, buffers.device_images)
+        for name, address in buffers.device_scores.items():
+            self._binding.bind_output(name, *place, np.float32, (self.batch,), address)
 
-    def run(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw logits of 1 to `batch` views. Raises OutOfMemory."""
+    def run(self, views: NDArray[np.uint8]) -> Scores:
+        """The scores of 1 to `batch` images. Raises OutOfMemory."""
         held = self._buffers
         held.images[: len(views)] = views
         held.upload()
@@ -86,7 +81,7 @@ class BoundLane:
             raise BackendError(f"ONNX Runtime stopped: {_first_line(error)}") from error
         held.download()
         held.wait()
-        return held.logits[: len(views)].copy()
+        return held.first(len(views))
 
     def close(self) -> None:
         self._binding.clear_binding_inputs()

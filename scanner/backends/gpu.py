@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.backends.backend import BackendError
+from scanner.backends.backend import BackendError, Scores
 
 DEVICE = 0
 
@@ -102,13 +104,14 @@ def speaks_of_memory(reason: str) -> bool:
 class Buffers:
     """One batch's way over the bus: pinned host memory, device memory and a stream.
 
-    images: uint8 batch×side×side×3 and logits: float32 batch, both pinned. device_images and
-    device_logits: addresses of as much memory on the GPU. Raises OutOfMemory.
+    shape: of what is seen of one image. outputs: as `ModelCard` has them. images: uint8
+    batch×shape, and scores: float32 batch by output; all pinned. device_images and device_scores:
+    addresses of as much memory on the GPU. Raises OutOfMemory.
     """
 
     device = "cuda"
 
-    def __init__(self, batch: int, side: int) -> None:
+    def __init__(self, batch: int, shape: tuple[int, ...], outputs: Sequence[str]) -> None:
         from cuda.bindings import runtime
 
         self._cuda = runtime
@@ -118,11 +121,11 @@ class Buffers:
                 check(runtime.cudaStreamCreateWithFlags(runtime.cudaStreamNonBlocking))
             )
             unless_complete.callback(runtime.cudaStreamDestroy, self.stream)
-            size = batch * side * side * 3
-            self.images = self._pinned(size).reshape(batch, side, side, 3)
-            self.logits = self._pinned(4 * batch).view(np.float32)
+            size = batch * math.prod(shape)
+            self.images = self._pinned(size).reshape(batch, *shape)
+            self.scores = {name: self._pinned(4 * batch).view(np.float32) for name in outputs}
             self.device_images = self.allocate(size)
-            self.device_logits = self.allocate(4 * batch)
+            self.device_scores = {name: self.allocate(4 * batch) for name in outputs}
             self._held = unless_complete.pop_all()
 
     def allocate(self, size: int) -> int:
@@ -143,15 +146,20 @@ class Buffers:
         check(self._cuda.cudaMemcpyAsync(self.device_images, source, size, kind, self.stream))
 
     def download(self) -> None:
-        """Begin to copy the GPU's logits to `logits`."""
+        """Begin to copy the GPU's scores to `scores`."""
         kind = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
-        target, size = self.logits.ctypes.data, self.logits.nbytes
-        check(self._cuda.cudaMemcpyAsync(target, self.device_logits, size, kind, self.stream))
+        for name, scores in self.scores.items():
+            target, source, size = scores.ctypes.data, self.device_scores[name], scores.nbytes
+            check(self._cuda.cudaMemcpyAsync(target, source, size, kind, self.stream))
+
+    def first(self, count: int) -> Scores:
+        """A copy of the scores of the first `count` images, after `download` and `wait`."""
+        return Scores(*(scores[:count].copy() for scores in self.scores.values()))
 
     def wait(self) -> None:
         """Until all that was begun is done."""
         check(self._cuda.cudaStreamSynchronize(self.stream))
 
     def close(self) -> None:
-        """Give all memory back; `images` and `logits` must not be touched any more."""
+        """Give all memory back; `images` and `scores` must not be touched any more."""
         self._held.close()

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.backends.backend import BackendError, Tell
+from scanner.backends.backend import BackendError, Scores, Tell, joined
 from scanner.backends.gpu import OutOfMemory
 
 LANES = 2  # one batch crosses the bus while the other is computed
@@ -26,24 +26,27 @@ class Lane(Protocol):
 
     batch: int
 
-    def run(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw logits of 1 to `batch` views, float32. Raises OutOfMemory."""
+    def run(self, views: NDArray[np.uint8]) -> Scores:
+        """The scores of 1 to `batch` images. Raises OutOfMemory."""
         ...
 
     def close(self) -> None: ...
 
 
 class LaneMaker(Protocol):
-    """A model on a GPU, which runs batches of `smallest` to `largest` views of side `side`."""
+    """A model on a GPU, which runs batches of `smallest` to `largest` images.
+
+    shape: of what it sees of one image, as `Preprocessing.shape` has it.
+    """
 
     provider: str
     precision: str
-    side: int
+    shape: tuple[int, ...]
     smallest: int
     largest: int
 
     def open_lane(self, batch: int) -> Lane:
-        """A lane for batches of `batch` views. Raises OutOfMemory."""
+        """A lane for batches of `batch` images. Raises OutOfMemory."""
         ...
 
 
@@ -68,15 +71,15 @@ class GpuBackend:
         for lane in self._open(self.batch_size, LANES):
             self._idle.put(lane)
 
-    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw logits, float32 N, of uint8 views N×V×V×3, for any N from 1. Thread-safe."""
-        logits = np.empty(len(views), np.float32)
+    def score(self, views: NDArray[np.uint8]) -> Scores:
+        """The scores of N images, as `Backend` has it. Thread-safe."""
+        scored: list[Scores] = []
         done = 0
         while done < len(views):
             lane = self._idle.get()
             part = views[done : done + lane.batch]
             try:
-                logits[done : done + len(part)] = lane.run(part)
+                scored.append(lane.run(part))
                 done += len(part)
             except OutOfMemory as error:
                 lane.close()
@@ -86,7 +89,7 @@ class GpuBackend:
                 raise
             else:
                 self._idle.put(lane)
-        return logits
+        return joined(scored)
 
     def __del__(self) -> None:
         """Give the GPU's memory back, which no garbage collector knows of."""
@@ -106,7 +109,7 @@ class GpuBackend:
                     self._idle.put(_Dead(reason))
 
     def _open(self, batch: int, count: int) -> list[Lane]:
-        """`count` lanes for `batch` views, or for as many as memory allows."""
+        """`count` lanes for `batch` images, or for as many as memory allows."""
         while True:
             lanes: list[Lane] = []
             try:
@@ -139,14 +142,14 @@ class _Dead:
     def __init__(self, reason: Exception) -> None:
         self._reason = reason
 
-    def run(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def run(self, views: NDArray[np.uint8]) -> Scores:
         raise self._reason
 
     def close(self) -> None: ...
 
 
 def fastest_batch(maker: LaneMaker) -> int:
-    """The batch, of CANDIDATES, that a short probe finds to score the most views a second."""
+    """The batch, of CANDIDATES, that a short probe finds to score the most images a second."""
     rates: dict[int, float] = {}
     able = [batch for batch in CANDIDATES if maker.smallest <= batch <= maker.largest]
     with contextlib.suppress(OutOfMemory):
@@ -160,10 +163,10 @@ def fastest_batch(maker: LaneMaker) -> int:
 
 
 def _rate(maker: LaneMaker, batch: int) -> float:
-    """Views a second of one lane."""
+    """Images a second of one lane."""
     lane = maker.open_lane(batch)
     try:
-        views = np.zeros((batch, maker.side, maker.side, 3), np.uint8)
+        views = np.zeros((batch, *maker.shape), np.uint8)
         lane.run(views)  # the first run chooses kernels and takes memory
         runs = 0
         started = time.perf_counter()

@@ -49,7 +49,10 @@ def show_command(name: str | None) -> None:
 
     with told("the command"):
         if name is not None:
-            click.echo(open_model(name).card.to_json())
+            card = open_model(name).card
+            click.echo(card.to_json())
+            if card.preprocessing.native:
+                click.echo(f"it sees {card.preprocessing.in_words()}", err=True)
             return
         for bundled in bundled_models():
             click.echo(f"{bundled}  ({AUTO})")
@@ -96,6 +99,8 @@ def remove_command(name: str) -> None:
 def _show_facts(model: ModelFile) -> None:
     card = model.card
     click.echo(safe_text(f"  domain   {card.domain.description}"))
+    if card.preprocessing.native:
+        click.echo(f"  sees     {card.preprocessing.in_words()}")
     click.echo(f"  {_quality(card)}")
     click.echo(f"  size     {model.path.stat().st_size / 1e6:.1f} MB")
     click.echo(f"  runs in  {_arithmetic(card)}")

@@ -14,12 +14,16 @@ LEAST_OPACITY = 0.999
 def doubt(decoded: Decoded, preprocessing: Preprocessing) -> str | None:
     """Why no verdict can be given on a picture, whatever its score; None where one can.
 
-    It goes by the whole picture and by what of it the model sees.
+    It goes by the whole picture and by what of it the model sees: of several views by the least
+    visible, since each has its say in the score.
     """
     if decoded.alpha is None:
         return None
-    seen = float(view(decoded.alpha, preprocessing).mean()) / 255
+    views = view(decoded.alpha, preprocessing).reshape(preprocessing.count, -1)
+    seen = float(views.mean(axis=1).min()) / 255
     if (opacity := min(decoded.opacity, seen)) >= LEAST_OPACITY:
         return None
-    visible = f"only {opacity:.1%} of the picture is visible, the rest is transparent"
+    several = preprocessing.count > 1 and seen < decoded.opacity
+    what = "a part of the picture that is judged" if several else "the picture"
+    visible = f"only {opacity:.1%} of {what} is visible, the rest is transparent"
     return f"{visible}; a verdict might be of the white behind it"

@@ -1,9 +1,15 @@
 """The model card, with which a model file describes itself.
 
-A model file is an ONNX graph. Input `images`: uint8, N×V×V×3, RGB, dynamic N; normalisation is
-inside the graph. Output `logit`: float32, N, the log-odds that each image is fake, before
-calibration. The ONNX metadata entry `imgscan` holds the card as JSON; `export` writes it through
-`ModelCard.to_json` and the scanner refuses a file whose card is missing or incomplete.
+A model file is an ONNX graph. Input `images`: uint8, RGB, dynamic N, N×S×S×3 of models that see one
+view of an image and N×V×S×S×3 of those that see several; normalisation and the joining of the views
+are inside the graph. Output `logit`: float32, N, the log-odds that each image is fake, before
+calibration. Output `ood`, of models whose card has `ood_at_most` and no others: float32, N, how far
+each image lies from what the model was made from (out of distribution). Output `view_logits`, which
+no scan reads: float32, N×V, what each view says by itself.
+
+The ONNX metadata entry `imgscan` holds the card as JSON; `export` writes it through
+`ModelCard.to_json`. The scanner refuses a file whose card is missing or incomplete, or whose graph
+is not as its card says.
 """
 
 from __future__ import annotations
@@ -22,14 +28,14 @@ from scanner.errors import ImgscanError
 from scanner.preprocess import Preprocessing
 
 Built = TypeVar("Built")
-CARD_FORMAT = 3
-READABLE_FORMATS = (2, CARD_FORMAT)
+CARD_FORMAT = 4
+READABLE_FORMATS = (2, 3, CARD_FORMAT)
 METADATA_KEY = "imgscan"
 # int8 files are for CPUs. Those of int8-rows, which scale each row of a layer's input to 8 bits by
 # its own magnitude, run anywhere: in integers on a CPU and by TensorRT, in float32 by CUDA.
 INT8_ROWS = "int8-rows"
 PRECISIONS = ("float32", "float16", "int8", INT8_ROWS)
-INPUT, OUTPUT = "images", "logit"
+INPUT, OUTPUT, OOD, VIEW_LOGITS = "images", "logit", "ood", "view_logits"
 # A setting of ONNX Runtime for graphs that compute in float32: int8 weights are widened once, as a
 # file is loaded. Without it they are kept, for an int8 graph's kernels, and widened at every run.
 WIDEN_ONCE = ("session.disable_quant_qdq", "1")
@@ -165,6 +171,7 @@ class ModelCard:
     the test split. metrics: split name to figures, after calibration. parity: what the export
     compared, on how many images, and how far apart. precision: of the graph's arithmetic, one of
     PRECISIONS. sources: of the training images; empty where `training` names one data set.
+    ood_at_most: the graph's `ood` above which an image gets no verdict; None without that output.
     """
 
     backbone: str
@@ -180,6 +187,7 @@ class ModelCard:
     licence: str
     precision: str = "float32"
     sources: tuple[TrainingSource, ...] = ()
+    ood_at_most: float | None = None
 
     def __post_init__(self) -> None:
         if not self.operating_points:
@@ -188,6 +196,13 @@ class ModelCard:
             raise ValueError(
                 f"unknown precision {self.precision!r}; known: {', '.join(PRECISIONS)}"
             )
+        if self.ood_at_most is not None and not math.isfinite(self.ood_at_most):
+            raise ValueError(f"its ood_at_most is {self.ood_at_most}, which bounds nothing")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs of the graph that a scan reads."""
+        return (OUTPUT,) if self.ood_at_most is None else (OUTPUT, OOD)
 
     @property
     def cpu_only(self) -> bool:
@@ -218,7 +233,8 @@ def parse_card(text: str) -> ModelCard:
         raise ModelError(f"the model card is not JSON: {error}") from error
     if not isinstance(record, dict) or record.get("format") not in READABLE_FORMATS:
         found = record.get("format") if isinstance(record, dict) else None
-        known = " and ".join(map(str, READABLE_FORMATS))
+        *most, last = READABLE_FORMATS
+        known = f"{', '.join(map(str, most))} and {last}"
         raise ModelError(
             f"the model card has format {found!r}, this version reads {known}; "
             "export the model again."
@@ -226,11 +242,13 @@ def parse_card(text: str) -> ModelCard:
     try:
         return _build(
             ModelCard,
-            # What files from before there was another precision, or a list of sources, do not say.
-            {"precision": "float32", "sources": []}
+            # What older files do not say: all had one precision, no list of sources, one view.
+            {"precision": "float32", "sources": [], "ood_at_most": None}
             | record
             | {
-                "preprocessing": _build(Preprocessing, record["preprocessing"]),
+                "preprocessing": _build(
+                    Preprocessing, {"whole": True, "native": 0} | record["preprocessing"]
+                ),
                 "calibration": _build(Calibration, record["calibration"]),
                 "operating_points": _build_all(
                     OperatingPoint,

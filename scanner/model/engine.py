@@ -1,9 +1,9 @@
 """The engine-file contract: a TensorRT engine with a card beside it.
 
-`NAME.engine` holds what TensorRT serialised, with the model file's input `images` and output
-`logit`; `NAME.engine.json` holds everything the scanner must know of it. An engine without a card,
-or with a card of other bytes, is refused. `export.trt` and the scanner's engine cache write them.
-Nothing here needs TensorRT.
+`NAME.engine` holds what TensorRT serialised, with the model file's input and those of its outputs
+that a scan reads; `NAME.engine.json` holds everything the scanner must know of it. An engine
+without a card, or with a card of other bytes, is refused. `export.trt` and the scanner's engine
+cache write them. Nothing here needs TensorRT.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from scanner.files import own_partial_path, write_whole
 from scanner.model.card import Gate, ModelCard, ModelError, parse_card
 
-ENGINE_FORMAT = 2  # rises with the format of the model card inside
+ENGINE_FORMAT = 3  # rises with the format of the model card inside
 SUFFIX = ".engine"
 FLAVORS = ("tensorrt", "tensorrt_rtx")
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scanner.files import file_sha256
-from scanner.model.card import METADATA_KEY, ModelCard, ModelError, parse_card
+from scanner.model.card import INPUT, METADATA_KEY, OOD, ModelCard, ModelError, parse_card
 from scanner.model.engine import SUFFIX, read_engine_card
 from scanner.record import path_text
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 BUNDLED = Path(__file__).parents[1] / "models"
 AUTO = "auto"  # names all bundled models together, so no model may have that name
@@ -144,6 +149,36 @@ def _read_card(path: Path) -> ModelCard:
             "unknown; export it with python -m export.onnx."
         )
     try:
-        return parse_card(card)
+        parsed = parse_card(card)
+        _check_graph(session, parsed)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
+    return parsed
+
+
+def _check_graph(session: onnxruntime.InferenceSession, card: ModelCard) -> None:
+    """Raise ModelError where the graph does not take and return what its card says."""
+    wanted = _tensor(INPUT, "tensor(uint8)", ["N", *card.preprocessing.shape])
+    takes = [_tensor(each.name, each.type, each.shape) for each in session.get_inputs()]
+    if takes != [wanted]:
+        raise ModelError(
+            f"its graph takes {' and '.join(takes)}, and its card says {wanted}; export the model "
+            "again."
+        )
+    returned = {each.name for each in session.get_outputs()}
+    if missing := set(card.outputs) - returned:
+        raise ModelError(
+            f"its graph lacks the output {min(missing)!r}, which its card says it has; export the "
+            "model again."
+        )
+    if OOD in returned.difference(card.outputs):
+        raise ModelError(
+            f"its graph has an output {OOD!r}, and its card no ood_at_most to judge by; export the "
+            "model again."
+        )
+
+
+def _tensor(name: str, kind: str, shape: Sequence[int | str | None]) -> str:
+    """A tensor of a graph in words, such as `images: uint8 N×32×32×3`; N is any number."""
+    sides = (str(side) if isinstance(side, int) else "N" for side in shape)
+    return f"{name}: {kind.removeprefix('tensor(').removesuffix(')')} {'×'.join(sides)}"

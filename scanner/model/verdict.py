@@ -28,17 +28,27 @@ class Judgement:
 NO_JUDGEMENT = Judgement(None, None, None, None, None)
 
 
-def judge(logit: float, card: ModelCard, doubt: str | None = None) -> Judgement:
+@dataclass(frozen=True)
+class Score:
+    """What a model says of one image.
+
+    logit: raw log-odds that it is fake. ood: how far it lies from what the model was made from;
+    None of a model that does not say.
+    """
+
+    logit: float
+    ood: float | None = None
+
+
+def judge(score: Score, card: ModelCard, doubt: str | None = None) -> Judgement:
     """The verdict on one image that lies in the model's domain.
 
-    logit: the model's raw log-odds. doubt: why there can be no verdict, whatever the score.
+    doubt: why there can be no verdict, whatever the score.
     """
-    if not math.isfinite(logit):
-        return Judgement(Verdict.INCONCLUSIVE, None, None, None, "the model returned no number")
-    if doubt:
-        return Judgement(Verdict.INCONCLUSIVE, None, None, None, doubt)
+    if reason := _no_number(score, card) or doubt or _too_far(score, card):
+        return Judgement(Verdict.INCONCLUSIVE, None, None, None, reason)
     # Calibration weighs both classes equally: prior odds of 1, so log-odds are likelihood ratios.
-    calibrated = float(card.calibration.apply(np.array([logit], np.float32))[0])
+    calibrated = float(card.calibration.apply(np.array([score.logit], np.float32))[0])
     p_fake = 1 / (1 + math.exp(-calibrated)) if calibrated > -700 else 0.0
     point = card.operating_points[0]
     verdict = Verdict(verdicts(np.array([calibrated], np.float32), point)[0])
@@ -49,6 +59,18 @@ def judge(logit: float, card: ModelCard, doubt: str | None = None) -> Judgement:
         llr=round(calibrated / math.log(10), 4),
         reason=_unsure(point) if verdict is Verdict.INCONCLUSIVE else None,
     )
+
+
+def _no_number(score: Score, card: ModelCard) -> str | None:
+    figures = (score.logit,) if card.ood_at_most is None else (score.logit, score.ood)
+    sound = all(figure is not None and math.isfinite(figure) for figure in figures)
+    return None if sound else "the model returned no number"
+
+
+def _too_far(score: Score, card: ModelCard) -> str | None:
+    if score.ood is None or card.ood_at_most is None or score.ood <= card.ood_at_most:
+        return None
+    return "the image is unlike anything that the model was made from"
 
 
 def _unsure(point: OperatingPoint) -> str:

@@ -95,6 +95,7 @@ def _model_facts(judged: Judged) -> dict[str, Any]:
         "domain": asdict(card.domain),
         "false_positive_rate": point.false_positive_rate,
         "false_negative_rate": point.false_positive_rate if missed is None else missed,
+        "ood_at_most": card.ood_at_most,
         "provider": judged.provider,
         "precision": judged.precision,
         "verdicts": {verdict: judged.verdicts[verdict] for verdict in Verdict},

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scanner.model.verdict import NO_JUDGEMENT, Judgement
+from scanner.model.verdict import NO_JUDGEMENT, Judgement, Score
 from scanner.record import Status, Verdict
 from scanner.scan.journal_file import (
     JournalError,
@@ -36,7 +36,8 @@ CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE content (
     sha256 TEXT, page INTEGER, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
     width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, model TEXT,
-    logit REAL, verdict TEXT, p_fake REAL, confidence REAL, llr REAL, reason TEXT, evidence TEXT,
+    logit REAL, ood REAL, verdict TEXT, p_fake REAL, confidence REAL, llr REAL, reason TEXT,
+    evidence TEXT,
     PRIMARY KEY (sha256, page)
 ) WITHOUT ROWID;
 CREATE TABLE file (
@@ -197,11 +198,11 @@ class Journal:
         """Make safe what was written since the last call."""
         self._database.commit()
 
-    def logit(self, sha256: str, page: int | None) -> float | None:
-        """The raw logit of a page of these bytes, if it was scored before."""
-        query = "SELECT logit FROM content WHERE sha256 = ? AND page = ?"
+    def score(self, sha256: str, page: int | None) -> Score | None:
+        """The score of a page of these bytes, if it was scored before; of no number None."""
+        query = "SELECT logit, ood FROM content WHERE sha256 = ? AND page = ? AND logit NOTNULL"
         row = self._database.execute(query, (sha256, page or NO_PAGE)).fetchone()
-        return row[0] if row else None
+        return Score(*row) if row else None
 
     def add(
         self,
@@ -209,7 +210,7 @@ class Journal:
         position: int,
         examined: Examined,
         model: str | None = None,
-        logit: float | None = None,
+        score: Score | None = None,
         judgement: Judgement = NO_JUDGEMENT,
         stamp: Stamp | None = None,
         container: str | None = None,
@@ -224,17 +225,17 @@ class Journal:
         if examined.sha256 is not None:
             if container is None:
                 row = (None, None, None)
-            self.add_page(examined, model, logit, judgement)
+            self.add_page(examined, model, score, judgement)
         insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         place = (_stamp_text(stamp), container, self._run)
         self._database.execute(insert, (path, position, examined.sha256, *row, *place))
 
     def add_page(
-        self, examined: Examined, model: str | None, logit: float | None, judgement: Judgement
+        self, examined: Examined, model: str | None, score: Score | None, judgement: Judgement
     ) -> None:
         """Record what is known of one page of bytes with a SHA-256."""
         self._database.execute(
-            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 19)})",
+            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 20)})",
             (
                 examined.sha256,
                 examined.page or NO_PAGE,
@@ -248,7 +249,8 @@ class Journal:
                 examined.status,
                 examined.error,
                 model,
-                logit,
+                score and score.logit,
+                score and score.ood,
                 judgement.verdict,
                 judgement.p_fake,
                 judgement.confidence,

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from scanner.backends.backend import Scores
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.log import FACTS
-from scanner.model.verdict import NO_JUDGEMENT, judge, outside
+from scanner.model.verdict import NO_JUDGEMENT, Score, judge, outside
 from scanner.record import UNEXAMINED, Status, Verdict, safe_text
 from scanner.scan.journal import Journal
 from scanner.scan.records import storable
@@ -77,7 +77,7 @@ class Pipeline:
         self._hashing = hashing
         self._passwords = passwords
         self._batches: list[list[Page]] = [[] for _ in scorers]
-        self._in_flight: deque[tuple[list[Page], Future[NDArray[np.float32]]]] = deque()
+        self._in_flight: deque[tuple[list[Page], Future[Scores]]] = deque()
         # Pages queued for scoring, by SHA-256 and number, with those of other files that are equal.
         self._twins: dict[tuple[str | None, int | None], list[Page]] = {}
         self._ticked = time.monotonic()
@@ -196,8 +196,8 @@ class Pipeline:
         key = (examined.sha256, examined.page)
         if examined.model is None or examined.sha256 is None:
             self._record_page(page)
-        elif (logit := self._journal.logit(examined.sha256, examined.page)) is not None:
-            self._record_page(page, logit)
+        elif (score := self._journal.score(examined.sha256, examined.page)) is not None:
+            self._record_page(page, score)
         elif key in self._twins:
             self._twins[key].append(Page(page.file, replace(examined, view=None)))
         else:
@@ -220,39 +220,39 @@ class Pipeline:
 
     def _finish_batch(self) -> None:
         batch, scores = self._in_flight.popleft()
-        for page, score in zip(batch, scores.result(), strict=True):
+        for page, score in zip(batch, scores.result().each(), strict=True):
             key = (page.examined.sha256, page.examined.page)
             for twin in (page, *self._twins.pop(key)):
-                self._record_page(twin, float(score))
+                self._record_page(twin, score)
 
-    def _record_page(self, page: Page, logit: float | None = None) -> None:
+    def _record_page(self, page: Page, score: Score | None = None) -> None:
         """Record a page of a file, and with its last page the file."""
         page.file.pages -= 1
-        self._record(page.file.found, page.examined, logit, is_last=page.file.pages == 0)
+        self._record(page.file.found, page.examined, score, is_last=page.file.pages == 0)
 
     def _record(
         self,
         entry: Found | Met,
         examined: Examined,
-        logit: float | None = None,
+        score: Score | None = None,
         is_last: bool = True,
     ) -> None:
         if examined.error:  # a decoder may quote any byte of the file
             examined = replace(examined, error=safe_text(examined.error))
         model, judgement = None, NO_JUDGEMENT
-        if examined.model is not None and logit is not None:
+        if examined.model is not None and score is not None:
             scorer = self._scorers[examined.model]
-            model, judgement = scorer.name, judge(logit, scorer.model.card, examined.doubt)
+            model, judgement = scorer.name, judge(score, scorer.model.card, examined.doubt)
         elif examined.status is Status.SCORED and examined.width and examined.height:
             judgement = outside((examined.width, examined.height), self._domains)
         if is_last:
             fate = entry.fate if isinstance(entry, Found) else None
             noun = fate.noun if fate else None
             where = (entry.path, entry.position)
-            self._journal.add(*where, examined, model, logit, judgement, entry.stamp, noun)
+            self._journal.add(*where, examined, model, score, judgement, entry.stamp, noun)
             self.progress.files += 1
         else:
-            self._journal.add_page(examined, model, logit, judgement)
+            self._journal.add_page(examined, model, score, judgement)
         self.progress.fakes += judgement.verdict is Verdict.FAKE
         if examined.status in UNEXAMINED:
             self.progress.unexamined += 1

@@ -14,7 +14,7 @@ from scanner.scan.request import Request
 
 @dataclass(frozen=True)
 class Scorer:
-    """One model, which judges the images in its domain; `backend` computes its logits."""
+    """One model, which judges the images in its domain; `backend` computes its scores."""
 
     model: ModelFile
     backend: Backend

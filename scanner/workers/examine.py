@@ -1,4 +1,4 @@
-"""What a worker does with one file: read once, hash, decode, make the view, gather provenance.
+"""What a worker does with one file: read once, hash, decode, make the views, gather provenance.
 
 Of containers, and of files too large to be held in memory, it takes the hashes alone.
 """
@@ -36,18 +36,19 @@ from scanner.sources.found import Fate, Stamp
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 
-# Of each model of the scan, in their order, the images it judges and how they become its view.
+# Of each model of the scan, in their order, the images it judges and what it sees of them.
 Views = Sequence[tuple[Domain, Preprocessing]]
 
 
 @dataclass(frozen=True)
 class Examined:
-    """Facts of one file's bytes. `view` (uint8, V×V×3) exists exactly when a model is to judge it.
+    """Facts of one file's bytes. `view` exists exactly when a model is to judge it.
 
     page: which of the file's `frames` this is, from 1. model: the place in Views of the one that is
     to judge it; None also for a sound picture that lies in no domain. doubt: why it can have no
     verdict, whatever the score; only with a view. evidence: provenance findings as JSON, also of
-    images that could not be decoded. further: the other pages that were looked at.
+    images that could not be decoded. view: uint8, what the model sees of it, as
+    `scanner.preprocess.view` makes it. further: the other pages that were looked at.
     """
 
     status: Status
@@ -196,7 +197,7 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
 
 
 def _page(pages: Pages, number: int, views: Views) -> Examined:
-    """One page, with the view of the one model whose domain holds its stored size."""
+    """One page, with what the one model sees of it whose domain holds its stored size."""
     decoded = pages.decode(number)
     page = Examined(
         Status.SCORED,

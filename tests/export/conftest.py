@@ -98,8 +98,8 @@ def half_resnets(
 
 
 def export_half(checkpoint: Path, output: Path, data: Path) -> None:
-    def keeping(detector: Detector, view: int) -> onnx.ModelProto:
-        graph = to_graph(detector, view)
+    def keeping(detector: Detector, shape: tuple[int, ...]) -> onnx.ModelProto:
+        graph = to_graph(detector, shape)
         onnx.save(graph, traced_path(output))
         return graph
 

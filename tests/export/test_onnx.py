@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,12 @@ from sklearn.metrics import f1_score
 
 import export.onnx
 from export.parity import TOLERANCES, parity_images
+from scanner.backends.choose import open_backend
 from scanner.model import INPUT, METADATA_KEY, OUTPUT, ModelCard, open_model, parse_card
+from scanner.preprocess import Preprocessing
 from tests.conftest import ROOT, run_module
-from tests.export.conftest import said
+from tests.export.conftest import converted, said
+from tests.scanner.views_model import VIEWS, write_views_model
 from trainer.checkpoint import Checkpoint, load_checkpoint
 
 
@@ -183,7 +187,7 @@ def test_a_graph_that_disagrees_is_not_written(
     (bias,) = [w for w in wrong.graph.initializer if list(w.dims) == [1]]
     moved = numpy_helper.to_array(bias) + np.float32(0.01)
     bias.CopyFrom(numpy_helper.from_array(moved, bias.name))
-    monkeypatch.setattr(export.onnx, "to_graph", lambda detector, view: wrong)
+    monkeypatch.setattr(export.onnx, "to_graph", lambda detector, shape: wrong)
     output = tmp_path / "wrong.onnx"
     words = said(tiny_run, "-o", output, "--data", tiny_data)
     assert f"the float32 file disagrees with PyTorch {torch.__version__} float32 on 1,000" in words
@@ -203,3 +207,37 @@ def test_unusable_arguments_are_said_in_a_sentence(
     nowhere = tmp_path / "absent" / "model.onnx"
     assert "there is no folder" in said(tiny_run, "-o", nowhere, "--data", tiny_data)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_classifier_sees_several_views(
+    precision: str, checkpoint: Checkpoint, tiny_data: Path, tmp_path: Path
+) -> None:
+    """The gates are on all of them, and its logit is the mean of what it says of each."""
+    seeing = replace(checkpoint, preprocessing=Preprocessing(24, native=4))
+    seeing.save(tmp_path / "views.pt")
+    file, graph = converted(tmp_path / "views.pt", precision, tiny_data, tmp_path)
+    assert file.card.preprocessing == seeing.preprocessing
+    assert file.card.parity["gates"][0]["done"]
+    views = parity_images(tiny_data, seeing.preprocessing).views[::100]
+    assert views.shape == (10, 5, 24, 24, 3)
+    if precision == "fp32":
+        with torch.inference_mode():
+            detector = checkpoint.detector()
+            apart = [detector(torch.from_numpy(image)).numpy().mean() for image in views]
+        together = run(graph.SerializeToString(), views)
+        assert together == pytest.approx(apart, abs=1e-4)
+        backend = open_backend(file, "cpu", 1)
+        alone = [backend.score(views[n : n + 1]).logits[0] for n in range(len(views))]
+        assert backend.score(views).logits.tolist() == alone
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int8-weights"])
+def test_what_no_gate_measures_is_not_rounded(
+    precision: str, card: ModelCard, tiny_data: Path, tmp_path: Path
+) -> None:
+    several = replace(card, preprocessing=VIEWS, ood_at_most=8.0)
+    source = write_views_model(tmp_path / "views.onnx", several)
+    options = ("--precision", precision, "--data", tiny_data, "-o", tmp_path / "out.onnx")
+    assert "rounding does to the graph's ood and view_logits; keep" in said(source, *options)
+    assert not (tmp_path / "out.onnx").exists()

@@ -87,8 +87,8 @@ def test_scores_are_the_same_for_any_batch_in_a_scan(
 ) -> None:
     backend = open_backend(file, "cpu", 1)
     assert backend.precision == "int8"
-    together = backend.score(views)
-    apart = [backend.score(views[place : place + 1])[0] for place in range(len(views))]
+    together = backend.score(views).logits
+    apart = [backend.score(views[place : place + 1]).logits[0] for place in range(len(views))]
     assert together.tobytes() == np.array(apart).tobytes()
 
 

@@ -200,7 +200,7 @@ def test_without_labelled_images_an_engine_is_built_all_the_same(
 def test_a_file_with_int8_weights_can_be_built_as_it_is(tiny_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "stored.onnx"
     onnx.save(store_in_int8(onnx.load(tiny_model)), path)
-    assert build(path, 32, "tensorrt_rtx", BatchProfile(1, 8, 32), capabilities=("8.9",))
+    assert build(path, (32, 32, 3), "tensorrt_rtx", BatchProfile(1, 8, 32), capabilities=("8.9",))
 
 
 @needs_rtx

@@ -91,6 +91,14 @@ def test_views_of_another_size_are_resized_in_the_graph(views: Tensor) -> None:
         torch.testing.assert_close(detector(views), detector.score(enlarged))
 
 
+def test_the_logit_of_several_views_is_the_mean_of_theirs() -> None:
+    detector = build_detector("bird_lotfi_cnn", SIDE, "none").eval()
+    pixels = torch.randint(0, 256, (3, 5, SIDE, SIDE, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        apart = torch.stack([detector(image) for image in pixels])
+        torch.testing.assert_close(detector(pixels), apart.mean(1))
+
+
 def test_pixels_are_normalised_as_imagenet_backbones_expect() -> None:
     total = nn.Linear(3, 1)
     nn.init.ones_(total.weight)

@@ -131,8 +131,11 @@ class ImageSet:
         return torch.where(mirrored, pixels.flip(3), pixels)
 
     def eval_batch(self, start: int, stop: int, preprocessing: Preprocessing) -> Tensor:
-        """uint8 views N×V×V×3 of a range of examples, exactly as the scanner makes them."""
-        if self._pixels is not None and self._pixels.shape[1] == preprocessing.size:
+        """uint8 views of a range of examples, exactly as the scanner makes them.
+
+        N×S×S×3 or, of several views of each, N×V×S×S×3.
+        """
+        if self._pixels is not None and tuple(self._pixels.shape[1:]) == preprocessing.shape:
             return self._pixels[start:stop]
         indices = range(start, min(stop, len(self)))
         views = self._threads.map(lambda i: view(self._decode(i), preprocessing), indices)

@@ -13,13 +13,13 @@ from typing import Any
 from scanner.backends.backend import BackendError
 from scanner.backends.tensorrt.flavors import RTX, collecting_logger, load_tensorrt
 from scanner.files import own_partial_path, write_whole
-from scanner.model.card import INPUT
+from scanner.model.card import INPUT, VIEW_LOGITS
 from scanner.model.engine import BatchProfile
 
 
 def build(
     onnx_path: Path,
-    side: int,
+    shape: tuple[int, ...],
     flavor: str,
     profile: BatchProfile,
     workspace_bytes: int | None = None,
@@ -28,10 +28,11 @@ def build(
 ) -> bytes:
     """A serialised engine of the graph at `onnx_path`, in the graph's own precision.
 
-    side: of the views in pixels. workspace_bytes: scratch memory for kernels; None for all there
-    is. timing_cache: file that carries timings from build to build; only `tensorrt` has any.
-    capabilities: compute capabilities to build for ahead of time, on a machine with any GPU or none
-    (TensorRT for RTX only). Raises BackendError with TensorRT's reason.
+    shape: of what it sees of one image, as `Preprocessing.shape` has it. workspace_bytes: scratch
+    memory for kernels; None for all there is. timing_cache: file that carries timings from build to
+    build; only `tensorrt` has any. capabilities: compute capabilities to build for ahead of time,
+    on a machine with any GPU or none (TensorRT for RTX only). Raises BackendError with TensorRT's
+    reason.
     """
     trt = load_tensorrt(flavor)
     log = collecting_logger(trt)
@@ -47,11 +48,14 @@ def build(
             f"TensorRT cannot read {onnx_path.name}: {log.reason()}. A file of an older export is "
             f"mended by python -m export.onnx {onnx_path.name} -o NEW.onnx."
         )
+    for output in [network.get_output(index) for index in range(network.num_outputs)]:
+        if output.name == VIEW_LOGITS:  # which no scan reads
+            network.unmark_output(output)
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)  # float32 means float32
     shapes = builder.create_optimization_profile()
     batches = (profile.minimum, profile.optimum, profile.maximum)
-    shapes.set_shape(INPUT, *((batch, side, side, 3) for batch in batches))
+    shapes.set_shape(INPUT, *((batch, *shape) for batch in batches))
     config.add_optimization_profile(shapes)
     if workspace_bytes is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_bytes)

@@ -97,7 +97,7 @@ def engine_of(
 
     def build_once() -> tuple[bytes, EngineCard]:
         tell(f"building a TensorRT engine of {model.name} for {gpu.name}, once; this takes minutes")
-        content = build(model.path, model.card.preprocessing.size, flavor, key.batch)
+        content = build(model.path, model.card.preprocessing.shape, flavor, key.batch)
         return content, describe(model, key, content)
 
     return engine_for(key, build_once, folder or cache_folder())

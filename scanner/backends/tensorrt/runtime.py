@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.backends.backend import BackendError
+from scanner.backends.backend import BackendError, Scores
 from scanner.backends.gpu import Buffers, OutOfMemory, check, speaks_of_memory
 from scanner.backends.tensorrt.flavors import NAMES, collecting_logger, load_tensorrt
-from scanner.model.card import INPUT, OUTPUT
+from scanner.model.card import INPUT, ModelCard
 from scanner.model.engine import BatchProfile, EngineFile
 
 if TYPE_CHECKING:
@@ -39,47 +39,63 @@ class Engine:
             )
         self.provider = f"{NAMES[flavor]} {trt.__version__}"
         self.precision = file.card.precision
-        self.side, self.profile = inspect_engine(trt, self._engine)
+        self.shape = file.card.model.preprocessing.shape
+        self._outputs = file.card.model.outputs
+        self.profile = inspect_engine(trt, self._engine, file.card.model)
         self.smallest, self.largest = self.profile.minimum, self.profile.maximum
 
     def open_lane(self, batch: int) -> EngineLane:
-        return EngineLane(self._trt, self._engine, self._log, batch, self.side)
+        buffers = Buffers(batch, self.shape, self._outputs)
+        return EngineLane(self._trt, self._engine, self._log, buffers)
 
 
-def inspect_engine(trt: Any, engine: ICudaEngine) -> tuple[int, BatchProfile]:
-    """The side of an engine's views, in pixels, and its batches.
+def inspect_engine(trt: Any, engine: ICudaEngine, card: ModelCard) -> BatchProfile:
+    """The batches an engine takes.
 
-    Raises BackendError unless it takes uint8 `images` and returns float32 `logit`.
+    card: of its model. Raises BackendError unless the engine takes uint8 `images` of the shape that
+    the card says, and returns the outputs that it says, in float32.
     """
     names = {engine.get_tensor_name(index) for index in range(engine.num_io_tensors)}
-    if names != {INPUT, OUTPUT}:
-        raise BackendError(f"the engine is no detector: its tensors are {', '.join(sorted(names))}")
+    if names != {INPUT, *card.outputs}:
+        raise BackendError(
+            "the engine is no detector of its card's: its tensors are "
+            f"{', '.join(sorted(names))}; build it again with python -m export.trt."
+        )
     types = {name: engine.get_tensor_dtype(name) for name in names}
-    if types != {INPUT: trt.DataType.UINT8, OUTPUT: trt.DataType.FLOAT}:
+    floats = dict.fromkeys(card.outputs, trt.DataType.FLOAT)
+    if types != {INPUT: trt.DataType.UINT8, **floats}:
         raise BackendError("the engine is no detector: it must take uint8 and return float32")
     smallest, best, largest = engine.get_tensor_profile_shape(INPUT, 0)
-    return int(smallest[1]), BatchProfile(int(smallest[0]), int(best[0]), int(largest[0]))
+    if (shape := tuple(smallest)[1:]) != card.preprocessing.shape:
+        raise BackendError(
+            f"the engine sees {'×'.join(map(str, shape))} of an image, and its card says "
+            f"{'×'.join(map(str, card.preprocessing.shape))}; build it again with "
+            "python -m export.trt."
+        )
+    return BatchProfile(int(smallest[0]), int(best[0]), int(largest[0]))
 
 
 class EngineLane:
     """Runs one batch: copy in, infer, copy out, as one CUDA graph where it can be captured."""
 
-    def __init__(self, trt: Any, engine: ICudaEngine, log: Any, batch: int, side: int) -> None:
+    def __init__(self, trt: Any, engine: ICudaEngine, log: Any, buffers: Buffers) -> None:
         """Raises OutOfMemory, and BackendError when TensorRT refuses the batch."""
-        self.batch = batch
+        self.batch = len(buffers.images)
         self._log = log
         self._graph: int | None = None
-        self._buffers = held = Buffers(batch, side)
+        self._buffers = held = buffers
         try:
             self._context = context = _new_context(trt, engine, log)
             # The scratch memory of this batch alone, not of the engine's largest.
             context.set_optimization_profile_async(0, held.stream)
-            if not context.set_input_shape(INPUT, (batch, side, side, 3)):
-                raise BackendError(f"the engine does not run batches of {batch}: {log.reason()}")
+            if not context.set_input_shape(INPUT, held.images.shape):
+                reason = log.reason()
+                raise BackendError(f"the engine does not run batches of {self.batch}: {reason}")
             size = context.update_device_memory_size_for_shapes()
             context.set_device_memory(held.allocate(max(size, 1)), size)
             context.set_tensor_address(INPUT, held.device_images)
-            context.set_tensor_address(OUTPUT, held.device_logits)
+            for name, address in held.device_scores.items():
+                context.set_tensor_address(name, address)
             self._begin()  # the first run prepares what a capture must not
             held.wait()
             self._capture()
@@ -87,8 +103,8 @@ class EngineLane:
             self.close()
             raise
 
-    def run(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw logits of 1 to `batch` views. Raises OutOfMemory."""
+    def run(self, views: NDArray[np.uint8]) -> Scores:
+        """The scores of 1 to `batch` images. Raises OutOfMemory."""
         held = self._buffers
         held.images[: len(views)] = views
         if self._graph is None:
@@ -98,7 +114,7 @@ class EngineLane:
 
             check(runtime.cudaGraphLaunch(self._graph, held.stream))
         held.wait()
-        return held.logits[: len(views)].copy()
+        return held.first(len(views))
 
     def _begin(self) -> None:
         self._buffers.upload()

@@ -22,7 +22,7 @@ from benchmarks.backbones.facts import (
 from benchmarks.backbones.plan import BATCHES, SCORING_BATCH, Plan
 from benchmarks.backbones.speed import flops_per_image
 from export.parity import LabelledViews
-from scanner.backends.backend import Backend
+from scanner.backends.backend import Backend, Scores
 from scanner.backends.cpu import CpuBackend
 from scanner.model import ModelError, open_model
 from trainer.backbones import build_detector
@@ -37,7 +37,7 @@ class Noting(CpuBackend):
         super().__init__(open_model(str(path)), cores=1)
         self.given: list[int] = []
 
-    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def score(self, views: NDArray[np.uint8]) -> Scores:
         self.given.append(len(views))
         return super().score(views)
 
@@ -54,7 +54,7 @@ def test_the_last_batch_is_filled_up_and_its_filling_has_no_score(brightness_mod
     backend = Noting(brightness_model)
     found = score_all(backend, views, 8)
     assert backend.given == [8, 8, 8]
-    assert found == pytest.approx(backend.score(views))
+    assert found == pytest.approx(backend.score(views).logits)
 
 
 def test_scoring_takes_a_batch_that_is_measured() -> None:
@@ -103,5 +103,7 @@ def test_two_files_of_one_name_and_precision_are_refused(tiny_model: Path, tmp_p
 
 def test_operations_are_counted_without_weights() -> None:
     detector = build_detector("bird_lotfi_cnn", 32, "none")
-    assert gflop_of("bird_lotfi_cnn", 32, 24) == flops_per_image(detector, 24) / 1e9
-    assert gflop_of("unknown", 32, 32) is None
+    assert (
+        gflop_of("bird_lotfi_cnn", 32, (24, 24, 3)) == flops_per_image(detector, (24, 24, 3)) / 1e9
+    )
+    assert gflop_of("unknown", 32, (32, 32, 3)) is None

@@ -17,7 +17,7 @@ from benchmarks.backbones.facts import gather_facts
 from benchmarks.backbones.plan import Plan
 from benchmarks.backbones.speed_at_batch import measure_speed
 from export.parity import LabelledViews
-from scanner.backends.backend import Backend, BackendError
+from scanner.backends.backend import Backend, BackendError, Scores
 from scanner.backends.gpu import OutOfMemory
 from scanner.backends.lanes import GpuBackend
 
@@ -37,11 +37,11 @@ class FailingBackend:
         self._left = calls
         self._error = error
 
-    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def score(self, views: NDArray[np.uint8]) -> Scores:
         if self._left == 0:
             raise self._error
         self._left -= 1
-        return np.zeros(len(views), np.float32)
+        return Scores(np.zeros(len(views), np.float32))
 
 
 class Failing(Candidate):
@@ -63,8 +63,8 @@ class SmallLane:
     def __init__(self, batch: int) -> None:
         self.batch = batch
 
-    def run(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.zeros(len(views), np.float32)
+    def run(self, views: NDArray[np.uint8]) -> Scores:
+        return Scores(np.zeros(len(views), np.float32))
 
     def close(self) -> None: ...
 
@@ -72,7 +72,7 @@ class SmallLane:
 class SmallCard:
     provider = "test"
     precision = "float32"
-    side = 32
+    shape: tuple[int, ...] = (32, 32, 3)
     smallest, largest = 1, 512
 
     def open_lane(self, batch: int) -> SmallLane:

@@ -38,7 +38,7 @@ def test_unharmed_images_have_the_figures_of_plain_scoring(brightness_model: Pat
     model = open_model(str(brightness_model))
     backend = open_backend(model, "cpu", batch_size=3)
     images, labels = pictures(8), np.array([0, 1] * 4)
-    plain = backend.score(np.stack([np.asarray(image) for image in images]))
+    plain = backend.score(np.stack([np.asarray(image) for image in images])).logits
     first = next(measure(images, labels, backend, model.card, quick=True))
     assert first["degradation"] == UNHARMED
     expected = figures(plain, labels, model.card)

@@ -11,12 +11,14 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from scanner.backends.backend import BackendError
+from scanner.backends.backend import BackendError, joined
 from scanner.backends.choose import open_backend
 from scanner.backends.cpu import MAX_BATCH, CpuBackend
 from scanner.files import file_sha256
-from scanner.model import WIDEN_ONCE, ModelFile, open_model
+from scanner.model import WIDEN_ONCE, ModelCard, ModelFile, open_model
+from scanner.preprocess import Preprocessing
 from tests.conftest import CIFAKE_MODEL
+from tests.scanner.views_model import VIEWS, scores_of, write_views_model
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def views(model: ModelFile) -> NDArray[np.uint8]:
 def alone(model: ModelFile, views: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The logit of each view scored in a batch of its own."""
     backend = CpuBackend(model, cores=1)
-    return np.concatenate([backend.score(view[None]) for view in views])
+    return np.concatenate([backend.score(view[None]).logits for view in views])
 
 
 @pytest.mark.parametrize("batch", [2, 7, 16, 32, 67])
@@ -42,7 +44,7 @@ def test_the_batch_changes_no_bit(
     batch: int, model: ModelFile, views: NDArray[np.uint8], alone: NDArray[np.float32]
 ) -> None:
     backend = CpuBackend(model, cores=1)
-    parts = [backend.score(views[n : n + batch]) for n in range(0, len(views), batch)]
+    parts = [backend.score(views[n : n + batch]).logits for n in range(0, len(views), batch)]
     assert np.concatenate(parts).tobytes() == alone.tobytes()
 
 
@@ -54,7 +56,19 @@ def test_the_cores_change_no_bit(
     assert backend.streams == cores
     with ThreadPoolExecutor(backend.streams) as threads:
         parts = list(threads.map(backend.score, np.array_split(views, 13)))
-    assert np.concatenate(parts).tobytes() == alone.tobytes()
+    assert joined(parts).logits.tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 7])
+def test_several_views_and_their_ood_are_those_of_numpy(
+    batch: int, card: ModelCard, tmp_path: Path
+) -> None:
+    several = replace(card, preprocessing=VIEWS, ood_at_most=8.0)
+    model = open_model(str(write_views_model(tmp_path / "views.onnx", several)))
+    views = np.random.default_rng(0).integers(0, 256, (7, *VIEWS.shape), dtype=np.uint8)
+    backend = CpuBackend(model, cores=1)
+    found = joined([backend.score(views[n : n + batch]) for n in range(0, len(views), batch)])
+    assert list(found.each()) == list(scores_of(views).each())
 
 
 @pytest.mark.parametrize(("precision", "widened"), [("float32", True), ("int8", False)])
@@ -93,10 +107,15 @@ def test_int8_files_are_refused_on_gpus(device: str, model: ModelFile) -> None:
         open_backend(quantised, device)
 
 
-@pytest.mark.parametrize(("side", "batch"), [(32, MAX_BATCH), (64, 32), (224, 2), (4096, 1)])
-def test_larger_images_come_in_smaller_batches(side: int, batch: int, model: ModelFile) -> None:
-    larger = replace(model, card=replace(model.card, image_size=side))
-    assert CpuBackend(larger, cores=1).batch_size == batch
+@pytest.mark.parametrize(
+    ("side", "native", "batch"),
+    [(32, 0, MAX_BATCH), (64, 0, 32), (64, 4, 6), (224, 0, 2), (224, 4, 1), (4096, 0, 1)],
+)
+def test_larger_images_and_more_views_come_in_smaller_batches(
+    side: int, native: int, batch: int, model: ModelFile
+) -> None:
+    card = replace(model.card, image_size=side, preprocessing=Preprocessing(side, native=native))
+    assert CpuBackend(replace(model, card=card), cores=1).batch_size == batch
 
 
 def test_a_model_that_cannot_run_is_a_sentence(model: ModelFile, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ The binding runs here on host memory with the CPU provider: the same calls, anot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +21,9 @@ from scanner.backends.cpu import CpuBackend
 from scanner.backends.cuda import BoundLane, CudaSession, open_session
 from scanner.backends.gpu import Buffers, OutOfMemory, cuda_driver_present
 from scanner.backends.lanes import GpuBackend
-from scanner.model import WIDEN_ONCE, ModelFile, open_model
+from scanner.model import WIDEN_ONCE, ModelCard, ModelFile, open_model
 from tests.conftest import CIFAKE_MODEL
+from tests.scanner.views_model import VIEWS, scores_of, write_views_model
 
 NO_GPU = "needs an NVIDIA GPU with CUDA"
 
@@ -30,18 +33,19 @@ class HostBuffers(Buffers):
 
     device = "cpu"
 
-    def __init__(self, batch: int, side: int) -> None:
-        self.images = np.zeros((batch, side, side, 3), np.uint8)
-        self.logits = np.zeros(batch, np.float32)
-        self._images, self._logits = self.images.copy(), self.logits.copy()
+    def __init__(self, batch: int, shape: tuple[int, ...], outputs: Sequence[str]) -> None:
+        self.images = np.zeros((batch, *shape), np.uint8)
+        self.scores = {name: np.zeros(batch, np.float32) for name in outputs}
+        self._images, self._scores = self.images.copy(), deepcopy(self.scores)
         self.device_images = self._images.ctypes.data
-        self.device_logits = self._logits.ctypes.data
+        self.device_scores = {name: found.ctypes.data for name, found in self._scores.items()}
 
     def upload(self) -> None:
         self._images[:] = self.images
 
     def download(self) -> None:
-        self.logits[:] = self._logits
+        for name, found in self._scores.items():
+            self.scores[name][:] = found
 
     def wait(self) -> None: ...
 
@@ -56,11 +60,12 @@ class HostSession:
     smallest, largest = 1, 64
 
     def __init__(self, model: ModelFile) -> None:
-        self.side = model.card.preprocessing.size
+        self.shape = model.card.preprocessing.shape
+        self._outputs = model.card.outputs
         self._session = open_session(model, self.provider, {})
 
     def open_lane(self, batch: int) -> BoundLane:
-        return BoundLane(self._session, batch, self.side, HostBuffers)
+        return BoundLane(self._session, HostBuffers(batch, self.shape, self._outputs))
 
 
 @pytest.fixture(scope="module")
@@ -90,15 +95,26 @@ def test_bound_memory_gives_the_scores_of_plain_runs(
 ) -> None:
     plain = CpuBackend(model, cores=1).score(views)
     bound = GpuBackend(HostSession(model), batch, print).score(views)
-    assert bound.tobytes() == plain.tobytes()
+    assert bound.logits.tobytes() == plain.logits.tobytes()
+
+
+@pytest.mark.parametrize("batch", [1, 4, 32])
+def test_several_views_and_their_ood_go_through_bound_memory(
+    batch: int, card: ModelCard, tmp_path: Path
+) -> None:
+    several = replace(card, preprocessing=VIEWS, ood_at_most=8.0)
+    model = open_model(str(write_views_model(tmp_path / "views.onnx", several)))
+    views = np.random.default_rng(0).integers(0, 256, (21, *VIEWS.shape), dtype=np.uint8)
+    found = GpuBackend(HostSession(model), batch, print).score(views)
+    assert list(found.each()) == list(scores_of(views).each())
 
 
 def test_a_lane_is_used_again_after_a_short_batch(
     model: ModelFile, views: NDArray[np.uint8]
 ) -> None:
     lane = HostSession(model).open_lane(8)
-    full, short = lane.run(views[:8]), lane.run(views[8:11])
-    assert np.array_equal(lane.run(views[:8]), full)
+    full, short = lane.run(views[:8]).logits, lane.run(views[8:11]).logits
+    assert np.array_equal(lane.run(views[:8]).logits, full)
     assert len(short) == 3
     lane.close()
 
@@ -175,6 +191,6 @@ def test_a_model_that_cannot_run_is_a_sentence(model: ModelFile, tmp_path: Path)
 def test_the_gpu_agrees_with_the_cpu(model: ModelFile, views: NDArray[np.uint8]) -> None:
     backend = open_backend(model, "cuda", batch_size=8)
     assert backend.provider == "CUDAExecutionProvider"
-    found, expected = backend.score(views), CpuBackend(model, cores=1).score(views)
+    found, expected = backend.score(views).logits, CpuBackend(model, cores=1).score(views).logits
     assert np.abs(found - expected).max() < 1e-2
-    assert found.tobytes() == backend.score(views).tobytes()
+    assert found.tobytes() == backend.score(views).logits.tobytes()

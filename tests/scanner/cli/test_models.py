@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from scanner.model import INT8_ROWS, METADATA_KEY, ModelCard
 from scanner.model.added import add
 from tests.conftest import ModelMaker, imgscan
+from tests.scanner.views_model import VIEWS, write_views_model
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,21 @@ def test_a_model_is_listed_with_what_its_card_has(
     assert f"  domain   small squares\n  {quality}\n  size " in listed
     assert f"  {runs_in}\n  file " in listed
     assert "not stated" not in listed
+
+
+def test_more_views_than_one_are_told_in_words(
+    card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    model = write_views_model(
+        tmp_path / "mine.onnx", replace(card, preprocessing=VIEWS), ("logit",)
+    )
+    add(model)
+    seen = "the picture scaled to 16x16 pixels and 4 cuts of 16x16 pixels, not scaled"
+    listed = imgscan("models").stdout
+    assert f"mine  (added)\n  domain   small squares\n  sees     {seen}\n  F1 " in listed
+    assert listed.count("  sees ") == 1
+    shown = imgscan("models", "mine")
+    assert json.loads(shown.stdout)["preprocessing"]["native"] == 4
+    assert shown.stderr == f"it sees {seen}\n"
+    assert imgscan("models", "resnet18").stderr == ""

@@ -218,6 +218,20 @@ def test_what_the_model_sees_is_visible() -> None:
     assert "only 0.0% of the picture is visible" in (doubt(decoded, VIEW) or "")
 
 
+def test_every_view_that_has_its_say_is_visible() -> None:
+    """A corner in a thousandth of the picture is the whole of one of its cuts."""
+    picture = Image.new("RGBA", (2000, 2000), (0, 0, 0, 255))
+    picture.paste((0, 0, 0, 0), (0, 0, 32, 32))
+    decoded = decode(encoded(picture, "PNG"))
+    assert doubt(decoded, VIEW) is None
+    assert doubt(decoded, Preprocessing(32, native=1)) is None
+    reason = "only 0.0% of a part of the picture that is judged is visible"
+    assert reason in (doubt(decoded, Preprocessing(32, native=4)) or "")
+    faint = decode(encoded(Image.new("RGBA", (99, 99), (0, 0, 0, 128)), "PNG"))
+    reason = "only 50.2% of the picture is visible"
+    assert reason in (doubt(faint, Preprocessing(32, native=4)) or "")
+
+
 @pytest.mark.parametrize("alpha", [0, 1, 254, 255])
 def test_the_verdict_on_what_is_hardly_visible_is_inconclusive(
     alpha: int, tmp_path: Path, brightness_model: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from scanner.model import (
     TrainingSource,
     parse_card,
 )
+from scanner.preprocess import Preprocessing
 
 
 def test_card_round_trip(card: ModelCard) -> None:
@@ -49,7 +51,7 @@ def test_a_card_that_is_no_object(text: str) -> None:
 
 
 def test_every_key_is_required_and_named(card_record: dict[str, Any]) -> None:
-    for key in card_record.keys() - {"format", "precision", "sources"}:
+    for key in card_record.keys() - {"format", "precision", "sources", "ood_at_most"}:
         spoilt = {name: value for name, value in card_record.items() if name != key}
         with pytest.raises(ModelError, match=f"lacks '{key}'"):
             parse_card(json.dumps(spoilt))
@@ -60,15 +62,39 @@ def test_a_card_from_before_there_were_precisions_is_float32(card_record: dict[s
     assert parse_card(json.dumps(card_record)).precision == "float32"
 
 
+def without_views(card_record: dict[str, Any]) -> dict[str, Any]:
+    """The record as format 3 had it: of one view of the whole picture, without `ood`."""
+    old = card_record | {"format": 3}
+    del old["ood_at_most"]
+    old["preprocessing"] = {
+        name: old["preprocessing"][name] for name in ("size", "fit", "resample")
+    }
+    return old
+
+
 def test_a_card_of_format_2_still_reads(card_record: dict[str, Any]) -> None:
     """It knows of no sources, and of one error rate for both classes."""
-    old = card_record | {"format": 2}
+    old = without_views(card_record) | {"format": 2}
     del old["sources"]
     for point in old["operating_points"]:
         del point["false_negative_rate"]
     card = parse_card(json.dumps(old))
     assert card.sources == ()
     assert card.operating_points[0].false_negative_rate is None
+
+
+def test_a_card_of_format_3_still_reads(card_record: dict[str, Any], card: ModelCard) -> None:
+    read = parse_card(json.dumps(without_views(card_record)))
+    assert read.to_json() == card.to_json()
+    assert (read.preprocessing.whole, read.preprocessing.native) == (True, 0)
+    assert (read.ood_at_most, read.outputs) == (None, ("logit",))
+
+
+def test_views_and_the_bound_on_ood_come_back_as_they_were(card: ModelCard) -> None:
+    views = Preprocessing(32, whole=False, native=9)
+    read = parse_card(replace(card, preprocessing=views, ood_at_most=2.5).to_json())
+    assert (read.preprocessing, read.ood_at_most) == (views, 2.5)
+    assert read.outputs == ("logit", "ood")
 
 
 def test_sources_come_back_as_they_were(card: ModelCard) -> None:
@@ -127,6 +153,10 @@ def test_thresholds_are_required(card_record: dict[str, Any]) -> None:
         ("calibration", {"temperature": -1, "bias": 0}),
         ("calibration", {"temperature": 0, "bias": 0}),
         ("calibration", {"temperature": "hot", "bias": 0}),
+        ("preprocessing", {"size": 8, "fit": "crop", "resample": "bilinear", "native": 5}),
+        ("ood_at_most", math.nan),
+        ("ood_at_most", math.inf),
+        ("ood_at_most", "far"),
         ("domain", []),
         ("domain", {"description": "x", "min_side": None, "max_side": "big"}),
     ],

@@ -107,8 +107,8 @@ def test_an_unreadable_card_is_refused(engine: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 99}, "has format 99, this version reads 2"),
-        ({"format": 1}, r"reads 2; build it again with python -m export\.trt"),
+        ({"format": 99}, "has format 99, this version reads 3"),
+        ({"format": 2}, r"reads 3; build it again with python -m export\.trt"),
         ({"flavor": "cuda"}, "malformed: unknown flavor 'cuda'"),
         ({"batch": {"minimum": 4, "optimum": 2, "maximum": 8}}, "malformed: a batch profile needs"),
         ({"batch": {"minimum": "1", "optimum": 2, "maximum": 8}}, "not three whole numbers"),

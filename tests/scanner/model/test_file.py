@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from scanner.model import (
     open_model,
     open_models,
 )
+from scanner.preprocess import Preprocessing
 from tests.conftest import ModelMaker
+from tests.scanner.views_model import VIEWS, write_views_model
 
 
 def test_card_round_trip_through_a_model_file(brightness_model: Path, card: ModelCard) -> None:
@@ -100,11 +103,59 @@ def test_a_model_without_card(make_model: ModelMaker) -> None:
         open_model(str(path))
 
 
-@pytest.mark.parametrize("version", [1, 4, "2", None])
+@pytest.mark.parametrize("version", [1, 5, "2", None])
 def test_another_format(
     version: object, card_record: dict[str, Any], make_model: ModelMaker
 ) -> None:
     card_record["format"] = version
     path = make_model("future", {METADATA_KEY: json.dumps(card_record)})
-    with pytest.raises(ModelError, match=f"has format {version!r}, this version reads 2 and 3"):
+    with pytest.raises(ModelError, match=f"has format {version!r}, this version reads 2, 3 and 4"):
         open_model(str(path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"preprocessing": Preprocessing(16)},
+            "takes images: uint8 N×32×32×3, and its card says images: uint8 N×16×16×3",
+        ),
+        (
+            {"preprocessing": Preprocessing(32, native=4)},
+            "takes images: uint8 N×32×32×3, and its card says images: uint8 N×5×32×32×3",
+        ),
+        ({"ood_at_most": 1.0}, "lacks the output 'ood', which its card says it has"),
+    ],
+)
+def test_a_graph_that_is_not_as_its_card_says_is_refused(
+    changes: dict[str, Any], sentence: str, card: ModelCard, make_model: ModelMaker
+) -> None:
+    path = make_model("other", {METADATA_KEY: replace(card, **changes).to_json()})
+    with pytest.raises(ModelError, match=rf"other\.onnx: its graph {sentence}; export the model"):
+        open_model(str(path))
+
+
+@pytest.mark.parametrize(
+    ("views", "outputs", "sentence"),
+    [
+        (VIEWS, ("logit", "view_logits"), None),
+        (VIEWS, ("logit", "ood"), "has an output 'ood', and its card no ood_at_most to judge by"),
+        (VIEWS, ("view_logits",), "lacks the output 'logit', which its card says it has"),
+        (replace(VIEWS, native=9), ("logit",), "takes images: uint8 N×5×16×16×3, and its card"),
+        (replace(VIEWS, native=0), ("logit",), "takes images: uint8 N×5×16×16×3, and its card"),
+    ],
+)
+def test_several_views_are_as_the_card_says(
+    views: Preprocessing,
+    outputs: tuple[str, ...],
+    sentence: str | None,
+    card: ModelCard,
+    tmp_path: Path,
+) -> None:
+    whole = replace(card, preprocessing=views)
+    path = write_views_model(tmp_path / "x.onnx", whole, outputs)
+    if sentence is None:
+        assert open_model(str(path)).card.preprocessing == views
+    else:
+        with pytest.raises(ModelError, match=rf"x\.onnx: its graph {sentence}"):
+            open_model(str(path))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scanner.model import Calibration, Domain, ModelCard
-from scanner.model.verdict import judge, outside, verdicts
+from scanner.model.verdict import Score, judge, outside, verdicts
 from scanner.record import Verdict
 
 
@@ -28,15 +28,15 @@ from scanner.record import Verdict
 def test_thresholds_belong_to_their_verdict(
     logit: float, verdict: Verdict, card: ModelCard
 ) -> None:
-    assert judge(logit, card).verdict is verdict
+    assert judge(Score(logit), card).verdict is verdict
 
 
 def test_figures_agree_with_each_other(card: ModelCard) -> None:
-    judgement = judge(math.log(3), card)
+    judgement = judge(Score(math.log(3)), card)
     assert judgement.p_fake == pytest.approx(0.75, abs=1e-6)
     assert judgement.confidence == pytest.approx(0.75, abs=1e-6)
     assert judgement.llr == pytest.approx(math.log10(3), abs=1e-4)
-    opposite = judge(-math.log(3), card)
+    opposite = judge(Score(-math.log(3)), card)
     assert opposite.p_fake == pytest.approx(0.25, abs=1e-6)
     assert opposite.confidence == pytest.approx(0.75, abs=1e-6)
     assert opposite.llr == pytest.approx(-math.log10(3), abs=1e-4)
@@ -44,16 +44,16 @@ def test_figures_agree_with_each_other(card: ModelCard) -> None:
 
 def test_calibration_comes_before_the_thresholds(card: ModelCard) -> None:
     calibrated = replace(card, calibration=Calibration(temperature=2.0, bias=0.5))
-    assert judge(3.0, calibrated).verdict is Verdict.FAKE
-    assert judge(2.9, calibrated).verdict is Verdict.INCONCLUSIVE
-    even = judge(-1.0, calibrated)
+    assert judge(Score(3.0), calibrated).verdict is Verdict.FAKE
+    assert judge(Score(2.9), calibrated).verdict is Verdict.INCONCLUSIVE
+    even = judge(Score(-1.0), calibrated)
     assert (even.p_fake, even.llr) == (0.5, 0.0)
 
 
 def test_inconclusive_says_why(card: ModelCard) -> None:
-    reason = judge(0.0, card).reason
+    reason = judge(Score(0.0), card).reason
     assert reason == "too close to call at an error rate of 1.0% either way"
-    assert judge(5.0, card).reason is None
+    assert judge(Score(5.0), card).reason is None
 
 
 def test_outside_every_domain_there_are_no_figures() -> None:
@@ -72,15 +72,35 @@ def test_outside_every_domain_there_are_no_figures() -> None:
 
 @pytest.mark.parametrize("logit", [math.nan, math.inf, -math.inf])
 def test_no_number_is_no_verdict(logit: float, card: ModelCard) -> None:
-    judgement = judge(logit, card)
+    judgement = judge(Score(logit), card)
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert judgement.p_fake is None
     assert judgement.reason == "the model returned no number"
 
 
+@pytest.mark.parametrize("logit", [9.0, 0.0, -9.0])
+def test_what_is_unlike_all_that_the_model_was_made_from_has_no_verdict(
+    logit: float, card: ModelCard
+) -> None:
+    """Whatever its logit: of such images it says nothing."""
+    measuring = replace(card, ood_at_most=1.5)
+    assert judge(Score(logit, 1.5), measuring) == judge(Score(logit), card)
+    judgement = judge(Score(logit, 1.51), measuring)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert (judgement.p_fake, judgement.confidence, judgement.llr) == (None, None, None)
+    assert judgement.reason == "the image is unlike anything that the model was made from"
+
+
+@pytest.mark.parametrize("ood", [math.nan, math.inf, None])
+def test_no_distance_is_no_verdict(ood: float | None, card: ModelCard) -> None:
+    judgement = judge(Score(5.0, ood), replace(card, ood_at_most=1.5))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.reason == "the model returned no number"
+
+
 @pytest.mark.parametrize(("logit", "p_fake"), [(1e30, 1.0), (-1e30, 0.0), (800.0, 1.0)])
 def test_extreme_logits_stay_probabilities(logit: float, p_fake: float, card: ModelCard) -> None:
-    judgement = judge(logit, card)
+    judgement = judge(Score(logit), card)
     assert judgement.p_fake == p_fake
     assert judgement.confidence == 1.0
 
@@ -88,11 +108,11 @@ def test_extreme_logits_stay_probabilities(logit: float, p_fake: float, card: Mo
 def test_many_at_once_are_judged_like_one(card: ModelCard) -> None:
     logits = np.linspace(-4, 4, 81, dtype=np.float32)
     together = verdicts(logits, card.operating_points[0]).tolist()
-    assert together == [judge(float(logit), card).verdict for logit in logits]
+    assert together == [judge(Score(float(logit)), card).verdict for logit in logits]
 
 
 def test_error_rates_that_differ_are_both_told(card: ModelCard) -> None:
     point = replace(card.operating_points[0], false_negative_rate=0.02)
-    reason = judge(0.0, replace(card, operating_points=(point,))).reason
+    reason = judge(Score(0.0), replace(card, operating_points=(point,))).reason
     assert reason is not None
     assert "1.0% for photographs called fake and 2.0% for fakes called real" in reason

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from scanner.model import open_model
-from scanner.model.verdict import judge
+from scanner.model.verdict import Score, judge
 from scanner.record import Record, Status, path_from_text
 from scanner.reports import WRITERS, ReportError, check_report, write_report
 from scanner.scan.journal import Journal
@@ -167,7 +167,8 @@ def test_a_score_that_is_no_number_is_inconclusive(logit: float, tmp_path: Path)
     journal = Journal(tmp_path / "journal")
     journal.begin({})
     model = open_model(CIFAKE_MODEL)
-    journal.add("a.png", 0, scored, model.name, logit, judge(logit, model.card))
+    score = Score(logit)
+    journal.add("a.png", 0, scored, model.name, score, judge(score, model.card))
     report = tmp_path / "report.json"
     write_report(report, records_of(journal), {})
     journal.close()

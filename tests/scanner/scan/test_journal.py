@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.model.verdict import Judgement
+from scanner.model.verdict import Judgement, Score
 from scanner.record import Record, Status, Verdict
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
@@ -29,7 +29,7 @@ IMAGE = Examined(
     Status.SCORED, sha256="a" * 64, bytes=10, format="PNG", width=32, height=32, page=1, frames=1
 )
 TEXT = Examined(Status.NOT_IMAGE, "no image", "b" * 64, bytes=20)
-MODEL = "m@1"
+MODEL, SCORE = "m@1", Score(3.0, 0.5)
 JUDGEMENT = Judgement(Verdict.FAKE, 0.952574, 0.952574, 1.3029, None)
 LOST = Examined(Status.TIMEOUT, "too slow", bytes=30)
 
@@ -57,9 +57,9 @@ def reopened(journal: Journal, fresh: bool = False) -> Journal:
 
 def fill(journal: Journal) -> None:
     journal.add("b", 0, TEXT)
-    journal.add("c.zip!/x", 2, IMAGE, MODEL, 3.0, JUDGEMENT)
+    journal.add("c.zip!/x", 2, IMAGE, MODEL, SCORE, JUDGEMENT)
     journal.add("c.zip!/x", 1, LOST)
-    journal.add("a", 0, IMAGE, MODEL, 3.0, JUDGEMENT)
+    journal.add("a", 0, IMAGE, MODEL, SCORE, JUDGEMENT)
 
 
 def records(journal: Journal) -> list[Record]:
@@ -130,9 +130,9 @@ def test_a_scan_carries_on(place: Path) -> None:
     assert journal.has("c.zip!/x", 2)
     assert not journal.has("c.zip!/x", 3)
     assert not journal.has("nowhere", 0)
-    assert journal.logit("a" * 64, 1) == 3.0
-    assert journal.logit("b" * 64, 1) is None
-    assert journal.logit("f" * 64, 1) is None
+    assert journal.score("a" * 64, 1) == SCORE
+    assert journal.score("b" * 64, 1) is None
+    assert journal.score("f" * 64, 1) is None
 
 
 def test_what_is_committed_survives(place: Path) -> None:

@@ -21,6 +21,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from scanner.backends.backend import Scores
 from scanner.custody.manifest import manifest_path, read_manifest
 from scanner.limits import Limits
 from scanner.model import METADATA_KEY, Domain, ModelCard, ModelError, open_model
@@ -150,6 +151,7 @@ def test_reports_and_manifest_say_what_each_model_did(
             "domain": vars(file.card.domain),
             "false_positive_rate": 0.01,
             "false_negative_rate": 0.01,
+            "ood_at_most": None,
             "provider": "CPUExecutionProvider",
             "precision": "float32",
             "verdicts": {verdict: own.count(verdict) for verdict in Verdict},
@@ -215,7 +217,7 @@ class Dead:
 
     provider, precision, batch_size, streams = "none", "float32", 1, 1
 
-    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def score(self, views: NDArray[np.uint8]) -> Scores:
         raise RuntimeError("died")
 
 
@@ -232,7 +234,7 @@ def test_a_file_is_not_done_before_the_pages_of_every_model(
         dying = [icons, Scorer(photos.model, Dead())]
         with pytest.raises(RuntimeError, match="died"):
             Pipeline([evidence], dying, journal, Limits(), 1).run(lambda _: None)
-        assert journal.logit(hashlib.sha256(document).hexdigest(), 1) is not None
+        assert journal.score(hashlib.sha256(document).hexdigest(), 1) is not None
         assert not journal.has("a.tif", 0)
         Pipeline([evidence], [icons, photos], journal, Limits(), 1).run(lambda _: None)
         found = [record.model for record in scan_records(journal)]

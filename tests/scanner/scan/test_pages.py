@@ -17,7 +17,7 @@ from case_utils.case_validate import validate
 from numpy.typing import NDArray
 from PIL import Image
 
-from scanner.backends.backend import Backend
+from scanner.backends.backend import Backend, Scores
 from scanner.backends.choose import open_backend
 from scanner.images.tiff import page_alone, page_offsets
 from scanner.limits import Limits
@@ -227,7 +227,7 @@ class Dying:
         self._backend = backend
         self._left = batches
 
-    def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def score(self, views: NDArray[np.uint8]) -> Scores:
         if self._left == 0:
             raise RuntimeError("died")
         self._left -= 1

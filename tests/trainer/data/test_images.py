@@ -66,6 +66,17 @@ def test_a_uniform_set_follows_the_view_of_another_set(named: Path) -> None:
     assert images.eval_batch(0, 3, Preprocessing(size=48)).shape == (3, 48, 48, 3)
 
 
+@pytest.mark.parametrize("native", [1, 4])
+def test_several_views_are_those_the_scanner_makes(
+    native: int, named: Path, ragged: list[Example]
+) -> None:
+    preprocessing = Preprocessing(32, native=native)
+    for examples in (read_examples(named)[:3], ragged[:3]):
+        found = ImageSet(examples, 32, "cpu").eval_batch(0, 3, preprocessing)
+        expected = [view(decode(example.read()).rgb, preprocessing) for example in examples]
+        np.testing.assert_array_equal(found.numpy(), np.stack(expected))
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("uniform", [True, False])
 def test_training_batches_follow_the_seed(

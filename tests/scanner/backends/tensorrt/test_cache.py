@@ -160,10 +160,10 @@ def test_a_plain_model_is_built_once_for_the_gpu_here(
     model: ModelFile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """All but the GPU and TensorRT itself is real."""
-    builds: list[tuple[Path, int, str, BatchProfile]] = []
+    builds: list[tuple[Path, tuple[int, ...], str, BatchProfile]] = []
 
-    def build(path: Path, side: int, flavor: str, profile: BatchProfile) -> bytes:
-        builds.append((path, side, flavor, profile))
+    def build(path: Path, shape: tuple[int, ...], flavor: str, profile: BatchProfile) -> bytes:
+        builds.append((path, shape, flavor, profile))
         return b"engine"
 
     gpus = [Gpu("H100", "9.0", "580")] * 2 + [Gpu("H100", "9.0", "581")]
@@ -176,7 +176,7 @@ def test_a_plain_model_is_built_once_for_the_gpu_here(
         found = engine_of(model, 8, told.append, tmp_path / "engines")
         assert found.content == b"engine"
         assert found.card.model == model.card
-    assert builds == [(model.path, 32, "tensorrt", BatchProfile(1, 8, 8))]
+    assert builds == [(model.path, (32, 32, 3), "tensorrt", BatchProfile(1, 8, 8))]
     assert told == ["building a TensorRT engine of resnet18 for H100, once; this takes minutes"]
     engine_of(model, 8, told.append, tmp_path / "engines")
     assert len(builds) == 2, "another driver, another engine"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -24,8 +25,9 @@ from scanner.backends.tensorrt.build import build
 from scanner.backends.tensorrt.cache import EngineKey, describe
 from scanner.backends.tensorrt.flavors import installed
 from scanner.backends.tensorrt.runtime import Engine, inspect_engine
-from scanner.model import open_model
+from scanner.model import ModelCard, open_model
 from scanner.model.engine import BatchProfile, EngineFile
+from scanner.preprocess import Preprocessing
 
 if importlib.util.find_spec("cuda") is None:
     pytest.skip("needs cuda-bindings", allow_module_level=True)
@@ -115,13 +117,25 @@ class FakeEngine:
 TYPES = SimpleNamespace(DataType=SimpleNamespace(UINT8="uint8", FLOAT="float32"))
 
 
-def inspected(types: dict[str, str]) -> tuple[int, BatchProfile]:
+def inspected(types: dict[str, str], card: ModelCard) -> BatchProfile:
     engine: Any = FakeEngine(types)
-    return inspect_engine(TYPES, engine)
+    return inspect_engine(TYPES, engine, card)
 
 
-def test_an_engine_tells_its_views_and_batches() -> None:
-    assert inspected({"images": "uint8", "logit": "float32"}) == (32, BatchProfile(1, 8, 64))
+def test_an_engine_tells_its_batches(card: ModelCard) -> None:
+    types = {"images": "uint8", "logit": "float32"}
+    assert inspected(types, card) == BatchProfile(1, 8, 64)
+    measuring = replace(card, ood_at_most=1.0)
+    assert inspected(types | {"ood": "float32"}, measuring) == BatchProfile(1, 8, 64)
+    with pytest.raises(BackendError, match="no detector"):
+        inspected(types, measuring)
+
+
+def test_an_engine_that_sees_other_views_than_its_card_says_is_refused(card: ModelCard) -> None:
+    several = replace(card, preprocessing=Preprocessing(32, native=4))
+    sentence = "sees 32×32×3 of an image, and its card says 5×32×32×3; build it again"
+    with pytest.raises(BackendError, match=sentence):
+        inspected({"images": "uint8", "logit": "float32"}, several)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +147,9 @@ def test_an_engine_tells_its_views_and_batches() -> None:
         {"images": "uint8", "logit": "float32", "features": "float32"},
     ],
 )
-def test_an_engine_that_is_no_detector_is_refused(types: dict[str, str]) -> None:
+def test_an_engine_that_is_no_detector_is_refused(types: dict[str, str], card: ModelCard) -> None:
     with pytest.raises(BackendError, match="no detector"):
-        inspected(types)
+        inspected(types, card)
 
 
 def engine_file(content: bytes) -> EngineFile:
@@ -153,7 +167,9 @@ def test_an_engine_that_cannot_load_is_a_sentence() -> None:
 @needs_rtx
 @pytest.mark.skipif(cuda_driver_present(), reason="there is a driver here")
 def test_a_real_engine_without_a_driver_says_so(brightness_model: Path) -> None:
-    data = build(brightness_model, 32, "tensorrt_rtx", BatchProfile(1, 4, 8), capabilities=["8.9"])
+    data = build(
+        brightness_model, (32, 32, 3), "tensorrt_rtx", BatchProfile(1, 4, 8), capabilities=["8.9"]
+    )
     with pytest.raises(BackendError, match="CUDA driver version is insufficient"):
         Engine(engine_file(data))
 
@@ -213,6 +229,7 @@ def test_the_engine_agrees_with_the_cpu(
     told: list[str] = []
     for _ in range(2):
         backend = open_backend(model, "tensorrt", batch_size=8, tell=told.append)
-        found = backend.score(views)
-        assert np.abs(found - CpuBackend(model, cores=1).score(views)).max() < 1e-3
+        found = backend.score(views).logits
+        plain = CpuBackend(model, cores=1).score(views).logits
+        assert np.abs(found - plain).max() < 1e-3
     assert len(told) == 1, "the second time the engine comes out of the cache"
