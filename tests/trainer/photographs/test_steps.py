@@ -72,4 +72,5 @@ def test_the_table_has_a_row_a_step(
     assert done.exit_code == 0, done.output
     table = pd.read_csv(out)
     assert table["step"].tolist() == [step.name for step in STEPS]
-    assert table.drop(columns="step").stack().between(0, 1).all()
+    figures_there = table.drop(columns="step").to_numpy()
+    assert ((figures_there >= 0) & (figures_there <= 1)).all()
