@@ -16,8 +16,9 @@ from trainer.photographs.__main__ import LEFT_OUT_FILE
 from trainer.photographs.tiers import AS_IT_IS, in_tier
 
 LEFT_OUT, SCANNED = "left-out sources", "scanned folder"
-# What the left-out sources are made of: those with both classes are pairs that were made to be hard
-# to tell apart, the others are what a folder of strangers' pictures holds.
+# What the left-out sources are made of: those with both classes, in which photographs and fakes are
+# of the same things or serve the same purpose, are harder; the others are what a folder of
+# strangers' pictures holds.
 MIXED, PAIRS = "of these, one class a source", "of these, both classes a source"
 SOME = "some of the left-out sources"
 OURS, SAHU65 = "imgscan", "sahu65"

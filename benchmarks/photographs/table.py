@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from benchmarks.shared.results import Row
 
+LISTED = 60  # images of a source that is listed for readers; of fewer, intervals say little
+
 
 def table(rows: list[Row]) -> list[dict[str, str]]:
     """A line for all images of a material in a tier by a detector."""
@@ -17,9 +19,10 @@ def rows_by_source(rows: list[Row], material: str, by: str, tier: str) -> list[R
     return [row for row in of_it if row["source"] != "all"]
 
 
-def by_source(rows: list[Row]) -> list[dict[str, str]]:
-    """A line a source."""
-    return [{"source": row["source"], **_figures(row)} for row in rows]
+def by_source(rows: list[Row], least: int = LISTED) -> list[dict[str, str]]:
+    """A line a source of `least` images or more."""
+    large = [row for row in rows if row["photographs"] + row["fakes"] >= least]
+    return [{"source": row["source"], **_figures(row)} for row in large]
 
 
 def _line(row: Row) -> dict[str, str]:

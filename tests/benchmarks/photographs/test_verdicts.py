@@ -62,13 +62,19 @@ def test_a_source_of_one_class_has_no_figures_of_the_other() -> None:
     assert both["auroc"] == 0.5
     (line,) = [
         line
-        for line in by_source(rows_by_source(rows, "made", "imgscan", AS_IT_IS))
+        for line in by_source(rows_by_source(rows, "made", "imgscan", AS_IT_IS), least=1)
         if not line["AUROC"]
     ]
     assert line["source"] == "camera"
     assert line["fakes called fake"] == ""
     low, high = wilson_interval(1, 4)
     assert line["photographs called fake"] == f"25.0% ({low:.1%} to {high:.1%})"
+
+
+def test_readers_are_shown_the_larger_sources() -> None:
+    rows = list(summed_up(frame(SAID)))
+    listed = by_source(rows_by_source(rows, "made", "imgscan", AS_IT_IS), least=4)
+    assert [line["source"] for line in listed] == ["camera"]
 
 
 def test_images_without_a_score_are_inconclusive_and_in_no_ranking() -> None:
