@@ -37,7 +37,7 @@ FIGURES = {
     "expected calibration error": "expected_calibration_error",
 }
 COMPARISON = Path("results/comparison.csv")
-STEPS = Path("results/photographs/steps.csv")
+ABLATIONS = Path("results/photographs/ablations.csv")
 BLOCK = re.compile(r"(<!-- table: (\S+) begin -->\n).*?(<!-- table: \2 end -->)", re.DOTALL)
 
 
@@ -115,13 +115,13 @@ def photographs_table(root: Path) -> str:
     )
 
 
-def steps_table(root: Path) -> str:
+def ablations_table(root: Path) -> str:
     """What each part of the recipe for photographs is worth."""
-    records = pd.read_csv(root / STEPS).to_dict("records")
+    records = pd.read_csv(root / ABLATIONS).to_dict("records")
     return markdown(
         [
             {
-                "fitted on": str(row["step"]),
+                "fitted on": str(row["variant"]),
                 "AUROC": f"{row['auroc']:.3f}",
                 "sources of one class": f"{row['auroc_one_class']:.3f}",
                 "within sources of both, mean": f"{row['auroc_within_pairs']:.3f}",
@@ -236,7 +236,7 @@ TABLES = {
     "gpu": gpu_table,
     "model": model_table,
     "photographs-brief": photographs_table,
-    "photographs-steps": steps_table,
+    "photographs-ablations": ablations_table,
     "runs": runs_table,
     "thresholds": thresholds_table,
 }

@@ -73,7 +73,8 @@ def concordance(
 def shortcuts(said: pd.DataFrame, facts: pd.DataFrame) -> Iterator[Row]:
     """A row, with a Concordance, for each question, tier, kind of pairs (`of`) and fact.
 
-    said: columns image, source, label, tier, score. facts: numbers by image, as `facts` gives them.
+    said: columns image, source, group, label, tier, score. facts: numbers by image, as `facts`
+    gives them.
 
     ALONE: of labels with the best rule on the fact, for sources that it was not fitted on, and
     within each source that has enough of both classes. FOLLOWED: of the fact with the score, within
@@ -82,7 +83,7 @@ def shortcuts(said: pd.DataFrame, facts: pd.DataFrame) -> Iterator[Row]:
     """
     images = said.drop_duplicates("image").set_index("image")
     known = facts.loc[images.index]
-    yield from _alone(known, images["label"], images["source"], ANY)
+    yield from _alone(known, images["label"], images["group"], ANY)
     together = pd.Series(np.nan, images.index)
     for source, labels in images.groupby("source")["label"]:
         if np.bincount(labels, minlength=len(LABELS)).min() >= LEAST_IN_CLASS:

@@ -18,10 +18,9 @@ import pandas as pd
 from trainer.command import Command
 from trainer.data.examples import DataError
 from trainer.photographs.card import card_of, in_words
-from trainer.photographs.clip import BLOCKS
+from trainer.photographs.clip import BLOCKS, read_weights
 from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
-from trainer.photographs.merge import read_tower
 from trainer.photographs.model import PhotographModel
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
@@ -59,7 +58,7 @@ def train(
     some: of the photographs, those that are scored in OTHER_TIERS, too. Raises TowerError,
     DataError, CalibrationError.
     """
-    read = read_tower(weights)
+    read = read_weights(weights)
     factors = even_out(read)
     features = Features(tower_bytes(build(read, factors, range(BLOCKS))), cache)
     tokens = {tier: features.of(photographs, tier) for tier in TRAINED_ON}
@@ -93,6 +92,7 @@ def _left_out(strangers: Strangers) -> Iterator[dict[str, Any]]:
             yield {
                 "sha256": photograph.sha256,
                 "source": photograph.source,
+                "group": photograph.group,
                 "label": photograph.label,
                 "tier": tier,
                 "logit": round(float(logit), 4),
@@ -105,7 +105,9 @@ def _left_out(strangers: Strangers) -> Iterator[dict[str, Any]]:
 @data_option
 @files_option
 @cache_option
-@click.option("--leave-out", multiple=True, metavar="SOURCE", help="Not to be trained on.")
+@click.option(
+    "--leave-out", multiple=True, metavar="SOURCE", help="Not to be trained on, nor its group."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/photographs"))
 def main(
     tower: Path, data: Path, files: Path | None, cache: Path, leave_out: tuple[str, ...], out: Path
@@ -118,7 +120,8 @@ def main(
     names = {photograph.source for photograph in photographs}
     if unknown := set(leave_out) - names:
         raise DataError(f"there is no source {min(unknown)}; known: {', '.join(sorted(names))}.")
-    kept = [photograph for photograph in photographs if photograph.source not in leave_out]
+    left_out = {photograph.group for photograph in photographs if photograph.source in leave_out}
+    kept = [photograph for photograph in photographs if photograph.group not in left_out]
     some = [photograph for photograph in kept if photograph.sha256 < SOME_BELOW]
     out.mkdir(parents=True, exist_ok=True)
     train(kept, some, tower, cache, out)

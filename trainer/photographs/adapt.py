@@ -3,16 +3,16 @@
     python -m trainer.photographs.adapt --files data/repositories             on all sources
     python -m trainer.photographs.adapt --files data/repositories --part 0 --out runs/adapted-0
     python -m trainer.photographs.adapt --files data/repositories --resume    after an interruption
-    python -m trainer.photographs.merge runs/adapted                          the tower to build on
 
-Every step sees other pictures, augmented anew. The head that learns beside the adapters is no part
-of what is kept: a better one is fitted afterwards. With --part, that part of the sources is left
+Every step sees other pictures, augmented anew. What is kept are the adapters; the head that learns
+beside them serves to score. With --part, that part of the sources is left
 out, and scored in the end by what was learnt from the others. All randomness but that of sums on a
 GPU is a function of the step, so a resumed run ends as an uninterrupted one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -37,17 +37,16 @@ from trainer.data.examples import LABELS, DataError
 from trainer.device import choose_device, moved
 from trainer.evaluate import autocast
 from trainer.minutes import Minutes
-from trainer.photographs.clip import PLACES, WIDTH, Weights
-from trainer.photographs.merge import ADAPTERS_FILE, read_tower, write_adapters
+from trainer.photographs.clip import PLACES, WIDTH, Weights, read_weights
 from trainer.photographs.options import data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
 from trainer.photographs.strangers import in_parts
 from trainer.photographs.tiers import TIERS
 from trainer.photographs.views import drawn, in_order, loaded
-from trainer.photographs.vit import Tower
+from trainer.photographs.vit import Adapters, Tower
 from trainer.run import CONFIG_FILE, RESUME_FILE, RunError
 
-STEPS_FILE = "steps.csv"
+ADAPTERS_FILE, STEPS_FILE = "adapters.npz", "steps.csv"
 PARTS = 6  # that sources are left out in
 STEPS = 4000  # some sixty draws of each image
 BATCH = 64
@@ -70,12 +69,12 @@ WORKERS = os.cpu_count() or 1
 class Settings:
     """What is trained on what. Saved as config.json in the run folder.
 
-    images: how many there are. part: the number, of PARTS, of the sources that are left out; None
-    for none. patches: of a view, drawn anew for every step, that are looked at in training (FLIP,
-    Li et al. 2023).
+    images: a digest of what they are, on which it depends what is a part. part: the number, of
+    PARTS, of the sources that are left out; None for none. patches: of a view, drawn anew for every
+    step, that are looked at in training (FLIP, Li et al. 2023).
     """
 
-    images: int
+    images: str
     part: int | None = None
     steps: int = STEPS
     batch: int = BATCH
@@ -111,6 +110,12 @@ class Judge(nn.Module):
             tokens = self.tower(images, seen)
         logits: Tensor = self.head(self.scaled(tokens.float().flatten(1)))[:, 0]
         return logits
+
+
+def digest(photographs: Sequence[Photograph]) -> str:
+    """The same for the same images in the same groups."""
+    names = "\n".join(f"{photograph.sha256} {photograph.group}" for photograph in photographs)
+    return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 
 def without(
@@ -199,13 +204,13 @@ def adapt(
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 _save(out / RESUME_FILE, progress, judge, optimizer)
                 saved = time.monotonic()
-    if fit:
+    if fit and progress.step >= WARM_UP:
         progress.steps = progress.step
     _save(out / RESUME_FILE, progress, judge, optimizer)
     pd.DataFrame(progress.log).to_csv(out / STEPS_FILE, index=False)
     if progress.step < progress.steps:
         return False
-    write_adapters(out / ADAPTERS_FILE, judge.tower.adapters())
+    _write(out / ADAPTERS_FILE, judge.tower.adapters())
     if left_out:
         scores = pd.DataFrame(_scored(judge, left_out, device))
         scores.to_csv(out / f"left-out-{settings.part}.csv", index=False)
@@ -245,29 +250,34 @@ def _patches(settings: Settings, step: int) -> Tensor | None:
 def _scored(
     judge: Judge, photographs: Sequence[Photograph], device: str
 ) -> Iterator[dict[str, Any]]:
-    """A row an image and tier. Raises DataError, and RunError where a logit is not a number."""
+    """A row an image and tier. Raises DataError."""
     judge.eval()
     for tier in TIERS:
         batches = in_order(len(photographs), SCORED, tier)
         views = loaded(photographs, batches, WORKERS, device.startswith("cuda"))
         logits = torch.cat([judge(moved(images, device)) for images, _ in views]).cpu().numpy()
-        if not np.isfinite(logits).all():
-            raise RunError(
-                "training diverged: the scores are no numbers. Start again with a larger --batch."
-            )
         for photograph, logit in zip(photographs, logits, strict=True):
             yield {
                 "sha256": photograph.sha256,
                 "source": photograph.source,
                 "label": photograph.label,
-                "tier": tier,
+                "tier": tier if photograph.whole else f"{tier}-of-cuts",
                 "logit": round(float(logit), 4),
             }
 
 
+def _write(path: Path, adapters: Adapters) -> None:
+    """Raises RunError where training diverged."""
+    if not all(np.isfinite(array).all() for array in adapters.values()):
+        raise RunError("training diverged: the adapters are no numbers; nothing was written.")
+    with replacing(path) as partial, partial.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **adapters)
+
+
 def _prepare(out: Path, settings: Settings, resume: bool) -> None:
     """Start a run in `out`, or check that the one there can be resumed. Raises RunError."""
-    config, begun = out / CONFIG_FILE, (out / RESUME_FILE).is_file()
+    config = out / CONFIG_FILE
+    begun = config.is_file() and (out / RESUME_FILE).is_file()
     if begun and not resume:
         raise RunError(f"{out} already holds a run; add --resume, or choose another --out.")
     if resume and not begun:
@@ -349,8 +359,8 @@ def main(
     deadline = math.inf if budget_minutes is None else time.monotonic() + 60 * budget_minutes
     fit = budget_minutes is not None and steps is None and not resume
     photographs = read_photographs(data, files)
-    settings = Settings(len(photographs), part, steps or STEPS, batch, patches)
-    if not adapt(read_tower(tower), photographs, settings, out, device, resume, deadline, fit):
+    settings = Settings(digest(photographs), part, steps or STEPS, batch, patches)
+    if not adapt(read_weights(tower), photographs, settings, out, device, resume, deadline, fit):
         click.echo(f"the budget is spent; the same command with --resume carries on in {out}.")
 
 

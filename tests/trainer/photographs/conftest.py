@@ -15,6 +15,7 @@ from tests.towers import random_weights
 from trainer.photographs.clip import Weights
 
 SOURCES = ("one/camera", "two/phones", "three/generator", "four/both", "five/both")
+GROUPS = dict.fromkeys(("two/phones", "three/generator"), "one site")
 EACH = 6  # images of a class
 
 
@@ -59,6 +60,7 @@ def data(tmp_path: Path) -> Path:
                         "sha256": hashlib.sha256(content).hexdigest(),
                         "generator": "a camera",
                         "licence": "MIT",
+                        "group": GROUPS.get(source, ""),
                         "whole": name,
                     }
                 )

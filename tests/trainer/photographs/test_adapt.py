@@ -29,11 +29,11 @@ from trainer.photographs.views import drawn, in_order, loaded
 @pytest.fixture
 def words(data: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The command's, for a tower of two blocks and steps that take a second."""
-    monkeypatch.setattr(command, "read_tower", lambda _: weights)
+    monkeypatch.setattr(command, "read_weights", lambda _: weights)
     monkeypatch.setattr(command, "WORKERS", 0)
     monkeypatch.setattr(command, "WARM_UP", 2)
     monkeypatch.setattr(command, "TIMED_FROM", 1)
-    places = ("--data", str(data), "--device", "cpu")
+    places = ("--data", str(data), "--files", str(data.parent / "files"), "--device", "cpu")
     return [*places, "--batch", "4", "--patches", "20"]
 
 
@@ -122,14 +122,14 @@ def test_a_group_left_out_is_scored_and_never_drawn(
 def test_each_source_is_left_out_once(data: Path) -> None:
     photographs = read_photographs(data, None)
     left_out = []
-    for group in range(5):
-        kept, left = without(photographs, group)
+    for part in range(4):
+        kept, left = without(photographs, part)
         assert len(kept) + len(left) == len(photographs)
-        assert not {it.source for it in kept} & {it.source for it in left}
+        assert not {it.group for it in kept} & {it.group for it in left}
         left_out += left
     assert sorted(it.sha256 for it in left_out) == [it.sha256 for it in photographs]
     assert without(photographs, None) == (photographs, [])
-    with pytest.raises(DataError, match="the sources make 5"):
+    with pytest.raises(DataError, match="the sources make 4"):
         without(photographs, PARTS - 1)
     with pytest.raises(DataError, match="one class alone"):
         without([it for it in photographs if it.source in ("one/camera", "three/generator")], 1)

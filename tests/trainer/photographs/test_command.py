@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from scanner.model import INT8_ROWS
 from tests.towers import LAYERS
-from tests.trainer.photographs.conftest import EACH, SOURCES
+from tests.trainer.photographs.conftest import EACH, GROUPS, SOURCES
 from trainer.photographs import __main__ as command
 from trainer.photographs.clip import Weights
 from trainer.photographs.model import PhotographModelError, load_model
@@ -25,7 +25,7 @@ HALF = "8"  # that the SHA-256 of about half of them is below
 @pytest.fixture
 def run(data: Path, weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The command's words, for a tower of two blocks."""
-    monkeypatch.setattr(command, "read_tower", lambda _: weights)
+    monkeypatch.setattr(command, "read_weights", lambda _: weights)
     monkeypatch.setattr(command, "BLOCKS", LAYERS)
     monkeypatch.setattr(command, "CHOICES", [Choice((0, 1), 1e-2), Choice((0,), 1e-2)])
     monkeypatch.setattr(command, "SOME_BELOW", HALF)
@@ -66,12 +66,12 @@ def test_a_run_leaves_a_model_its_card_and_every_score(run: list[str], tmp_path:
     assert np.array_equal(load_model(tmp_path / "run").head.weights, model.head.weights)
 
 
-def test_a_source_left_out_is_not_in_the_card(run: list[str], tmp_path: Path) -> None:
+def test_a_source_left_out_is_not_in_the_card_nor_its_group(run: list[str], tmp_path: Path) -> None:
     done = CliRunner().invoke(command.main, [*run, "--leave-out", "two/phones"])
     assert done.exit_code == 0, done.output
     card = json.loads((tmp_path / "run" / "card.json").read_text())
-    assert "two/phones" not in {source["name"] for source in card["sources"]}
-    assert card["training"]["images"] == IMAGES - EACH
+    assert not {source["name"] for source in card["sources"]} & set(GROUPS)
+    assert card["training"]["images"] == IMAGES - len(GROUPS) * EACH
 
 
 def test_an_unknown_source_is_told(run: list[str]) -> None:

@@ -28,7 +28,10 @@ def test_the_shards_hold_the_data_again(data: Path, tmp_path: Path) -> None:
         tar.extractall(tmp_path / "unpacked", filter="data")
     before = read_photographs(data, data.parent / "files")
     after = read_photographs(tmp_path / "unpacked", None)
-    facts = [[(p.sha256, p.label, p.source, p.licence) for p in them] for them in (before, after)]
+    facts = [
+        [(p.sha256, p.label, p.source, p.group, p.made_by, p.licence) for p in them]
+        for them in (before, after)
+    ]
     assert facts[0] == facts[1]
     for large, small in zip(before, after, strict=True):
         with Image.open(large.path) as whole, Image.open(small.path) as picture:

@@ -64,3 +64,9 @@ def test_one_class_alone_is_refused(data: Path) -> None:
 def test_a_folder_of_files_that_is_not_there_is_told(data: Path) -> None:
     with pytest.raises(DataError, match=r"python -m trainer\.collect makes one"):
         read_photographs(data, data / "absent")
+
+
+def test_sources_of_a_group_share_it_and_others_are_their_own(data: Path) -> None:
+    groups = {it.source: it.group for it in read_photographs(data, None)}
+    assert groups["two/phones"] == groups["three/generator"] == "one site"
+    assert groups["four/both"] == "four/both"

@@ -1,24 +1,17 @@
-"""Protects: what is fine-tuned is the tower that is built, before training and after merging."""
+"""Protects: what is fine-tuned is the tower that is built, before training and after."""
 
 from __future__ import annotations
-
-import zipfile
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
-from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from scanner.model import INPUT
-from trainer.photographs import merge
-from trainer.photographs.clip import SIDE, WIDTH, TowerError, Weights
-from trainer.photographs.evenness import even_out
-from trainer.photographs.merge import read_adapted, write_adapted, write_adapters
-from trainer.photographs.tower import TOKENS, build, build_exact, tower_bytes
-from trainer.photographs.vit import RANK, Tower, merged
+from trainer.photographs.clip import SIDE, WIDTH, Matrix, Weights
+from trainer.photographs.tower import TOKENS, build_exact, tower_bytes
+from trainer.photographs.vit import RANK, SCALE, Tower
 
 
 @pytest.fixture(scope="module")
@@ -68,33 +61,19 @@ def test_the_adapters_alone_learn(weights: Weights) -> None:
     assert all(RANK in parameter.shape for parameter in tower.parameters())
 
 
-def test_merged_it_computes_what_it_did_with_its_adapters(
+def test_its_adapters_add_their_product_to_each_matrix(
     weights: Weights, trained: Tower, views: NDArray[np.uint8]
 ) -> None:
     found = by_torch(trained, views)
     assert np.abs(found - by_torch(Tower(weights), views)).max() > 0.1
-    both = merged(weights, trained.adapters())
-    assert np.abs(found - exact(both, views)).max() < 1e-3
-
-
-def test_a_merged_tower_is_written_read_and_built_in_whole_numbers(
-    weights: Weights,
-    trained: Tower,
-    views: NDArray[np.uint8],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(merge, "read_weights", lambda _: weights)
-    write_adapters(tmp_path / "adapters.npz", trained.adapters())
-    done = CliRunner().invoke(merge.main, [str(tmp_path)])
-    assert done.exit_code == 0, done.output
-    read = read_adapted(tmp_path / "tower.npz")
-    assert read.matrices["layers.0/mlp/fc1"].weights.dtype == np.float32
-    found, expected = exact(read, views), by_torch(trained, views)
-    assert np.abs(found - expected).max() < 0.02  # what float16 loses
-    rounded = by_graph(tower_bytes(build(read, even_out(read), [0, 1])), views)
-    error = np.linalg.norm(rounded - expected, axis=-1) / np.linalg.norm(expected, axis=-1)
-    assert error.max() < 0.03
+    learnt = trained.adapters()
+    matrices = {
+        layer: Matrix(
+            matrix.weights + SCALE * (learnt[f"{layer}/down"] @ learnt[f"{layer}/up"]), matrix.bias
+        )
+        for layer, matrix in weights.matrices.items()
+    }
+    assert np.abs(found - exact(Weights(matrices, weights.arrays), views)).max() < 1e-3
 
 
 def test_some_patches_are_those_alone(trained: Tower, views: NDArray[np.uint8]) -> None:
@@ -109,30 +88,3 @@ def test_some_patches_are_those_alone(trained: Tower, views: NDArray[np.uint8]) 
     assert np.abs(shuffled.numpy() - by_torch(trained, views)).max() < 1e-3
     assert torch.equal(fewer, again)
     assert not torch.allclose(fewer, shuffled, atol=1e-2)
-
-
-def test_matrices_take_half_the_room(weights: Weights, tmp_path: Path) -> None:
-    write_adapted(tmp_path / "tower.npz", weights)
-    numbers = sum(matrix.weights.size for matrix in weights.matrices.values())
-    with zipfile.ZipFile(tmp_path / "tower.npz") as file:
-        size = sum(it.file_size for it in file.infolist() if it.filename.endswith("/weights.npy"))
-    assert 2 * numbers <= size < 2.01 * numbers
-
-
-@pytest.mark.parametrize("content", [b"", b"no tower"])
-def test_what_is_no_tower_is_told(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "tower.npz").write_bytes(content)
-    with pytest.raises(TowerError, match=r"merge one with python -m trainer\.photographs\.merge"):
-        read_adapted(tmp_path / "tower.npz")
-
-
-def test_adapters_are_no_tower(trained: Tower, tmp_path: Path) -> None:
-    write_adapters(tmp_path / "adapters.npz", trained.adapters())
-    with pytest.raises(TowerError, match="holds no merged tower"):
-        read_adapted(tmp_path / "adapters.npz")
-
-
-def test_a_folder_without_adapters_is_told(tmp_path: Path) -> None:
-    done = CliRunner().invoke(merge.main, [str(tmp_path)])
-    assert done.exit_code == 1
-    assert "train them with python -m trainer.photographs.adapt" in done.output

@@ -1,6 +1,6 @@
 """What each part of the recipe is worth, by AUROC on sources that were left out.
 
-    python -m trainer.photographs.steps --files data/repositories
+    python -m trainer.photographs.ablate --files data/repositories
 
 Reads what the tower saw for python -m trainer.photographs, and computes what is missing of it.
 """
@@ -17,11 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainer.command import Command, check_folder_of
-from trainer.photographs.clip import BLOCKS
+from trainer.photographs.clip import BLOCKS, read_weights
 from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
 from trainer.photographs.head import labels_of
-from trainer.photographs.merge import read_tower
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
 from trainer.photographs.strangers import Choice, Tokens, groups_of, heads_without, in_parts, score
@@ -36,7 +35,7 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Step:
+class Variant:
     """A recipe. share: of the groups of sources, chosen at random, that it is fitted on."""
 
     name: str
@@ -45,34 +44,36 @@ class Step:
     share: float = 1.0
 
 
-STEPS = (
-    Step("the last block alone", Choice((BLOCKS - 1,), STRENGTH)),
-    Step("four blocks: 2, 5, 8, 11", Choice((2, 5, 8, 11), STRENGTH)),
-    Step("the first 6 blocks", Choice(ALL[:6], STRENGTH)),
-    Step("the first 8 blocks", Choice(ALL[:8], STRENGTH)),
-    Step("the first 10 blocks", Choice(ALL[:10], STRENGTH)),
-    Step("all 12 blocks, a quarter of the sources", Choice(ALL, STRENGTH), share=0.25),
-    Step("all 12 blocks, half of the sources", Choice(ALL, STRENGTH), share=0.5),
-    Step("all 12 blocks", Choice(ALL, STRENGTH)),
-    Step("and an augmented copy of each", Choice(ALL, STRENGTH), (AS_IT_IS, f"{AUGMENTED}-0")),
+VARIANTS = (
+    Variant("the last block alone", Choice((BLOCKS - 1,), STRENGTH)),
+    Variant("four blocks: 2, 5, 8, 11", Choice((2, 5, 8, 11), STRENGTH)),
+    Variant("the first 6 blocks", Choice(ALL[:6], STRENGTH)),
+    Variant("the first 8 blocks", Choice(ALL[:8], STRENGTH)),
+    Variant("the first 10 blocks", Choice(ALL[:10], STRENGTH)),
+    Variant("all 12 blocks, a quarter of the sources", Choice(ALL, STRENGTH), share=0.25),
+    Variant("all 12 blocks, half of the sources", Choice(ALL, STRENGTH), share=0.5),
+    Variant("all 12 blocks", Choice(ALL, STRENGTH)),
+    Variant("and an augmented copy of each", Choice(ALL, STRENGTH), (AS_IT_IS, f"{AUGMENTED}-0")),
 )
 
 
-def logits_of(step: Step, photographs: Sequence[Photograph], tokens: Tokens) -> NDArray[np.float32]:
+def logits_of(
+    variant: Variant, photographs: Sequence[Photograph], tokens: Tokens
+) -> NDArray[np.float32]:
     """Of each image as it is, by a head that has not seen its group. Raises DataError."""
     groups = groups_of(photographs)
     names = np.unique(groups)
-    count = max(1, round(step.share * len(names)))
+    count = max(1, round(variant.share * len(names)))
     seen = np.random.default_rng(SEED).permutation(names)[:count]
     logits = np.zeros(len(photographs), np.float32)
     for part in in_parts(photographs, PARTS):
         mine = np.isin(groups, list(part))
         kept = mine | np.isin(groups, seen)
         some = [it for it, keep in zip(photographs, kept, strict=True) if keep]
-        theirs = {tier: tokens[tier][kept] for tier in step.tiers}
-        heads = heads_without(step.choice, some, theirs, [part])
+        theirs = {tier: tokens[tier][kept] for tier in variant.tiers}
+        heads = heads_without(variant.choice, some, theirs, [part])
         scored = score(
-            step.choice,
+            variant.choice,
             heads,
             [it for it, left_out in zip(photographs, mine, strict=True) if left_out],
             tokens[AS_IT_IS][mine],
@@ -92,7 +93,7 @@ def figures(photographs: Sequence[Photograph], logits: NDArray[np.float32]) -> d
         {"source": [it.source for it in photographs], "label": labels, "logit": logits}
     )
     counts = table.groupby("source")["label"].agg(["sum", "count"])
-    single = counts.index[counts["sum"].isin([0]) | (counts["sum"] == counts["count"])]
+    single = counts.index[(counts["sum"] == 0) | (counts["sum"] == counts["count"])]
     paired = counts.index[(counts["sum"] >= LEAST) & (counts["count"] - counts["sum"] >= LEAST)]
     within = [
         roc_auc_score(it["label"], it["logit"])
@@ -109,11 +110,11 @@ def figures(photographs: Sequence[Photograph], logits: NDArray[np.float32]) -> d
 
 
 def rows(photographs: Sequence[Photograph], tokens: Tokens) -> Iterator[dict[str, str | float]]:
-    """A row a step."""
-    for step in STEPS:
-        found = figures(photographs, logits_of(step, photographs, tokens))
-        click.echo(f"{step.name}: " + ", ".join(f"{k} {v:.3f}" for k, v in found.items()))
-        yield {"step": step.name} | {name: round(value, 4) for name, value in found.items()}
+    """A row a variant."""
+    for variant in VARIANTS:
+        found = figures(photographs, logits_of(variant, photographs, tokens))
+        click.echo(f"{variant.name}: " + ", ".join(f"{k} {v:.3f}" for k, v in found.items()))
+        yield {"variant": variant.name} | {name: round(value, 4) for name, value in found.items()}
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
@@ -121,17 +122,19 @@ def rows(photographs: Sequence[Photograph], tokens: Tokens) -> Iterator[dict[str
 @data_option
 @files_option
 @cache_option
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/photographs/steps.csv"))
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs/photographs/ablations.csv")
+)
 def main(tower: Path, data: Path, files: Path | None, cache: Path, out: Path) -> None:
     """Measure what each part of the recipe for photographs is worth, into a table.
 
-    Example: python -m trainer.photographs.steps --files data/repositories
+    Example: python -m trainer.photographs.ablate --files data/repositories
     """
     check_folder_of(out)
     photographs = read_photographs(data, files)
-    weights = read_tower(tower)
+    weights = read_weights(tower)
     features = Features(tower_bytes(build(weights, even_out(weights), ALL)), cache)
-    tiers = sorted({tier for step in STEPS for tier in step.tiers})
+    tiers = sorted({tier for variant in VARIANTS for tier in variant.tiers})
     tokens = {tier: features.of(photographs, tier) for tier in tiers}
     pd.DataFrame(rows(photographs, tokens)).to_csv(out, index=False)
 
