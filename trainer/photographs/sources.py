@@ -1,11 +1,11 @@
 """Full-size images by source: the manifest that lists them, and the files that it means.
 
 A manifest has a row an image: label, source (a public repository, OWNER/NAME), commit and path in
-it, sha256 of the image's file, generator or camera, licence, kind (for readers alone), `group`, which sources of one kind
-share (sites by one site builder, whose pictures one generator made) and which is empty for a source
-by itself, and `whole`, a small cut of it that lies beside the manifest, if there is one. The files
-themselves are found, by their hash, in any folder that holds them; where one is not had, its cut
-stands in.
+it, sha256 of the image's file, generator or camera, licence, kind (for readers alone), `group`,
+which sources of one kind share (sites by one site builder, whose pictures one generator made) and
+which is empty for a source by itself, and `whole`, a small cut of it that lies beside the manifest,
+if there is one. The files themselves are found, by their hash, in any folder that holds them; where
+one is not had, its cut stands in.
 """
 
 from __future__ import annotations
