@@ -30,6 +30,7 @@ RESAMPLING_FILTERS = {
 }
 FITS = ("crop", "stretch")
 CUTS = (0, 1, 4, 9, 16)
+LARGEST = 4096  # side in pixels of a view; several together have no more pixels than one such
 BLOCK = 8  # side in pixels of the blocks that a JPEG is coded in
 
 
@@ -53,8 +54,9 @@ class Preprocessing:
     native: int = 0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.size, int) and 1 <= self.size <= 4096):
-            raise ValueError(f"the view's size must be 1 to 4096 pixels, not {self.size!r}")
+        # A card's `true` is an int to Python, and no number of pixels or cuts.
+        if not (type(self.size) is int and 1 <= self.size <= LARGEST):
+            raise ValueError(f"the view's size must be 1 to {LARGEST} pixels, not {self.size!r}")
         if self.fit not in FITS:
             raise ValueError(f"unknown fit {self.fit!r}; known: {', '.join(FITS)}")
         if self.resample not in RESAMPLING_FILTERS:
@@ -62,11 +64,16 @@ class Preprocessing:
             raise ValueError(f"unknown resampling filter {self.resample!r}; known: {known}")
         if not isinstance(self.whole, bool):
             raise ValueError(f"whole must be true or false, not {self.whole!r}")
-        if not (isinstance(self.native, int) and self.native in CUTS):
+        if not (type(self.native) is int and self.native in CUTS):
             known = ", ".join(map(str, CUTS))
             raise ValueError(f"native cuts fill a square grid: {known}, not {self.native!r}")
         if self.count == 0:
             raise ValueError("without the whole picture and without native cuts there is no view")
+        if self.count * self.size**2 > LARGEST**2:
+            raise ValueError(
+                f"{self.count} views of {self.size}x{self.size} pixels together have more pixels "
+                f"than one of {LARGEST}x{LARGEST}"
+            )
 
     @property
     def count(self) -> int:

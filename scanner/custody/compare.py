@@ -22,7 +22,9 @@ CAUSES = (
     "kind_of_record", "limits", "hashing",
 )  # fmt: skip
 # Of a model; in the manifests of scans by one model alone they stood by themselves.
-MODEL_CAUSES = ("domain", "false_positive_rate", "provider", "precision")
+MODEL_CAUSES = (
+    "domain", "false_positive_rate", "false_negative_rate", "ood_at_most", "provider", "precision",
+)  # fmt: skip
 
 
 @dataclass
@@ -189,14 +191,16 @@ def _with_models(manifest: dict[str, Any]) -> dict[str, Any]:
         case {"models": list(models)}:
             pass
         case {"model": {"name": _, "sha256": _} as model}:  # an older scan's, by one model
-            models = [model | {name: manifest.get(name) for name in MODEL_CAUSES}]
+            models = [model | {name: manifest[name] for name in MODEL_CAUSES if name in manifest}]
         case _:
             return manifest
     causes = {}
     for model in models:
         if isinstance(model, dict):
+            # Manifests without a rate for fakes called real are of scans that had one for both.
+            whole = {"false_negative_rate": model.get("false_positive_rate")} | model
             named = ("sha256", *MODEL_CAUSES)
-            causes[str(model.get("name"))] = {name: model.get(name) for name in named}
+            causes[str(model.get("name"))] = {name: whole.get(name) for name in named}
     return manifest | {"models": causes}
 
 

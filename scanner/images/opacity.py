@@ -23,7 +23,6 @@ def doubt(decoded: Decoded, preprocessing: Preprocessing) -> str | None:
     seen = float(views.mean(axis=1).min()) / 255
     if (opacity := min(decoded.opacity, seen)) >= LEAST_OPACITY:
         return None
-    several = preprocessing.count > 1 and seen < decoded.opacity
-    what = "a part of the picture that is judged" if several else "the picture"
+    what = "a part of the picture that is judged" if seen < decoded.opacity else "the picture"
     visible = f"only {opacity:.1%} of {what} is visible, the rest is transparent"
     return f"{visible}; a verdict might be of the white behind it"

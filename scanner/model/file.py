@@ -165,13 +165,21 @@ def _check_graph(session: onnxruntime.InferenceSession, card: ModelCard) -> None
             f"its graph takes {' and '.join(takes)}, and its card says {wanted}; export the model "
             "again."
         )
-    returned = {each.name for each in session.get_outputs()}
-    if missing := set(card.outputs) - returned:
+    returned = {each.name: each for each in session.get_outputs()}
+    if missing := set(card.outputs).difference(returned):
         raise ModelError(
             f"its graph lacks the output {min(missing)!r}, which its card says it has; export the "
             "model again."
         )
-    if OOD in returned.difference(card.outputs):
+    for name in card.outputs:
+        wanted = _tensor(name, "tensor(float)", ["N"])
+        # Of an output whose shape the graph leaves open, ONNX Runtime says [].
+        gives = _tensor(name, returned[name].type, returned[name].shape or ["N"])
+        if gives != wanted:
+            raise ModelError(
+                f"its graph returns {gives}, and its card says {wanted}; export the model again."
+            )
+    if OOD in returned and OOD not in card.outputs:
         raise ModelError(
             f"its graph has an output {OOD!r}, and its card no ood_at_most to judge by; export the "
             "model again."

@@ -70,6 +70,7 @@ def test_the_resampling_filter_is_used() -> None:
         (0, "crop", "bilinear", "1 to 4096 pixels, not 0"),
         (5000, "crop", "bilinear", "1 to 4096 pixels, not 5000"),
         (3.5, "crop", "bilinear", "1 to 4096 pixels, not 3.5"),
+        (True, "crop", "bilinear", "1 to 4096 pixels, not True"),
         (32, "pad", "bilinear", "unknown fit 'pad'; known: crop, stretch"),
         (32, "crop", "cubic", "unknown resampling filter 'cubic'; known: nearest, bilinear"),
     ],
@@ -90,12 +91,35 @@ def test_invalid_preprocessing_is_refused(
         ({"native": -1}, "0, 1, 4, 9, 16, not -1"),
         ({"native": 4.0}, r"0, 1, 4, 9, 16, not 4\.0"),
         ({"native": "four"}, "0, 1, 4, 9, 16, not 'four'"),
+        ({"native": True}, "0, 1, 4, 9, 16, not True"),
+        ({"native": False}, "0, 1, 4, 9, 16, not False"),
         ({"whole": 1}, "whole must be true or false, not 1"),
     ],
 )
 def test_views_that_cannot_be_are_refused(views: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Preprocessing(32, **views)
+
+
+@pytest.mark.parametrize(
+    ("largest", "views"),
+    [
+        (4096, {}),
+        (4096, {"whole": False, "native": 1}),
+        (2048, {"whole": False, "native": 4}),
+        (993, {"native": 16}),
+    ],
+)
+def test_all_views_together_have_no_more_pixels_than_the_largest_one(
+    largest: int, views: dict[str, Any]
+) -> None:
+    """Else a card of a few bytes has every worker hold hundreds of megabytes."""
+    assert Preprocessing(largest, **views).size == largest
+    with pytest.raises(ValueError, match="4096"):
+        Preprocessing(largest + 1, **views)
+    sentence = "17 views of 4096x4096 pixels together have more pixels than one of 4096x4096"
+    with pytest.raises(ValueError, match=sentence):
+        Preprocessing(4096, native=16)
 
 
 @pytest.mark.parametrize(

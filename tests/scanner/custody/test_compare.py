@@ -147,6 +147,19 @@ def test_the_manifests_tell_what_may_have_moved_a_score(tmp_path: Path) -> None:
     assert differing(comparison) == ["libraries pillow 12 → 13", "models m provider CPU → CUDA"]
 
 
+def test_a_moved_bound_of_a_model_is_told(tmp_path: Path) -> None:
+    """The card beside an engine may change while the engine, and so its hash, stays."""
+    comparison, _ = _compare(tmp_path, [SCORED], [replace(SCORED, verdict=Verdict.INCONCLUSIVE)])
+    model = {"name": "m", "false_positive_rate": 0.01, "false_negative_rate": 0.01}
+    write_manifest({"models": [model | {"ood_at_most": 2.5}]}, [comparison.a], None)
+    moved = model | {"ood_at_most": None, "false_negative_rate": 0.05}
+    write_manifest({"models": [moved]}, [comparison.b], None)
+    assert differing(comparison) == [
+        "models m false_negative_rate 0.01 → 0.05",
+        "models m ood_at_most 2.5 → none",
+    ]
+
+
 def differing(comparison: Comparison) -> list[str]:
     """What the manifests are said to differ in."""
     start = "the manifests differ: "
@@ -172,7 +185,9 @@ def test_a_report_of_before_is_held_against_one_of_several_models(tmp_path: Path
     }
     named = {"name": "m", "sha256": "1" * 64}
     write_manifest({"model": named, **causes}, [comparison.a], None)
-    same = named | causes | {"batch": 3, "verdicts": {}}
+    # It knew one error rate, for both classes, and no bound.
+    since = {"false_negative_rate": 0.01, "ood_at_most": None}
+    same = named | causes | since | {"batch": 3, "verdicts": {}}
     write_manifest({"models": [same]}, [comparison.b], None)
     assert differing(comparison) == []
     write_manifest({"models": [same | {"precision": "int8"}]}, [comparison.b], None)

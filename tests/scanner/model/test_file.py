@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -25,6 +26,8 @@ from scanner.model import (
 from scanner.preprocess import Preprocessing
 from tests.conftest import ModelMaker
 from tests.scanner.views_model import VIEWS, write_views_model
+
+FLOAT, DOUBLE, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.INT64
 
 
 def test_card_round_trip_through_a_model_file(brightness_model: Path, card: ModelCard) -> None:
@@ -158,4 +161,57 @@ def test_several_views_are_as_the_card_says(
         assert open_model(str(path)).card.preprocessing == views
     else:
         with pytest.raises(ModelError, match=rf"x\.onnx: its graph {sentence}"):
+            open_model(str(path))
+
+
+def returning(path: Path, name: str, kind: int, shape: list[str | int | None]) -> None:
+    """Have the graph of the model file return its output `name` in another type and shape.
+
+    shape: [] for one that is known at a run alone.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    (node,) = (node for node in graph.node if name in node.output)
+    node.output[:] = ["before"]
+    sides = [side if isinstance(side, int) else -1 for side in shape]
+    graph.initializer.append(onnx.helper.make_tensor("sides", INT64, [len(sides)], sides))
+    last = ("Reshape", ["cast", "sides"]) if shape else ("Squeeze", ["cast"])
+    graph.node.append(onnx.helper.make_node("Cast", ["before"], ["cast"], to=kind))
+    graph.node.append(onnx.helper.make_node(*last, [name]))
+    (output,) = (output for output in graph.output if output.name == name)
+    output.CopyFrom(onnx.helper.make_tensor_value_info(name, kind, shape or None))
+    onnx.save_model(model, path)
+
+
+@pytest.mark.parametrize("name", ["logit", "ood"])
+@pytest.mark.parametrize(
+    ("kind", "shape", "found"),
+    [
+        (FLOAT, ["N"], None),
+        (FLOAT, [None], None),
+        (FLOAT, [], None),
+        (DOUBLE, ["N"], "double N"),
+        (INT64, ["N"], "int64 N"),
+        (FLOAT, ["N", 1], "float N×1"),
+        (FLOAT, [1, "N"], "float 1×N"),
+        (FLOAT, [1], "float 1"),
+    ],
+)
+def test_outputs_are_as_the_card_says(
+    name: str,
+    kind: int,
+    shape: list[str | int | None],
+    found: str | None,
+    card: ModelCard,
+    tmp_path: Path,
+) -> None:
+    """What else a graph returns would end a scan at its first image."""
+    whole = replace(card, preprocessing=VIEWS, ood_at_most=1.0)
+    path = write_views_model(tmp_path / "x.onnx", whole)
+    returning(path, name, kind, shape)
+    if found is None:
+        assert open_model(str(path)).card.ood_at_most == 1
+    else:
+        sentence = rf"its graph returns {name}: {found}, and its card says {name}: float N; export"
+        with pytest.raises(ModelError, match=rf"x\.onnx: {sentence}"):
             open_model(str(path))
