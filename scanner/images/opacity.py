@@ -23,6 +23,9 @@ def doubt(decoded: Decoded, preprocessing: Preprocessing) -> str | None:
     seen = float(views.mean(axis=1).min()) / 255
     if (opacity := min(decoded.opacity, seen)) >= LEAST_OPACITY:
         return None
-    what = "a part of the picture that is judged" if seen < decoded.opacity else "the picture"
+    # Scaling rounds what is seen, which is not to look like another part of the picture.
+    apart = f"{seen:.1%}" != f"{decoded.opacity:.1%}"
+    less = seen < decoded.opacity and apart
+    what = "a part of the picture that is judged" if less else "the picture"
     visible = f"only {opacity:.1%} of {what} is visible, the rest is transparent"
     return f"{visible}; a verdict might be of the white behind it"
