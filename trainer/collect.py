@@ -270,7 +270,7 @@ def _failure(written: bytes) -> Unavailable:
     if lacked := NO_OBJECT.search(said):
         return Lacks(lacked[1])
     if NO_REPOSITORY.search(said):
-        return Unavailable("the repository is gone")
+        return Unavailable("the repository is gone, or --from is not where it is")
     fatal = re.search(r"fatal: (.*)", said)
     return Unavailable(f"git fails: {safe_text(fatal[1] if fatal else said.strip())}")
 
@@ -305,8 +305,8 @@ def main(manifest: Path, to: Path, base: str) -> None:
     there = files_by_hash(to, hashes) if wanted else here
     missing = [image for image in listed if image.sha256 not in there]
     click.echo(
-        f"{len(listed) - len(missing):,} of {len(listed):,} images are in {to}, "
-        f"{sum(image.sha256 in there for image in wanted):,} of them fetched now."
+        f"{len(hashes & there.keys()):,} of {len(hashes):,} images are in {to}, "
+        f"{len(there.keys() - here.keys()):,} of them fetched now."
     )
     told = Counter((image.source, reasons.get(places_of[image], LOST)) for image in missing)
     for (source, reason), images in told.items():

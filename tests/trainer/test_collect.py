@@ -183,7 +183,10 @@ def test_what_has_gone_is_told_and_does_not_stop_the_others(place: Place) -> Non
     gone = replace(row, commit="1" * 40, path="gone.png", content=b"of then")
     done = place.collect([replace(row, source="no/body", content=b"two"), gone, row])
     assert done.exit_code == 1
-    assert "no/body: the repository is gone; images missing: 1." in done.output
+    assert (
+        "no/body: the repository is gone, or --from is not where it is; images missing: 1."
+        in done.output
+    )
     assert "some/one: the commit is gone; images missing: 1." in done.output
     assert place.collected() == {"some+one/1.png": b"one"}
 
@@ -313,7 +316,7 @@ def test_an_image_may_be_listed_twice(place: Place) -> None:
     commit = publish(place.mirror, "some/one", {"1.png": b"one"})
     done = place.collect([Row("some/one", commit, "1.png", b"one")] * 2)
     assert done.exit_code == 0
-    assert "2 of 2 images are in" in done.output
+    assert "1 of 1 images are in" in done.output
 
 
 def test_the_users_own_settings_take_no_part(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +349,10 @@ def test_no_helper_of_the_machine_is_asked_for_a_password(
         asked.unlink()
         monkeypatch.setattr("trainer.collect.shutil.which", lambda name: str(git))
         done = place.collect([Row("some/one", "1" * 40, "1.png", b"one")], address)
-    assert "some/one: the repository is gone; images missing: 1." in done.output
+    assert (
+        "some/one: the repository is gone, or --from is not where it is; images missing: 1."
+        in done.output
+    )
     assert not asked.exists()
 
 

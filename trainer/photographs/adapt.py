@@ -316,7 +316,8 @@ def _restore(path: Path, judge: Judge, optimizer: torch.optim.Optimizer) -> Prog
 @click.option(
     "--part",
     type=click.IntRange(0, PARTS - 1),
-    help="Leave this part of the sources out, and score it.  [default: train on all]",
+    help=f"Leave this one of {PARTS} parts of the sources out, and score it.  [default: train on "
+    "all]",
 )
 @click.option("--steps", type=click.IntRange(min=1), help=f"Optimiser steps.  [default: {STEPS}]")
 @click.option("--batch", type=click.IntRange(min=2), default=BATCH, help="Images a step.")

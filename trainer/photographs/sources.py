@@ -11,6 +11,7 @@ one is not had, its cut stands in.
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from scanner.files import file_sha256
 from trainer.data.examples import LABELS, DataError
 
 MANIFEST = "manifest.csv"
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,24 @@ def read_manifest(manifest: Path) -> list[Listed]:
     """Its rows, in their order. Raises DataError."""
     try:
         with manifest.open(encoding="utf-8", newline="") as stream:
-            return [_listed(row, manifest) for row in csv.DictReader(stream, restval="")]
+            listed = [_listed(row, manifest) for row in csv.DictReader(stream, restval="")]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
-            f"{manifest} cannot be read: {error}; a manifest that can is in results/photographs."
+            f"{manifest} cannot be read as a manifest: {error}; there is one in "
+            "results/photographs/manifest.csv."
         ) from error
     except KeyError as error:
         raise DataError(f"{manifest} is no manifest of photographs: it lacks {error}.") from error
+    if not listed:
+        raise DataError(f"{manifest} names no images; there is a manifest in results/photographs.")
+    return listed
 
 
 def _listed(row: dict[str, str], manifest: Path) -> Listed:
     if (label := row["label"]) not in LABELS:
         raise DataError(f"{manifest} has a label {label!r}; it may be real or fake.")
+    if not SHA256.fullmatch(row["sha256"]):
+        raise DataError(f"{manifest} has {row['sha256']!r} where a SHA-256 belongs; mend it.")
     return Listed(
         row["sha256"],
         LABELS[label],
@@ -93,7 +101,10 @@ def read_photographs(data: Path, files: Path | None) -> list[Photograph]:
     photographs = (_photograph(image, data, found) for image in listed)
     there = {p.sha256: p for p in photographs if p.whole or p.path.is_file()}
     if {p.label for p in there.values()} != set(LABELS.values()):
-        raise DataError(f"{manifest} names no images of both classes that are there.")
+        raise DataError(
+            f"of the images that {manifest} names, there are not some of both classes; fetch them "
+            "with python -m trainer.collect, and name their folder with --files."
+        )
     return sorted(there.values(), key=lambda photograph: photograph.sha256)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,7 +52,7 @@ def test_what_is_no_manifest_is_told(data: Path) -> None:
     with pytest.raises(DataError, match="it lacks 'sha256'"):
         read_photographs(data, None)
     (data / "manifest.csv").unlink()
-    with pytest.raises(DataError, match="a manifest that can is in results/photographs"):
+    with pytest.raises(DataError, match="there is one in results/photographs"):
         read_photographs(data, None)
 
 
@@ -70,3 +72,25 @@ def test_sources_of_a_group_share_it_and_others_are_their_own(data: Path) -> Non
     groups = {it.source: it.group for it in read_photographs(data, None)}
     assert groups["two/phones"] == groups["three/generator"] == "one site"
     assert groups["four/both"] == "four/both"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (lambda _: [], "names no images"),
+        (lambda rows: [rows[0] | {"sha256": "abc"}], "'abc' where a SHA-256 belongs"),
+        (lambda rows: rows[:1], "there are not some of both classes; fetch them"),
+    ],
+)
+def test_a_manifest_that_lists_no_use_is_told(
+    changed: Callable[[list[dict[str, str]]], list[dict[str, str]]], told: str, data: Path
+) -> None:
+    manifest = data / "manifest.csv"
+    with manifest.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with manifest.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(changed(rows))
+    with pytest.raises(DataError, match=told):
+        read_photographs(data, None)
