@@ -72,7 +72,7 @@ def train(
     click.echo(f"chosen: blocks {choice.blocks}, strength {choice.strength:g}", err=True)
 
     scored = {AS_IT_IS: score(choice, best.heads, photographs, tokens[AS_IT_IS])}
-    for tier in OTHER_TIERS:
+    for tier in OTHER_TIERS if some else ():
         scored[tier] = score(choice, best.heads, some, features.of(some, tier))
     strangers = judge_strangers(scored, AS_IT_IS, RATES)
     pd.DataFrame(_left_out(strangers)).to_csv(out / LEFT_OUT_FILE, index=False)

@@ -66,12 +66,16 @@ def test_a_run_leaves_a_model_its_card_and_every_score(run: list[str], tmp_path:
     assert np.array_equal(load_model(tmp_path / "run").head.weights, model.head.weights)
 
 
-def test_a_source_left_out_is_not_in_the_card_nor_its_group(run: list[str], tmp_path: Path) -> None:
+def test_a_source_left_out_is_not_in_the_card_nor_its_group(
+    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "SOME_BELOW", "")  # no image is scored in the other tiers
     done = CliRunner().invoke(command.main, [*run, "--leave-out", "two/phones"])
     assert done.exit_code == 0, done.output
     card = json.loads((tmp_path / "run" / "card.json").read_text())
     assert not {source["name"] for source in card["sources"]} & set(GROUPS)
     assert card["training"]["images"] == IMAGES - len(GROUPS) * EACH
+    assert list(card["metrics"]) == ["sources left out, as-it-is"]
 
 
 def test_an_unknown_source_is_told(run: list[str]) -> None:
