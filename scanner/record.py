@@ -23,7 +23,7 @@ BYTE_SURROGATES = range(0xDC80, 0xDD00)
 
 # Raised with every change of what a row may say of the same evidence; no scan is carried on from
 # records of another version.
-RECORDS_VERSION = 4
+RECORDS_VERSION = 5
 
 
 class Status(StrEnum):
@@ -124,6 +124,12 @@ class Record:
     ]
     logit: Annotated[float | None, "The model's raw log-odds that the image is fake."]
     reason: Annotated[str | None, "Why a verdict is inconclusive."]
+    checks: Annotated[
+        str | None,
+        "What else was measured, as a JSON object: `detail`, `texture` and `blocks` of models that "
+        "bound them, `ood` (how far the image lies from what the model knows), and the logit once "
+        "it was saved again or halved, of images called fake at first sight.",
+    ]
     evidence: Annotated[
         str | None,
         "Provenance findings as a JSON list, kept apart from the score; each has a source, a tag "

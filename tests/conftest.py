@@ -27,6 +27,7 @@ from scanner.model import (
     ReliabilityBin,
 )
 from scanner.preprocess import Preprocessing
+from scanner.workers.examine import Shown
 from tests.pictures import write_pictures
 
 # Pictures this small give a second thread nothing to do but wait; set before torch is imported.
@@ -40,7 +41,7 @@ HANG_GUARD = 300  # seconds; only ends a test that would never end
 ROOT = Path(__file__).parent.parent
 CIFAKE_MODEL = "resnet18"  # the bundled model of 32-pixel images
 # A model of a worker's that is shown every image.
-EVERY_SIZE = ((Domain("everything", 1, 10**6), Preprocessing(32)),)
+EVERY_SIZE = (Shown(Domain("everything", 1, 10**6), Preprocessing(32)),)
 LEAKED = 4  # test images of each class that also lie in train
 
 

@@ -101,6 +101,8 @@ def _show_facts(model: ModelFile) -> None:
     click.echo(safe_text(f"  domain   {card.domain.description}"))
     if card.preprocessing.native:
         click.echo(f"  sees     {card.preprocessing.in_words()}")
+    if card.looks:
+        click.echo(f"  fake     if it is so as it is and also once {', and once '.join(card.looks)}")
     click.echo(f"  {_quality(card)}")
     click.echo(f"  size     {model.path.stat().st_size / 1e6:.1f} MB")
     click.echo(f"  runs in  {_arithmetic(card)}")

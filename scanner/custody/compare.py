@@ -23,7 +23,8 @@ CAUSES = (
 )  # fmt: skip
 # Of a model; in the manifests of scans by one model alone they stood by themselves.
 MODEL_CAUSES = (
-    "domain", "false_positive_rate", "false_negative_rate", "ood_at_most", "provider", "precision",
+    "domain", "false_positive_rate", "false_negative_rate", "ood_at_most", "quality", "looks",
+    "provider", "precision",
 )  # fmt: skip
 
 
@@ -197,8 +198,9 @@ def _with_models(manifest: dict[str, Any]) -> dict[str, Any]:
     causes = {}
     for model in models:
         if isinstance(model, dict):
-            # Manifests without a rate for fakes called real are of scans that had one for both.
-            whole = {"false_negative_rate": model.get("false_positive_rate")} | model
+            # Manifests without a rate for fakes called real are of scans that had one for both,
+            # those without looks of scans that took none.
+            whole = {"false_negative_rate": model.get("false_positive_rate"), "looks": []} | model
             named = ("sha256", *MODEL_CAUSES)
             causes[str(model.get("name"))] = {name: whole.get(name) for name in named}
     return manifest | {"models": causes}

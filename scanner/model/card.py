@@ -25,11 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.errors import ImgscanError
+from scanner.looks import LOOKS
 from scanner.preprocess import Preprocessing
+from scanner.quality import QualityBounds
 
 Built = TypeVar("Built")
-CARD_FORMAT = 4
-READABLE_FORMATS = (2, 3, CARD_FORMAT)
+CARD_FORMAT = 5
+READABLE_FORMATS = (2, 3, 4, CARD_FORMAT)
 METADATA_KEY = "imgscan"
 # int8 files are for CPUs. Those of int8-rows, which scale each row of a layer's input to 8 bits by
 # its own magnitude, run anywhere: in integers on a CPU and by TensorRT, in float32 by CUDA.
@@ -172,6 +174,8 @@ class ModelCard:
     compared, on how many images, and how far apart. precision: of the graph's arithmetic, one of
     PRECISIONS. sources: of the training images; empty where `training` names one data set.
     ood_at_most: the graph's `ood` above which an image gets no verdict; None without that output.
+    quality: what an image must have for a verdict; None where anything will do. looks: of LOOKS,
+    those by which an image must be called fake, too, to be called so.
     """
 
     backbone: str
@@ -188,6 +192,8 @@ class ModelCard:
     precision: str = "float32"
     sources: tuple[TrainingSource, ...] = ()
     ood_at_most: float | None = None
+    quality: QualityBounds | None = None
+    looks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.operating_points:
@@ -198,6 +204,8 @@ class ModelCard:
             )
         if self.ood_at_most is not None and not math.isfinite(self.ood_at_most):
             raise ValueError(f"its ood_at_most is {self.ood_at_most}, which bounds nothing")
+        if unknown := set(self.looks) - set(LOOKS):
+            raise ValueError(f"unknown look {min(unknown)!r}; known: {', '.join(LOOKS)}")
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -242,8 +250,10 @@ def parse_card(text: str) -> ModelCard:
     try:
         return _build(
             ModelCard,
-            # What older files do not say: all had one precision, no list of sources, one view.
+            # What older files do not say: all had one precision, no list of sources, one view, and
+            # gave verdicts on anything at first sight.
             {"precision": "float32", "sources": [], "ood_at_most": None}
+            | {"quality": None, "looks": ()}
             | record
             | {
                 "preprocessing": _build(
@@ -257,6 +267,8 @@ def parse_card(text: str) -> ModelCard:
                 "reliability": _build_all(ReliabilityBin, record["reliability"]),
                 "domain": _build(Domain, record["domain"]),
                 "sources": _build_all(TrainingSource, record.get("sources", [])),
+                "quality": _build_if(QualityBounds, record.get("quality")),
+                "looks": tuple(record.get("looks", ())),
             },
         )
     except KeyError as error:
@@ -265,6 +277,10 @@ def parse_card(text: str) -> ModelCard:
         ) from error
     except (TypeError, ValueError) as error:
         raise ModelError(f"the model card is malformed: {error}.") from error
+
+
+def _build_if(kind: Callable[..., Built], record: dict[str, Any] | None) -> Built | None:
+    return None if record is None else _build(kind, record)
 
 
 def _build_all(kind: Callable[..., Built], records: list[dict[str, Any]]) -> tuple[Built, ...]:

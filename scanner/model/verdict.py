@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -33,11 +33,13 @@ class Score:
     """What a model says of one image.
 
     logit: raw log-odds that it is fake. ood: how far it lies from what the model was made from;
-    None of a model that does not say.
+    None of a model that does not say. again: the logit by each of the card's `looks`; empty where
+    it was not looked at again.
     """
 
     logit: float
     ood: float | None = None
+    again: Mapping[str, float] = field(default_factory=dict)
 
 
 def judge(score: Score, card: ModelCard, doubt: str | None = None) -> Judgement:
@@ -48,17 +50,42 @@ def judge(score: Score, card: ModelCard, doubt: str | None = None) -> Judgement:
     if reason := _no_number(score, card) or doubt or _too_far(score, card):
         return Judgement(Verdict.INCONCLUSIVE, None, None, None, reason)
     # Calibration weighs both classes equally: prior odds of 1, so log-odds are likelihood ratios.
-    calibrated = float(card.calibration.apply(np.array([score.logit], np.float32))[0])
+    calibrated, verdict = _at_first_sight(score.logit, card)
     p_fake = 1 / (1 + math.exp(-calibrated)) if calibrated > -700 else 0.0
-    point = card.operating_points[0]
-    verdict = Verdict(verdicts(np.array([calibrated], np.float32), point)[0])
+    reason = _unsure(card.operating_points[0]) if verdict is Verdict.INCONCLUSIVE else None
+    if verdict is Verdict.FAKE and (reason := _turned(score, card)):
+        verdict = Verdict.INCONCLUSIVE
     return Judgement(
         verdict=verdict,
         p_fake=round(p_fake, 6),
         confidence=round(max(p_fake, 1 - p_fake), 6),
         llr=round(calibrated / math.log(10), 4),
-        reason=_unsure(point) if verdict is Verdict.INCONCLUSIVE else None,
+        reason=reason,
     )
+
+
+def wants_second_look(score: Score, card: ModelCard, doubt: str | None = None) -> bool:
+    """Whether it would be called fake, which takes a second look that was not had yet."""
+    if not card.looks or score.again or _no_number(score, card) or doubt or _too_far(score, card):
+        return False
+    return _at_first_sight(score.logit, card)[1] is Verdict.FAKE
+
+
+def _at_first_sight(logit: float, card: ModelCard) -> tuple[float, Verdict]:
+    """The calibrated logit, and what it alone says."""
+    calibrated = card.calibration.apply(np.array([logit], np.float32))
+    return float(calibrated[0]), Verdict(verdicts(calibrated, card.operating_points[0])[0])
+
+
+def _turned(score: Score, card: ModelCard) -> str | None:
+    """Why it is not called fake after all, if so."""
+    for look in card.looks:
+        logit = score.again.get(look)
+        if logit is None or not math.isfinite(logit):
+            return f"called fake as it is, but it could not be judged once {look}"
+        if _at_first_sight(logit, card)[1] is not Verdict.FAKE:
+            return f"called fake as it is, but no longer once {look}"
+    return None
 
 
 def _no_number(score: Score, card: ModelCard) -> str | None:
@@ -70,7 +97,10 @@ def _no_number(score: Score, card: ModelCard) -> str | None:
 def _too_far(score: Score, card: ModelCard) -> str | None:
     if score.ood is None or card.ood_at_most is None or score.ood <= card.ood_at_most:
         return None
-    return "the image is unlike anything that the model was made from"
+    return (
+        "the image is unlike the photographs that the model knows: it may be a drawing, a "
+        "painting, a rendering, a document or a screenshot"
+    )
 
 
 def _unsure(point: OperatingPoint) -> str:

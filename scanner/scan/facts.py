@@ -96,6 +96,8 @@ def _model_facts(judged: Judged) -> dict[str, Any]:
         "false_positive_rate": point.false_positive_rate,
         "false_negative_rate": point.false_positive_rate if missed is None else missed,
         "ood_at_most": card.ood_at_most,
+        "quality": None if card.quality is None else asdict(card.quality),
+        "looks": list(card.looks),
         "provider": judged.provider,
         "precision": judged.precision,
         "verdicts": {verdict: judged.verdicts[verdict] for verdict in Verdict},

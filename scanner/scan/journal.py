@@ -17,6 +17,7 @@ import sqlite3
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE content (
     sha256 TEXT, page INTEGER, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
     width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, model TEXT,
-    logit REAL, ood REAL, verdict TEXT, p_fake REAL, confidence REAL, llr REAL, reason TEXT,
-    evidence TEXT,
+    logit REAL, ood REAL, again TEXT, quality TEXT, verdict TEXT, p_fake REAL, confidence REAL,
+    llr REAL, reason TEXT, evidence TEXT,
     PRIMARY KEY (sha256, page)
 ) WITHOUT ROWID;
 CREATE TABLE file (
@@ -184,9 +185,17 @@ class Journal:
         self.commit()
 
     def answered(self, found: Found) -> None:
-        """The file is no longer in flight, whatever becomes of it."""
+        """The file is no longer in flight; of a suspect the deaths are kept until its record."""
+        place = (found.path, found.position)
+        if place in self.suspects:
+            update = "UPDATE in_flight SET handed_over = 0 WHERE path = ? AND position = ?"
+            self._database.execute(update, place)
+        else:
+            self._acquit(*place)
+
+    def _acquit(self, path: str, position: int) -> None:
         delete = "DELETE FROM in_flight WHERE path = ? AND position = ?"
-        self._database.execute(delete, (found.path, found.position))
+        self._database.execute(delete, (path, position))
 
     def settle(self) -> None:
         """Commit, and hold nothing against files in flight: the scan stops of its own will."""
@@ -200,9 +209,10 @@ class Journal:
 
     def score(self, sha256: str, page: int | None) -> Score | None:
         """The score of a page of these bytes, if it was scored before; of no number None."""
-        query = "SELECT logit, ood FROM content WHERE sha256 = ? AND page = ? AND logit NOTNULL"
+        select = "SELECT logit, ood, again FROM content"
+        query = f"{select} WHERE sha256 = ? AND page = ? AND logit NOTNULL"
         row = self._database.execute(query, (sha256, page or NO_PAGE)).fetchone()
-        return Score(*row) if row else None
+        return Score(row[0], row[1], json.loads(row[2])) if row else None
 
     def add(
         self,
@@ -229,13 +239,15 @@ class Journal:
         insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         place = (_stamp_text(stamp), container, self._run)
         self._database.execute(insert, (path, position, examined.sha256, *row, *place))
+        if (path, position) in self.suspects:
+            self._acquit(path, position)
 
     def add_page(
         self, examined: Examined, model: str | None, score: Score | None, judgement: Judgement
     ) -> None:
         """Record what is known of one page of bytes with a SHA-256."""
         self._database.execute(
-            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 20)})",
+            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 22)})",
             (
                 examined.sha256,
                 examined.page or NO_PAGE,
@@ -251,6 +263,8 @@ class Journal:
                 model,
                 score and score.logit,
                 score and score.ood,
+                score and json.dumps(dict(score.again)),
+                examined.quality and json.dumps(asdict(examined.quality)),
                 judgement.verdict,
                 judgement.p_fake,
                 judgement.confidence,
@@ -292,7 +306,7 @@ class Journal:
                    coalesce(content.bytes, file.bytes) AS bytes, format, width, height,
                    nullif(page, {NO_PAGE}) AS page, frames,
                    coalesce(file.status, content.status) AS status,
-                   verdict, p_fake, confidence, llr, logit, reason, evidence,
+                   verdict, p_fake, confidence, llr, logit, ood, again, quality, reason, evidence,
                    CASE WHEN file.status IS NULL THEN content.error ELSE file.error END AS error,
                    model, container
             FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scanner.backends.backend import Scores
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.log import FACTS
-from scanner.model.verdict import NO_JUDGEMENT, Score, judge, outside
+from scanner.model.card import ModelCard
+from scanner.model.verdict import NO_JUDGEMENT, Score, judge, outside, wants_second_look
 from scanner.record import UNEXAMINED, Status, Verdict, safe_text
 from scanner.scan.journal import Journal
 from scanner.scan.records import storable
@@ -24,7 +26,7 @@ from scanner.scan.scorers import Scorer
 from scanner.scan.watcher import Progress
 from scanner.sources.found import Found, Met
 from scanner.sources.walk import walk
-from scanner.workers.examine import Examined
+from scanner.workers.examine import Examined, Shown
 from scanner.workers.pool import CHUNK_BYTES, CHUNK_FILES, Workers, held_bytes
 
 POLL_SECONDS = 0.5
@@ -42,12 +44,26 @@ class File:
     pages: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Page:
-    """What was seen of one page of a file."""
+    """What was seen of one page of a file.
+
+    source: where it can be seen again; empty where it need not be. score: of what was seen so far.
+    """
 
     file: File
     examined: Examined
+    source: Path | bytes = b""
+    score: Score | None = None
+
+
+@dataclass(frozen=True)
+class Queued:
+    """One thing for a model to score: a page as it is, or by one of the model's looks."""
+
+    page: Page
+    view: NDArray[np.uint8]
+    look: str | None = None
 
 
 class Pipeline:
@@ -76,8 +92,10 @@ class Pipeline:
         self._worker_count = workers
         self._hashing = hashing
         self._passwords = passwords
-        self._batches: list[list[Page]] = [[] for _ in scorers]
-        self._in_flight: deque[tuple[list[Page], Future[Scores]]] = deque()
+        self._batches: list[list[Queued]] = [[] for _ in scorers]
+        self._in_flight: deque[tuple[list[Queued], Future[Scores]]] = deque()
+        # Pages that workers look at a second time, by what was submitted for it.
+        self._looked_at_again: dict[int, tuple[Found, Page]] = {}
         # Pages queued for scoring, by SHA-256 and number, with those of other files that are equal.
         self._twins: dict[tuple[str | None, int | None], list[Page]] = {}
         self._ticked = time.monotonic()
@@ -91,18 +109,12 @@ class Pipeline:
         self._listener = listener
         # One for all models: on a CPU each by itself could keep every core busy.
         inference = ThreadPoolExecutor(self._streams, "inference")
-        views = [
-            (scorer.model.card.domain, scorer.model.card.preprocessing) for scorer in self._scorers
-        ]
+        views = [_shown(scorer.model.card) for scorer in self._scorers]
         try:
             with Workers(self._worker_count, views, self._limits, self._hashing) as workers:
                 try:
                     listener(self.progress)
                     self._examine_all(workers, inference)
-                    for model in range(len(self._scorers)):
-                        self._submit_batch(model, inference)
-                    while self._in_flight:
-                        self._finish_batch()
                 finally:
                     self._journal.settle()
         finally:
@@ -134,7 +146,7 @@ class Pipeline:
                 self._journal.answered(entry)
                 self._record(entry, Examined(Status.CRASHED, QUARANTINED))
         self._hand_over(chunk, workers)
-        self._drain(workers, inference)
+        self._finish(workers, inference)
         self._journal.check_all_met()
 
     def _is_only_hashed(self, found: Found) -> bool:
@@ -149,17 +161,24 @@ class Pipeline:
         self, suspect: Found, workers: Workers, inference: ThreadPoolExecutor
     ) -> None:
         """Examine a file that was in flight when the scan died, with no other beside it."""
-        self._drain(workers, inference)
+        self._finish(workers, inference)
         self._hand_over([suspect], workers)
-        self._drain(workers, inference)
+        self._finish(workers, inference)
 
     def _hand_over(self, files: Sequence[Found], workers: Workers) -> None:
         self._journal.hand_over(files)
         for found in files:
             workers.submit(found)
 
-    def _drain(self, workers: Workers, inference: ThreadPoolExecutor) -> None:
+    def _finish(self, workers: Workers, inference: ThreadPoolExecutor) -> None:
+        """Go on until everything handed over is recorded."""
         self._collect(lambda: not workers.busy(), workers, inference)
+        while any(self._batches) or self._in_flight:
+            for model in range(len(self._scorers)):
+                self._submit_batch(model, workers, inference)
+            while self._in_flight:
+                self._finish_batch(workers)
+            self._collect(lambda: not workers.busy(), workers, inference)
 
     def _collect(
         self, done: Callable[[], bool], workers: Workers, inference: ThreadPoolExecutor
@@ -169,7 +188,7 @@ class Pipeline:
         while waiting:
             waiting = not done()
             for found, examined in workers.results(POLL_SECONDS if waiting else 0):
-                self._take(found, examined, inference)
+                self._take(found, examined, workers, inference)
             self._tick()
 
     def _tick(self) -> bool:
@@ -182,53 +201,115 @@ class Pipeline:
         self._listener(self.progress)
         return True
 
-    def _take(self, found: Found, examined: Examined, inference: ThreadPoolExecutor) -> None:
+    def _take(
+        self, found: Found, examined: Examined, workers: Workers, inference: ThreadPoolExecutor
+    ) -> None:
         """Record what needs no score; queue the rest, each page of distinct content once."""
         self._journal.answered(found)
-        # A page that waits for its score holds no other page meanwhile, nor a member's bytes.
+        if found.again is not None:
+            self._take_looks(found, examined, workers, inference)
+            return
+        # A page that waits for its score holds no other page meanwhile, nor a member's bytes but
+        # where it may have to be looked at again.
         pages = (replace(examined, further=()), *examined.further)
         file = File(replace(found, source=b""), len(pages))
-        for page in pages:
-            self._take_page(Page(file, storable(page)), inference)
+        for page in map(storable, pages):
+            looks = page.model is not None and self._card(page.model).looks
+            source = found.source if looks else b""
+            self._take_page(Page(file, page, source), workers, inference)
 
-    def _take_page(self, page: Page, inference: ThreadPoolExecutor) -> None:
+    def _take_page(self, page: Page, workers: Workers, inference: ThreadPoolExecutor) -> None:
         examined = page.examined
         key = (examined.sha256, examined.page)
-        if examined.model is None or examined.sha256 is None:
+        if examined.view is None or examined.model is None or examined.sha256 is None:
             self._record_page(page)
         elif (score := self._journal.score(examined.sha256, examined.page)) is not None:
-            self._record_page(page, score)
+            self._record_page(replace(page, score=score))
         elif key in self._twins:
             self._twins[key].append(Page(page.file, replace(examined, view=None)))
         else:
             self._twins[key] = []
-            batch = self._batches[examined.model]
-            batch.append(page)
-            if len(batch) >= self._scorers[examined.model].backend.batch_size:
-                self._submit_batch(examined.model, inference)
+            page.examined = replace(examined, view=None)
+            self._queue(Queued(page, examined.view), examined.model, workers, inference)
 
-    def _submit_batch(self, model: int, inference: ThreadPoolExecutor) -> None:
+    def _queue(
+        self, queued: Queued, model: int, workers: Workers, inference: ThreadPoolExecutor
+    ) -> None:
+        batch = self._batches[model]
+        batch.append(queued)
+        full = len(batch) >= self._scorers[model].backend.batch_size
+        if full or sum(_held(each) for each in batch) >= CHUNK_BYTES:
+            self._submit_batch(model, workers, inference)
+
+    def _submit_batch(self, model: int, workers: Workers, inference: ThreadPoolExecutor) -> None:
         batch, self._batches[model] = self._batches[model], []
         if not batch:
             return
-        views = np.stack([page.examined.view for page in batch if page.examined.view is not None])
+        views = np.stack([queued.view for queued in batch])
         scores = inference.submit(self._scorers[model].backend.score, views)
         self._in_flight.append((batch, scores))
         # One batch more than are scored at once: it is ready when the first is done.
         while len(self._in_flight) > self._streams:
-            self._finish_batch()
+            self._finish_batch(workers)
 
-    def _finish_batch(self) -> None:
+    def _finish_batch(self, workers: Workers) -> None:
         batch, scores = self._in_flight.popleft()
-        for page, score in zip(batch, scores.result().each(), strict=True):
-            key = (page.examined.sha256, page.examined.page)
-            for twin in (page, *self._twins.pop(key)):
-                self._record_page(twin, score)
+        again = []
+        for queued, score in zip(batch, scores.result().each(), strict=True):
+            page = queued.page
+            if queued.look is None or page.score is None:
+                page.score = score
+            else:
+                looks = {**page.score.again, queued.look: score.logit}
+                page.score = replace(page.score, again=looks)
+            if self._is_wanted_again(page):
+                found = replace(page.file.found, source=page.source, again=page.examined.page)
+                self._looked_at_again[id(found)] = (found, page)
+                again.append(found)
+            elif len(page.score.again) in (0, len(self._looks(page))):
+                self._record_scored(page)
+        if again:
+            self._hand_over(again, workers)
 
-    def _record_page(self, page: Page, score: Score | None = None) -> None:
+    def _is_wanted_again(self, page: Page) -> bool:
+        examined = page.examined
+        if page.score is None or examined.model is None:
+            return False
+        return wants_second_look(page.score, self._card(examined.model), examined.doubt)
+
+    def _take_looks(
+        self, found: Found, looked: Examined, workers: Workers, inference: ThreadPoolExecutor
+    ) -> None:
+        """Queue what a worker saw at second sight, if it was of the same bytes."""
+        _, page = self._looked_at_again.pop(id(found))
+        same = (looked.sha256, looked.model) == (page.examined.sha256, page.examined.model)
+        if looked.view is None or looked.model is None or not same:
+            why = looked.error or "it has changed since"
+            logger.warning("%s: could not be looked at again: %s", found.path, safe_text(why))
+            self._record_scored(page)
+            return
+        page.source = b""
+        for look, seen in zip(self._looks(page), looked.view, strict=True):
+            self._queue(Queued(page, seen, look), looked.model, workers, inference)
+
+    def _card(self, model: int) -> ModelCard:
+        return self._scorers[model].model.card
+
+    def _looks(self, page: Page) -> Sequence[str]:
+        return () if page.examined.model is None else self._card(page.examined.model).looks
+
+    def _record_scored(self, page: Page) -> None:
+        """Record a page that has its whole score, and those with the same bytes."""
+        key = (page.examined.sha256, page.examined.page)
+        self._record_page(page)
+        for twin in self._twins.pop(key):
+            self._record_page(replace(twin, score=page.score))
+
+    def _record_page(self, page: Page) -> None:
         """Record a page of a file, and with its last page the file."""
         page.file.pages -= 1
-        self._record(page.file.found, page.examined, score, is_last=page.file.pages == 0)
+        is_last = page.file.pages == 0
+        self._record(page.file.found, page.examined, page.score, is_last)
 
     def _record(
         self,
@@ -269,3 +350,12 @@ class Pipeline:
             examined.error,
             extra={FACTS: facts | {"status": examined.status}},
         )
+
+
+def _shown(card: ModelCard) -> Shown:
+    return Shown(card.domain, card.preprocessing, card.quality, card.looks)
+
+
+def _held(queued: Queued) -> int:
+    """Bytes of an archive's member that a page keeps in memory until it is judged."""
+    return len(queued.page.source) if isinstance(queued.page.source, bytes) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ def records(journal: Journal) -> Iterator[Record]:
 def _record(row: sqlite3.Row) -> Record:
     values: dict[str, Any] = dict(row)
     container = values.pop("container")
+    checks = _checks(*(values.pop(name) for name in ("quality", "ood", "again")))
     status, verdict, logit = Status(row["status"]), row["verdict"], row["logit"]
     return Record(
         **values
@@ -29,9 +31,23 @@ def _record(row: sqlite3.Row) -> Record:
             "name_mismatch": mismatch(row["path"], row["format"], status, container),
             "verdict": Verdict(verdict) if verdict else None,
             # SQLite keeps no NaN: a score that was one is None.
-            "logit": round(logit, 5) if logit is not None and math.isfinite(logit) else None,
+            "logit": _rounded(logit, 5),
+            "checks": checks,
         }
     )
+
+
+def _checks(quality: str | None, ood: float | None, again: str | None) -> str | None:
+    """What was measured of a picture besides its logit, as JSON; None where nothing was."""
+    found = {} if quality is None else json.loads(quality)
+    if ood is not None:
+        found["ood"] = ood
+    found |= {} if again is None else json.loads(again)
+    return json.dumps({name: _rounded(it, 3) for name, it in found.items()}) if found else None
+
+
+def _rounded(figure: float | None, digits: int) -> float | None:
+    return round(figure, digits) if figure is not None and math.isfinite(figure) else None
 
 
 def storable(examined: Examined) -> Examined:

@@ -1,6 +1,7 @@
 """What a worker does with one file: read once, hash, decode, make the views, gather provenance.
 
-Of containers, and of files too large to be held in memory, it takes the hashes alone.
+Of containers, and of files too large to be held in memory, it takes the hashes alone. A page that
+was called fake it is asked to look at again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +21,39 @@ from scanner.files import file_facts, open_readonly
 from scanner.hashes.hashing import Hashes, Hashing, hash_bytes, hash_source
 from scanner.images.decode import (
     ANIMATIONS,
+    Decoded,
     NotAnImage,
     Pages,
     TooManyPixels,
     UnsupportedImage,
     opened,
 )
-from scanner.images.opacity import doubt
+from scanner.images.opacity import doubt as see_through
 from scanner.limits import Limits
+from scanner.looks import LOOKS
 from scanner.model.card import Domain
 from scanner.preprocess import Preprocessing, view
 from scanner.provenance import gather
+from scanner.quality import Quality, QualityBounds, quality
 from scanner.record import UNEXAMINED, Status
 from scanner.sources.found import Fate, Stamp
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 
-# Of each model of the scan, in their order, the images it judges and what it sees of them.
-Views = Sequence[tuple[Domain, Preprocessing]]
+
+class Shown(NamedTuple):
+    """Which images a model judges, what it sees of them, and what they must be for a verdict.
+
+    looks: of LOOKS, those by which a picture that was called fake is looked at again.
+    """
+
+    domain: Domain
+    preprocessing: Preprocessing
+    bounds: QualityBounds | None = None
+    looks: Sequence[str] = ()
+
+
+Views = Sequence[Shown]  # of each model of the scan, in their order
 
 
 @dataclass(frozen=True)
@@ -46,9 +62,10 @@ class Examined:
 
     page: which of the file's `frames` this is, from 1. model: the place in Views of the one that is
     to judge it; None also for a sound picture that lies in no domain. doubt: why it can have no
-    verdict, whatever the score; only with a view. evidence: provenance findings as JSON, also of
-    images that could not be decoded. view: uint8, what the model sees of it, as
-    `scanner.preprocess.view` makes it. further: the other pages that were looked at.
+    verdict, whatever the score; only with a view. quality: with a view, of models that bound it.
+    evidence: provenance findings as JSON, also of images that could not be decoded. view: uint8,
+    what the model sees of it, as `scanner.preprocess.view` makes it. further: the other pages that
+    were looked at.
     """
 
     status: Status
@@ -64,6 +81,7 @@ class Examined:
     frames: int | None = None
     model: int | None = None
     doubt: str | None = None
+    quality: Quality | None = None
     evidence: str | None = None
     view: NDArray[np.uint8] | None = None
     further: Sequence[Examined] = ()
@@ -196,6 +214,26 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
     return [round(number) for number in spaced]
 
 
+def look_again(source: Path | bytes, page: int, views: Views, limits: Limits) -> Examined:
+    """What a model sees of one page of a file by each of its `looks`, in their order, as `view`.
+
+    Never raises for what is in the bytes.
+    """
+    try:
+        data = source if isinstance(source, bytes) else _read(source, limits)
+        with opened(data, limits.pixels) as pages:
+            decoded = pages.decode(page)
+        model = _judge_of(decoded, views)
+        shown = views[model or 0]
+        seen = [view(LOOKS[look](decoded.rgb), shown.preprocessing) for look in shown.looks]
+    except OSError as error:
+        return _unreadable(error)
+    except Exception as error:  # as in `_decode`
+        return _failure(error, limits)
+    sha256 = hash_bytes([data], md5=False).sha256
+    return Examined(Status.SCORED, sha256=sha256, page=page, model=model, view=np.stack(seen))
+
+
 def _page(pages: Pages, number: int, views: Views) -> Examined:
     """One page, with what the one model sees of it whose domain holds its stored size."""
     decoded = pages.decode(number)
@@ -207,16 +245,21 @@ def _page(pages: Pages, number: int, views: Views) -> Examined:
         page=decoded.page,
         frames=decoded.frames,
     )
+    if (model := _judge_of(decoded, views)) is None:
+        return page
+    shown = views[model]
+    seen = view(decoded.rgb, shown.preprocessing)
+    found = None if shown.bounds is None else quality(decoded.rgb, seen)
+    doubt = see_through(decoded, shown.preprocessing)
+    if doubt is None and shown.bounds is not None and found is not None:
+        doubt = shown.bounds.doubt(found)
+    return replace(page, model=model, doubt=doubt, quality=found, view=seen)
+
+
+def _judge_of(decoded: Decoded, views: Views) -> int | None:
+    """The place of the one that judges it: of the first model whose domain holds its size."""
     size = (decoded.width, decoded.height)
-    for model, (domain, preprocessing) in enumerate(views):
-        if size in domain:
-            return replace(
-                page,
-                model=model,
-                doubt=doubt(decoded, preprocessing),
-                view=view(decoded.rgb, preprocessing),
-            )
-    return page
+    return next((place for place, shown in enumerate(views) if size in shown.domain), None)
 
 
 def _failure(error: Exception, limits: Limits) -> Examined:

@@ -14,7 +14,7 @@ from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.processes import limit_work
 from scanner.sources.found import Fate, Found, Stamp
-from scanner.workers.examine import Examined, Views, examine, take_hashes
+from scanner.workers.examine import Examined, Views, examine, look_again, take_hashes
 from scanner.workers.freed_memory import keep_freed_memory
 
 SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stream
@@ -32,9 +32,11 @@ def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing) -> N
     try:
         _send(pipe, None)
         while True:
-            for source, container in _receive(pipe):
+            for source, container, again in _receive(pipe):
                 limit_work(limits.seconds)
-                if container is None:
+                if again is not None:
+                    examined = look_again(source, again, views, limits)
+                elif container is None:
                     examined = examine(source, views, limits, hashing, alive)
                 else:
                     examined = take_hashes(source, *container, hashing, alive)
@@ -79,17 +81,19 @@ def send_files(pipe: Connection, files: Collection[Found]) -> None:
     members = [found.source for found in files if isinstance(found.source, bytes)]
     paths = [None if isinstance(found.source, bytes) else found.source for found in files]
     containers = [found.fate and (found.fate, found.stamp) for found in files]
-    pipe.send(list(zip(paths, containers, strict=True)))
+    pages = [found.again for found in files]
+    pipe.send(list(zip(paths, containers, pages, strict=True)))
     for member in members:
         pipe.send_bytes(member)
 
 
-def _receive(pipe: Connection) -> list[tuple[Path | bytes, tuple[Fate, Stamp | None] | None]]:
-    """Sources; of containers with what `take_hashes` is to know of them."""
+def _receive(
+    pipe: Connection,
+) -> list[tuple[Path | bytes, tuple[Fate, Stamp | None] | None, int | None]]:
+    """Sources; of containers with what `take_hashes` is to know of them, or a page to see again."""
     try:
         return [
-            (pipe.recv_bytes() if path is None else path, container)
-            for path, container in pipe.recv()
+            (pipe.recv_bytes() if path is None else path, *wanted) for path, *wanted in pipe.recv()
         ]
     except (EOFError, OSError) as error:
         raise _ParentGone from error

@@ -19,7 +19,7 @@ from PIL import ExifTags, Image
 from scanner.limits import Limits
 from scanner.model import Domain
 from scanner.preprocess import BLOCK, CUTS, Preprocessing, view
-from scanner.workers.examine import examine
+from scanner.workers.examine import Shown, examine
 from tests.conftest import encoded, image_bytes
 from tests.scanner.images.png_bytes import RGB, png
 from tests.scanner.images.test_decode import BLUE, GREEN, RED, WHITE, corners, quarters
@@ -157,7 +157,7 @@ def cuts_of(pixels: NDArray[np.uint8], places: list[tuple[int, int]]) -> NDArray
 
 def seen_in_a_scan(data: bytes, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """What a worker sends to the network."""
-    examined = examine(data, ((Domain("everything", 1, 10**6), preprocessing),), Limits())
+    examined = examine(data, (Shown(Domain("everything", 1, 10**6), preprocessing),), Limits())
     assert examined.view is not None
     return examined.view
 

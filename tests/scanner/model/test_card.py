@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scanner.looks import LOOKS
 from scanner.model import (
     INT8_ROWS,
     Calibration,
@@ -19,6 +20,7 @@ from scanner.model import (
     parse_card,
 )
 from scanner.preprocess import Preprocessing
+from scanner.quality import QualityBounds
 
 
 def test_card_round_trip(card: ModelCard) -> None:
@@ -51,7 +53,8 @@ def test_a_card_that_is_no_object(text: str) -> None:
 
 
 def test_every_key_is_required_and_named(card_record: dict[str, Any]) -> None:
-    for key in card_record.keys() - {"format", "precision", "sources", "ood_at_most"}:
+    later = {"precision", "sources", "ood_at_most", "quality", "looks"}
+    for key in card_record.keys() - {"format"} - later:
         spoilt = {name: value for name, value in card_record.items() if name != key}
         with pytest.raises(ModelError, match=f"lacks '{key}'"):
             parse_card(json.dumps(spoilt))
@@ -62,9 +65,16 @@ def test_a_card_from_before_there_were_precisions_is_float32(card_record: dict[s
     assert parse_card(json.dumps(card_record)).precision == "float32"
 
 
+def without_second_looks(card_record: dict[str, Any]) -> dict[str, Any]:
+    """The record as format 4 had it: with verdicts on pictures of any quality, at first sight."""
+    old = card_record | {"format": 4}
+    del old["quality"], old["looks"]
+    return old
+
+
 def without_views(card_record: dict[str, Any]) -> dict[str, Any]:
     """The record as format 3 had it: of one view of the whole picture, without `ood`."""
-    old = card_record | {"format": 3}
+    old = without_second_looks(card_record) | {"format": 3}
     del old["ood_at_most"]
     old["preprocessing"] = {
         name: old["preprocessing"][name] for name in ("size", "fit", "resample")
@@ -88,6 +98,19 @@ def test_a_card_of_format_3_still_reads(card_record: dict[str, Any], card: Model
     assert read.to_json() == card.to_json()
     assert (read.preprocessing.whole, read.preprocessing.native) == (True, 0)
     assert (read.ood_at_most, read.outputs) == (None, ("logit",))
+
+
+def test_a_card_of_format_4_still_reads(card_record: dict[str, Any], card: ModelCard) -> None:
+    read = parse_card(json.dumps(without_second_looks(card_record)))
+    assert read.to_json() == card.to_json()
+    assert (read.quality, read.looks) == (None, ())
+
+
+def test_what_a_verdict_takes_comes_back_as_it_was(card: ModelCard) -> None:
+    quality = QualityBounds(least_detail=0.6, least_texture=0.5, most_blocks=3.0)
+    taking = replace(card, quality=quality, looks=tuple(LOOKS))
+    read = parse_card(taking.to_json())
+    assert (read.quality, read.looks) == (quality, tuple(LOOKS))
 
 
 def test_views_and_the_bound_on_ood_come_back_as_they_were(card: ModelCard) -> None:
@@ -157,6 +180,9 @@ def test_thresholds_are_required(card_record: dict[str, Any]) -> None:
         ("ood_at_most", math.nan),
         ("ood_at_most", math.inf),
         ("ood_at_most", "far"),
+        ("quality", {"least_detail": math.nan, "least_texture": 0, "most_blocks": 1}),
+        ("quality", {"least_detail": 0.5}),
+        ("looks", ["upside down"]),
         ("domain", []),
         ("domain", {"description": "x", "min_side": None, "max_side": "big"}),
     ],

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("search_paths")
 
 WIDTH, HEIGHT = 50, 41  # with 34 and 25 places for a cut of 16 pixels
 CORNERS = [(0, 0), (0, 32), (24, 0), (24, 32)]  # top and left
-UNLIKE = "the image is unlike anything that the model was made from"
+UNLIKE = "the image is unlike the photographs that the model knows"
 
 
 def noise(low: int, high: int, seed: int) -> NDArray[np.uint8]:
@@ -99,11 +99,12 @@ def test_a_scan_scores_what_numpy_cuts_out_of_the_pixels(
         assert row.logit == round(score.logit, 5)
         if "halves" in path or path.endswith("m.png"):
             assert score.ood > 8
-            assert (row.verdict, row.p_fake, row.reason) == ("inconclusive", None, UNLIKE)
+            assert (row.verdict, row.p_fake) == ("inconclusive", None)
+            assert (row.reason or "").startswith(UNLIKE)
         else:
             assert score.ood <= 8
             assert row.p_fake is not None
-            assert row.reason != UNLIKE
+            assert not (row.reason or "").startswith(UNLIKE)
     verdicts = {path: row.verdict for path, row in rows.items()}
     assert verdicts["bright.png"] == verdicts["twin of bright.png"] == "fake"
     assert verdicts["dark.jpg"] == verdicts["pack.zip!/n.png"] == "real"

@@ -19,7 +19,7 @@ from scanner.model import Domain
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
 from scanner.sources.found import Fate, Stamp
-from scanner.workers.examine import examine, take_hashes
+from scanner.workers.examine import Shown, examine, take_hashes
 from tests.conftest import EVERY_SIZE, encoded, image_bytes
 
 OPENED = Fate("an archive", Status.CONTAINER, "an archive; what is in it has rows of its own")
@@ -58,9 +58,9 @@ def test_an_image_has_its_facts_and_its_view() -> None:
 def test_a_page_has_the_view_of_the_one_model_for_its_size() -> None:
     """The first of two that would take it, and none where none would."""
     views = [
-        (Domain("small", 32, 32), Preprocessing(8)),
-        (Domain("large", 40, 60), Preprocessing(16)),
-        (Domain("also large", 50, 60), Preprocessing(4)),
+        Shown(Domain("small", 32, 32), Preprocessing(8)),
+        Shown(Domain("large", 40, 60), Preprocessing(16)),
+        Shown(Domain("also large", 50, 60), Preprocessing(4)),
     ]
     for size, model, side in (((32, 32), 0, 8), ((50, 60), 1, 16), ((60, 50), 1, 16)):
         examined = examine(image_bytes("PNG", size=size), views, Limits())
