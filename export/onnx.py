@@ -22,10 +22,11 @@ from export.parity import (
     Views,
     calibration_images,
     compare,
+    compare_scores,
     onnx_name,
     pytorch_name,
-    score_onnx,
     score_pytorch,
+    scores_onnx,
 )
 from export.precision import (
     INT8_WEIGHTS,
@@ -42,6 +43,7 @@ from scanner.model import (
     INPUT,
     INT8_ROWS,
     METADATA_KEY,
+    OOD,
     OUTPUT,
     Gate,
     ModelCard,
@@ -139,7 +141,7 @@ def export_onnx(source: Source, precision: str, data: Path, images: Views) -> by
 
     data: where int8 finds training images. Raises ParityError, PrecisionError, DataError.
     """
-    more = sorted({output.name for output in source.model.graph.output} - {OUTPUT})
+    more = sorted({output.name for output in source.model.graph.output} - {OUTPUT, OOD})
     if more and precision != "float32":
         raise PrecisionError(
             f"no gate measures what rounding does to the graph's {' and '.join(more)}; keep this "
@@ -174,7 +176,7 @@ def parity_gates(
 
     precision: as export_onnx takes it. Raises ParityError.
     """
-    found = score_onnx(model.SerializeToString(), images.views, card.precision)
+    found = scores_onnx(model.SerializeToString(), images.views, card.precision)
     # What rounds its activations is as far from itself in other arithmetic as such a file may be.
     tolerance = precision if source.rows is None else INT8_ROWS
     asked = (images.labels, card, tolerance, images.no_f1)
@@ -183,14 +185,14 @@ def parity_gates(
         gates = [Gate("PyTorch float32", done=False, reason="no checkpoint was given")]
     elif source.checkpoint is not None:
         expected = score_pytorch(source.checkpoint.detector(), images.views)
-        gates = [compare(pytorch_name(), expected, found, *asked)]
+        gates = [compare(pytorch_name(), expected, found.logits, *asked)]
     if precision != "float32" or not source.traced:
-        expected = score_onnx(source.model.SerializeToString(), images.views, "float32")
+        floats = scores_onnx(source.model.SerializeToString(), images.views, "float32")
         name = onnx_name("float32 with int8 weights" if source.rounded else "float32")
-        gates.append(compare(name, expected, found, *asked))
+        gates.append(compare_scores(name, floats, found, *asked))
     if source.rows is not None:
-        expected = score_onnx(source.rows.SerializeToString(), images.views, INT8_ROWS)
-        gates.append(compare(onnx_name(INT8_ROWS), expected, found, *asked))
+        rows = scores_onnx(source.rows.SerializeToString(), images.views, INT8_ROWS)
+        gates.append(compare_scores(onnx_name(INT8_ROWS), rows, found, *asked))
     return gates
 
 

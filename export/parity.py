@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from export.precision import INT8_WEIGHTS, rounding_every_tensor
+from scanner.backends.backend import Scores, joined
 from scanner.backends.cuda import FATAL, OPTIONS, PROVIDER
 from scanner.backends.gpu import DEVICE, cuda_driver_present
 from scanner.errors import ImgscanError
-from scanner.model import INPUT, INT8_ROWS, OUTPUT, WIDEN_ONCE, Gate, ModelCard
+from scanner.model import INPUT, INT8_ROWS, OOD, OUTPUT, WIDEN_ONCE, Gate, ModelCard
 from scanner.model.verdict import verdicts
 from scanner.preprocess import Preprocessing
 from scanner.record import Verdict
@@ -146,7 +147,12 @@ def _without_tf32() -> Iterator[None]:
 
 
 def score_onnx(model: bytes, views: NDArray[np.uint8], precision: str) -> NDArray[np.float32]:
-    """Raw logits by ONNX Runtime of a model file of that precision, in its onnx_place.
+    """Raw logits, as `scores_onnx` computes them."""
+    return scores_onnx(model, views, precision).logits
+
+
+def scores_onnx(model: bytes, views: NDArray[np.uint8], precision: str) -> Scores:
+    """Scores by ONNX Runtime of a model file of that precision, in its onnx_place.
 
     Of float16, every tensor is rounded; sums inside a layer are float32, as on a GPU's tensor
     cores.
@@ -161,8 +167,9 @@ def score_onnx(model: bytes, views: NDArray[np.uint8], precision: str) -> NDArra
     session = onnxruntime.InferenceSession(
         model, options, providers=[*on_gpu, "CPUExecutionProvider"], enable_fallback=0
     )
-    batches = [session.run([OUTPUT], {INPUT: batch})[0] for batch in _batches(views)]
-    return np.concatenate(batches)
+    there = {output.name for output in session.get_outputs()}
+    asked = [name for name in (OUTPUT, OOD) if name in there]
+    return joined([Scores(*session.run(asked, {INPUT: batch})) for batch in _batches(views)])
 
 
 def onnx_place(precision: str) -> str:
@@ -264,6 +271,36 @@ def compare(
             f"{said}. Nothing was written."
         )
     return Gate(against, done=True, reason=no_f1, figures=figures)
+
+
+def compare_scores(
+    against: str,
+    expected: Scores,
+    found: Scores,
+    labels: NDArray[np.int64] | None,
+    card: ModelCard,
+    precision: str | None = None,
+    no_f1: str = "",
+) -> Gate:
+    """As `compare`, with the images that the rounding moves into or out of the model's domain.
+
+    Of these there may be as many as of verdicts. Raises ParityError.
+    """
+    gate = compare(against, expected.logits, found.logits, labels, card, precision, no_f1)
+    if card.ood_at_most is None or expected.ood is None or found.ood is None:
+        return gate
+    precision = precision or card.precision
+    difference = np.abs(expected.ood.astype(np.float64) - found.ood)
+    moved = int(((expected.ood <= card.ood_at_most) != (found.ood <= card.ood_at_most)).sum())
+    allowed = int(TOLERANCES[precision].flipped * len(found.ood))
+    if not (moved <= allowed and np.isfinite(difference).all()):
+        raise ParityError(
+            f"the {precision} file disagrees with {against} on {len(found.ood):,} images: "
+            f"{moved:,} moved into the domain or out of it (allowed {allowed:,}). Nothing was "
+            "written."
+        )
+    figures = {"largest_ood_difference": float(difference.max()), "moved_over_the_bound": moved}
+    return replace(gate, figures=gate.figures | figures)
 
 
 def _f1(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

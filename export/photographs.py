@@ -5,6 +5,7 @@ python -m export.photographs runs/photographs -o clip-vit-b16.onnx --data data/p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,35 +15,39 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from export.gate_images import data_option, gate_images
-from export.parity import Views, compare, onnx_name, score_onnx
+from export.parity import Views, compare_scores, onnx_name, scores_onnx
 from scanner.files import own_partial_path, write_whole
-from scanner.model import INT8_ROWS, METADATA_KEY, OUTPUT, Gate, ModelCard
+from scanner.model import INT8_ROWS, METADATA_KEY, OOD, OUTPUT, Gate, ModelCard
 from trainer.command import Command, check_folder_of
 from trainer.photographs.head import Head
 from trainer.photographs.model import load_model
 from trainer.photographs.tower import TOKENS
 
 
-def with_head(tower: onnx.ModelProto, head: Head) -> onnx.ModelProto:
-    """The tower's graph with the head's `logit`, float32 N, in place of its tokens."""
+def with_heads(tower: onnx.ModelProto, heads: Mapping[str, Head]) -> onnx.ModelProto:
+    """The tower's graph with each head's logit, float32 N, by the name of its output.
+
+    The tokens that they weigh are no output any more.
+    """
     model = onnx.ModelProto()
     model.CopyFrom(tower)
     graph = model.graph
-    constants = {
-        "head.weights": head.weights[None],
-        "head.bias": np.float32(head.bias),
-        "head.axes": np.array([1, 2], np.int64),
-    }
-    for name, value in constants.items():
-        graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
-    # Not a matrix product, whose sums a library may order by the size of the batch.
-    weighed = helper.make_node("Mul", [TOKENS, "head.weights"], ["head.weighed"])
-    summed = helper.make_node("ReduceSum", ["head.weighed", "head.axes"], ["head.sum"], keepdims=0)
-    graph.node.extend(
-        [weighed, summed, helper.make_node("Add", ["head.sum", "head.bias"], [OUTPUT])]
-    )
     del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N"]))
+    graph.initializer.append(numpy_helper.from_array(np.array([1, 2], np.int64), "heads.axes"))
+    for output, head in heads.items():
+        weights, bias = f"{output}.weights", f"{output}.bias"
+        graph.initializer.append(numpy_helper.from_array(head.weights[None], weights))
+        graph.initializer.append(numpy_helper.from_array(np.array(head.bias, np.float32), bias))
+        # Not a matrix product, whose sums a library may order by the size of the batch.
+        weighed, total = f"{output}.weighed", f"{output}.sum"
+        graph.node.extend(
+            [
+                helper.make_node("Mul", [TOKENS, weights], [weighed]),
+                helper.make_node("ReduceSum", [weighed, "heads.axes"], [total], keepdims=0),
+                helper.make_node("Add", [total, bias], [output]),
+            ]
+        )
+        graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N"]))
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -57,9 +62,10 @@ def export_photographs(model: onnx.ModelProto, card: ModelCard, images: Views) -
 def _gate(model: onnx.ModelProto, card: ModelCard, images: Views) -> Gate:
     """The integers of a CPU against the same graph in float32, as a GPU computes it."""
     content = model.SerializeToString()
-    found = score_onnx(content, images.views, INT8_ROWS)
-    expected = score_onnx(content, images.views, "float32")
-    return compare(onnx_name("float32"), expected, found, images.labels, card, no_f1=images.no_f1)
+    found = scores_onnx(content, images.views, INT8_ROWS)
+    expected = scores_onnx(content, images.views, "float32")
+    asked = (images.labels, card, INT8_ROWS, images.no_f1)
+    return compare_scores(onnx_name("float32"), expected, found, *asked)
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
@@ -80,7 +86,8 @@ def main(run: Path, output: Path, data: Path | None) -> None:
     check_folder_of(output)
     trained = load_model(run)
     images = gate_images(data, trained.card.preprocessing, INT8_ROWS)
-    written = export_photographs(with_head(trained.tower, trained.head), trained.card, images)
+    model = with_heads(trained.tower, {OUTPUT: trained.head, OOD: trained.domain})
+    written = export_photographs(model, trained.card, images)
     write_whole(output, written, own_partial_path(output))
     click.echo(f"{output}: {len(written) / 1e6:.1f} MB, parity checked on {len(images):,} images")
     if images.no_f1:

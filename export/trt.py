@@ -25,12 +25,13 @@ from export.onnx import export_onnx, float_source
 from export.parity import (
     Views,
     compare,
+    compare_scores,
     onnx_name,
     pytorch_name,
-    score_onnx,
     score_pytorch,
+    scores_onnx,
 )
-from scanner.backends.backend import BackendError, joined
+from scanner.backends.backend import BackendError, Scores, joined
 from scanner.backends.gpu import Gpu, find_gpu
 from scanner.backends.tensorrt.build import build
 from scanner.backends.tensorrt.flavors import choose_flavor, version
@@ -176,22 +177,22 @@ def engine_gates(
         gates = [Gate(pytorch_name(), done=False, reason="no checkpoint was given")]
     else:
         expected = score_pytorch(checkpoint.detector(), images.views)
-        gates = [compare(pytorch_name(), expected, found, *asked)]
+        gates = [compare(pytorch_name(), expected, found.logits, *asked)]
     for precision, graph in graphs.items():
-        expected = score_onnx(graph, images.views, precision)
-        gates.append(compare(onnx_name(precision), expected, found, *asked))
+        scores = scores_onnx(graph, images.views, precision)
+        gates.append(compare_scores(onnx_name(precision), scores, found, *asked))
     return tuple(gates)
 
 
-def score_engine(engine: EngineFile, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Raw logits, float32 N, by the engine on the GPU here. Raises BackendError."""
+def score_engine(engine: EngineFile, views: NDArray[np.uint8]) -> Scores:
+    """By the engine on the GPU here. Raises BackendError."""
     from scanner.backends.tensorrt.runtime import Engine
 
     batch = engine.card.batch.optimum
     lane = Engine(engine).open_lane(batch)
     try:
         starts = range(0, len(views), batch)
-        return joined([lane.run(views[start : start + batch]) for start in starts]).logits
+        return joined([lane.run(views[start : start + batch]) for start in starts])
     finally:
         lane.close()
 

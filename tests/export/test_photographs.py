@@ -15,11 +15,21 @@ from numpy.typing import NDArray
 
 from export.gate_images import SAMPLES
 from export.onnx import export_onnx, float_source
-from export.parity import ParityError, Views, score_onnx
-from export.photographs import export_photographs, main, with_head
+from export.parity import ParityError, Views, compare_scores, score_onnx
+from export.photographs import export_photographs, main, with_heads
 from export.precision import rounded_in_floats
+from scanner.backends.backend import Scores
 from scanner.backends.choose import open_backend
-from scanner.model import INPUT, INT8_ROWS, OUTPUT, Domain, ModelCard, ModelFile, open_model
+from scanner.model import (
+    INPUT,
+    INT8_ROWS,
+    OOD,
+    OUTPUT,
+    Domain,
+    ModelCard,
+    ModelFile,
+    open_model,
+)
 from tests.towers import random_weights
 from trainer.photographs.clip import PREPROCESSING, SIDE, WIDTH
 from trainer.photographs.evenness import even_out
@@ -40,6 +50,11 @@ def head() -> Head:
 
 
 @pytest.fixture(scope="module")
+def domain() -> Head:
+    return Head(np.random.default_rng(4).normal(0, 0.02, (2, WIDTH)).astype(np.float32), 0.25)
+
+
+@pytest.fixture(scope="module")
 def views() -> NDArray[np.uint8]:
     return np.random.default_rng(3).integers(0, 256, (5, SIDE, SIDE, 3), dtype=np.uint8)
 
@@ -55,6 +70,7 @@ def tower_card(card: ModelCard) -> ModelCard:
         domain=Domain("photographs", SIDE, 8192),
         operating_points=(point,),
         precision=INT8_ROWS,
+        ood_at_most=1.5,
     )
 
 
@@ -62,24 +78,25 @@ def tower_card(card: ModelCard) -> ModelCard:
 def file(
     tower: onnx.ModelProto,
     head: Head,
+    domain: Head,
     tower_card: ModelCard,
     views: NDArray[np.uint8],
     tmp_path: Path,
 ) -> ModelFile:
     images = Views(views, None, "no labels")
-    (tmp_path / "small.onnx").write_bytes(
-        export_photographs(with_head(tower, head), tower_card, images)
-    )
+    model = with_heads(tower, {OUTPUT: head, OOD: domain})
+    (tmp_path / "small.onnx").write_bytes(export_photographs(model, tower_card, images))
     return open_model(str(tmp_path / "small.onnx"))
 
 
-def test_the_logit_is_the_heads_of_the_towers_tokens(
-    tower: onnx.ModelProto, head: Head, file: ModelFile, views: NDArray[np.uint8]
+def test_both_outputs_are_the_heads_of_the_towers_tokens(
+    tower: onnx.ModelProto, head: Head, domain: Head, file: ModelFile, views: NDArray[np.uint8]
 ) -> None:
     session = onnxruntime.InferenceSession(tower.SerializeToString())
-    expected = head.logits(session.run([TOKENS], {INPUT: views})[0])
-    found = onnxruntime.InferenceSession(file.path).run([OUTPUT], {INPUT: views})[0]
-    assert found == pytest.approx(expected, abs=1e-4)
+    tokens = session.run([TOKENS], {INPUT: views})[0]
+    found = onnxruntime.InferenceSession(file.path).run([OUTPUT, OOD], {INPUT: views})
+    for each, by in zip(found, (head, domain), strict=True):
+        assert each == pytest.approx(by.logits(tokens), abs=1e-4)
 
 
 def test_scores_are_the_same_for_any_batch_in_a_scan(
@@ -103,14 +120,32 @@ def test_a_head_that_magnifies_rounding_is_refused(
     tower: onnx.ModelProto, head: Head, tower_card: ModelCard, views: NDArray[np.uint8]
 ) -> None:
     loud = Head(1000 * head.weights, 0.0)
+    model = with_heads(tower, {OUTPUT: loud, OOD: head})
     with pytest.raises(ParityError, match="Nothing was written"):
-        export_photographs(with_head(tower, loud), tower_card, Views(views, None))
+        export_photographs(model, tower_card, Views(views, None))
+
+
+@pytest.mark.parametrize(("moved", "is_refused"), [(0, False), (5, False), (6, True)])
+def test_so_is_a_file_that_rounding_moves_over_the_bound_of_its_domain(
+    moved: int, is_refused: bool, tower_card: ModelCard
+) -> None:
+    """As few images as of verdicts that may change."""
+    logits, ood = np.zeros(100, np.float32), np.full(100, 1.4, np.float32)
+    rounded = ood + np.where(np.arange(100) < moved, np.float32(0.2), np.float32(0.05))
+    words = ("a file", Scores(logits, ood), Scores(logits, rounded), None, tower_card)
+    if is_refused:
+        with pytest.raises(ParityError, match="6 moved into the domain or out of it"):
+            compare_scores(*words)
+    else:
+        figures = compare_scores(*words).figures
+        assert figures["moved_over_the_bound"] == moved
+        assert figures["largest_ood_difference"] == pytest.approx(0.2 if moved else 0.05)
 
 
 def test_in_floats_nothing_is_int8_but_the_weights(
-    tower: onnx.ModelProto, head: Head, views: NDArray[np.uint8]
+    tower: onnx.ModelProto, head: Head, domain: Head, views: NDArray[np.uint8]
 ) -> None:
-    model = with_head(tower, head)
+    model = with_heads(tower, {OUTPUT: head, OOD: domain})
     floats = rounded_in_floats(model)
     kinds = Counter(node.op_type for node in floats.graph.node)
     products = kinds["DequantizeLinear"]  # one a matrix
@@ -149,12 +184,13 @@ def test_gpus_are_not_refused_for_its_integers(
 def test_the_command_writes_what_a_scan_opens(
     tower: onnx.ModelProto,
     head: Head,
+    domain: Head,
     tower_card: ModelCard,
     tmp_path: Path,
 ) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    PhotographModel(tower, head, tower_card).save(run)
+    PhotographModel(tower, head, domain, tower_card).save(run)
     words = [str(run), "-o", str(tmp_path / "made.onnx"), "--data", str(SAMPLES)]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output

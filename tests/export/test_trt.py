@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from export.parity import LabelledViews, ParityError, Views, parity_images
 from export.precision import store_in_int8
 from export.trt import Target, engine_gates, find_target, gpu_here, main
-from scanner.backends.backend import BackendError
+from scanner.backends.backend import BackendError, Scores
 from scanner.backends.gpu import Gpu
 from scanner.backends.tensorrt.build import build
 from scanner.model import open_model
@@ -302,9 +302,9 @@ def test_an_engine_that_scores_otherwise_is_refused(
     target = Target("tensorrt_rtx", ("8.9",), RTX_4090, "", True)
     graphs = {"float16": half_resnets["resnet18"].read_bytes()}
     checkpoint = load_checkpoint(resnet_checkpoints["resnet18"])
-    from export.parity import score_onnx
+    from export.parity import scores_onnx
 
-    right = score_onnx(graphs["float16"], images.views, "float16")
+    right = scores_onnx(graphs["float16"], images.views, "float16")
     returned: dict[str, Any] = {"scores": right}
     monkeypatch.setattr("export.trt.score_engine", lambda engine, views: returned["scores"])
     gates = engine_gates(engine, graphs, checkpoint, target, images)
@@ -314,7 +314,7 @@ def test_an_engine_that_scores_otherwise_is_refused(
     unlabelled = Views(images.views, None, "no labels")
     for gate in engine_gates(engine, graphs, checkpoint, target, unlabelled):
         assert gate.in_words().endswith("passed on 100 images, no labels")
-    returned["scores"] = right + np.float32(0.5)
+    returned["scores"] = Scores(right.logits + np.float32(0.5))
     with pytest.raises(ParityError, match="the float16 file disagrees with ONNX Runtime"):
         engine_gates(engine, graphs, None, target, images)
 
