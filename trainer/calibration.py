@@ -114,13 +114,13 @@ def thresholds(
 
     accused: of photographs called fake. missed: of fakes called real.
     """
-    fake_at_least = _upper_threshold(logits[labels == 0], accused)
-    real_at_most = -_upper_threshold(-logits[labels == 1], missed)
+    fake_at_least = upper_threshold(logits[labels == 0], accused)
+    real_at_most = -upper_threshold(-logits[labels == 1], missed)
     # A model good enough for the two to cross has no band to be unsure in.
     return Thresholds(max(fake_at_least, real_at_most), min(fake_at_least, real_at_most))
 
 
-def _upper_threshold(scores: NDArray[np.float32], rate: float) -> float:
+def upper_threshold(scores: NDArray[np.float32], rate: float) -> float:
     """Smallest threshold that shows the share of scores at or above it to be at most `rate`.
 
     Shown is what the 95% interval of that share ends below. Where there are too few scores to show
@@ -130,6 +130,14 @@ def _upper_threshold(scores: NDArray[np.float32], rate: float) -> float:
     counts = range(1, int(rate * len(ordered)) + 1)
     allowed = bisect_right(counts, rate, key=lambda count: wilson_interval(count, len(ordered))[1])
     return float(np.nextafter(ordered[allowed], np.float32(np.inf)))
+
+
+def fewest(rate: float) -> int:
+    """The smallest number of images that can show a rate: with not one mistake among them."""
+    count = 1
+    while wilson_interval(0, count)[1] > rate:
+        count += 1
+    return count
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

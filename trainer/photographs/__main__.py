@@ -8,96 +8,184 @@ What the tower sees of each image is computed once and kept; an interrupted run 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from scanner.looks import LOOKS
+from scanner.quality import QualityBounds
+from trainer.calibration import upper_threshold
 from trainer.command import Command
 from trainer.data.examples import DataError
 from trainer.photographs.card import card_of, in_words
 from trainer.photographs.clip import BLOCKS, read_weights
+from trainer.photographs.domain import DomainHeads, Seen, bound, fit_domain, photographic
 from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
 from trainer.photographs.model import PhotographModel
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
-from trainer.photographs.sources import Photograph, read_photographs
+from trainer.photographs.sources import Photograph, read_others, read_photographs
 from trainer.photographs.strangers import (
     Choice,
-    Strangers,
+    Parts,
+    Scored,
+    Tried,
     in_parts,
-    judge_strangers,
     score,
     try_choice,
 )
-from trainer.photographs.tiers import AS_IT_IS, AUGMENTED, RE_SAVED
+from trainer.photographs.thresholds import DOMAIN, Measured, Rates, Strangers, judge_strangers
+from trainer.photographs.tiers import AS_IT_IS, AUGMENTED, RE_SAVED, looked_at
 from trainer.photographs.tower import build, tower_bytes
 
-# Of photographs called fake, and of fakes called real: 1% of these, too, would leave more pictures
-# without a verdict than with one, even of sources that are no pairs once they were saved again.
-RATES = (0.01, 0.02)
+# As many of a source's photographs tell as there are cameras and styles; 2% of fakes called real,
+# since 1% would leave more pictures without a verdict than with one.
+RATES = Rates(accused=0.01, of_a_source=0.03, missed=0.02)
+# Pictures enlarged from 80 pixels, saved at JPEG quality 5 at 1,024, or with a sixteenth of their
+# contrast have less; docs/photographs.md has the figures.
+QUALITY = QualityBounds(least_detail=0.53, least_texture=0.8, most_blocks=3.0)
 TRAINED_ON = (AS_IT_IS, f"{AUGMENTED}-0")
 OTHER_TIERS = tuple(RE_SAVED)  # scored only, and of some images, which is enough to tell
-SOME_BELOW = "3"  # that the SHA-256 of these is: three sixteenths, the same whatever else there is
+SOME_BELOW = "2"  # that the SHA-256 of these is: an eighth, the same whatever else there is
 CHOICES = [Choice(tuple(range(BLOCKS)), strength) for strength in (1e-3, 3e-3)]
 PARTS = 12  # that the sources are left out in
-LEFT_OUT_FILE, CHOICES_FILE = "left-out.csv", "choices.csv"
+LEFT_OUT_FILE, CHOICES_FILE, OTHERS_FILE = "left-out.csv", "choices.csv", "others-judged.csv"
 
 
-def train(
-    photographs: Sequence[Photograph],
-    some: Sequence[Photograph],
-    weights: Path,
-    cache: Path,
-    out: Path,
-) -> None:
-    """Choose, fit and judge a head, and write all of it into `out`.
+@dataclass(frozen=True)
+class Material:
+    """What is trained on and judged. some: of the photographs, those in OTHER_TIERS, too."""
 
-    some: of the photographs, those that are scored in OTHER_TIERS, too. Raises TowerError,
-    DataError, CalibrationError.
+    photographs: Sequence[Photograph]
+    others: Sequence[Photograph]
+    some: Sequence[Photograph]
+
+
+def train(material: Material, weights: Path, cache: Path, out: Path) -> None:
+    """Choose, fit and judge heads, and write all of it into `out`.
+
+    Raises TowerError, DataError, CalibrationError.
     """
     read = read_weights(weights)
     factors = even_out(read)
     features = Features(tower_bytes(build(read, factors, range(BLOCKS))), cache)
-    tokens = {tier: features.of(photographs, tier) for tier in TRAINED_ON}
-    parts = in_parts(photographs, PARTS)
-    tried = [try_choice(choice, photographs, tokens, parts) for choice in CHOICES]
-    tried.sort(key=lambda it: -it.auroc)
-    listed = [asdict(it.choice) | {"auroc": it.auroc} for it in tried]
-    pd.DataFrame(listed).to_csv(out / CHOICES_FILE, index=False)
-    best = tried[0]
-    choice = best.choice
-    click.echo(f"chosen: blocks {choice.blocks}, strength {choice.strength:g}", err=True)
+    photographs, others = (
+        Seen(images, {tier: features.of(images, tier) for tier in TRAINED_ON})
+        for images in (material.photographs, material.others)
+    )
+    parts = in_parts([*photographs.images, *others.images], PARTS)
+    best = _best_choice(photographs, parts, out)
+    domain = fit_domain(photographs, others, best.choice.blocks, parts)
+    judging = Judging(features, best, domain, photographs)
 
-    scored = {AS_IT_IS: score(choice, best.heads, photographs, tokens[AS_IT_IS])}
-    for tier in OTHER_TIERS if some else ():
-        scored[tier] = score(choice, best.heads, some, features.of(some, tier))
-    strangers = judge_strangers(scored, AS_IT_IS, RATES)
+    first = judging.first_sight(photographs.images, AS_IT_IS)
+    floor = upper_threshold(first.logits[first.labels == 0], RATES.of_a_source)
+    measured = {AS_IT_IS: judging.measured(first, AS_IT_IS, floor)}
+    for tier in OTHER_TIERS if material.some else ():
+        measured[tier] = judging.measured(judging.first_sight(material.some, tier), tier, floor)
+    strangers = judge_strangers(measured, AS_IT_IS, RATES, floor)
     pd.DataFrame(_left_out(strangers)).to_csv(out / LEFT_OUT_FILE, index=False)
-    card = card_of(strangers, choice, RATES, TRAINED_ON)
-    model = build(read, factors, choice.blocks)
-    PhotographModel(model, choice.fit(photographs, tokens), card).save(out)
+    pd.DataFrame(_others(judging, others.images, strangers, floor)).to_csv(
+        out / OTHERS_FILE, index=False
+    )
+    card = card_of(strangers, best.choice, RATES, TRAINED_ON, QUALITY, judging.ood_at_most)
+    head = best.choice.fit(photographs.images, photographs.tokens)
+    model = build(read, factors, best.choice.blocks)
+    PhotographModel(model, head, domain.head, card).save(out)
     for line in in_words(card):
         click.echo(line)
 
 
+def _best_choice(photographs: Seen, parts: Parts, out: Path) -> Tried:
+    tried = [
+        try_choice(choice, photographs.images, photographs.tokens, parts) for choice in CHOICES
+    ]
+    tried.sort(key=lambda it: -it.auroc)
+    listed = [asdict(it.choice) | {"auroc": it.auroc} for it in tried]
+    pd.DataFrame(listed).to_csv(out / CHOICES_FILE, index=False)
+    choice = tried[0].choice
+    click.echo(f"chosen: blocks {choice.blocks}, strength {choice.strength:g}", err=True)
+    return tried[0]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """All that verdicts on images of left-out sources depend on."""
+
+    features: Features
+    tried: Tried
+    domain: DomainHeads
+    photographs: Seen
+
+    @cached_property
+    def ood_at_most(self) -> float:
+        """Set on photographs alone: fakes that fall to it are not found, which accuses nobody."""
+        images = self.photographs.images
+        ood = self.domain.ood(images, self.photographs.tokens[AS_IT_IS])
+        true = [it.label == 0 for it in images] & photographic(images)
+        return bound(ood[true])
+
+    def first_sight(self, images: Sequence[Photograph], tier: str) -> Scored:
+        choice, heads = self.tried.choice, self.tried.heads
+        return score(choice, heads, images, self.features.of(images, tier))
+
+    def measured(self, first: Scored, tier: str, floor: float) -> Measured:
+        """With the second looks at images whose logit is at least `floor`."""
+        images = first.photographs
+        least = first.logits.copy()
+        again = np.flatnonzero(first.logits >= floor)
+        for look in LOOKS if len(again) else ():
+            looked = [images[place] for place in again.tolist()]
+            logits = self.first_sight(looked, looked_at(tier, look)).logits
+            least[again] = np.minimum(least[again], logits)
+        ood = self.domain.ood(images, self.features.of(images, tier))
+        poor = [QUALITY.poor(it) or "" for it in self.features.qualities(images, tier)]
+        doubts = np.where(np.array(poor) != "", poor, np.where(ood > self.ood_at_most, DOMAIN, ""))
+        return Measured(images, first.logits, least, ood, doubts)
+
+
 def _left_out(strangers: Strangers) -> Iterator[dict[str, Any]]:
-    """A row an image and tier, with its calibrated logit."""
-    for tier, scored in strangers.scored.items():
-        for photograph, logit, verdict in zip(
-            scored.photographs, scored.logits, strangers.verdicts[tier], strict=True
-        ):
-            yield {
-                "sha256": photograph.sha256,
-                "source": photograph.source,
-                "group": photograph.group,
-                "label": photograph.label,
-                "tier": tier,
-                "logit": round(float(logit), 4),
-                "verdict": verdict,
-            }
+    """A row an image and tier, with its calibrated logits."""
+    for tier, found in strangers.scored.items():
+        yield from _rows(found, strangers.verdicts[tier], strangers.reasons[tier], tier)
+
+
+def _others(
+    judging: Judging, images: Sequence[Photograph], strangers: Strangers, floor: float
+) -> Iterator[dict[str, Any]]:
+    """The same of pictures that are no photographs, by heads that had not seen their groups."""
+    if not images:
+        return
+    found = judging.measured(judging.first_sight(images, AS_IT_IS), AS_IT_IS, floor)
+    apply = strangers.calibration.apply
+    found = replace(found, logits=apply(found.logits), least=apply(found.least))
+    said = found.verdicts(strangers.thresholds)
+    yield from _rows(found, said, found.reasons(said, strangers.thresholds.fake_at_least), AS_IT_IS)
+
+
+def _rows(
+    found: Measured, said: NDArray[np.str_], why: NDArray[np.str_], tier: str
+) -> Iterator[dict[str, Any]]:
+    for place, image in enumerate(found.photographs):
+        yield {
+            "sha256": image.sha256,
+            "source": image.source,
+            "group": image.group,
+            "kind": image.kind,
+            "label": image.label,
+            "tier": tier,
+            "logit": round(float(found.logits[place]), 4),
+            "least": round(float(found.least[place]), 4),
+            "ood": round(float(found.ood[place]), 4),
+            "verdict": said[place],
+            "reason": why[place],
+        }
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
@@ -123,8 +211,9 @@ def main(
     left_out = {photograph.group for photograph in photographs if photograph.source in leave_out}
     kept = [photograph for photograph in photographs if photograph.group not in left_out]
     some = [photograph for photograph in kept if photograph.sha256 < SOME_BELOW]
+    others = [it for it in read_others(data, files) if it.group not in left_out]
     out.mkdir(parents=True, exist_ok=True)
-    train(kept, some, tower, cache, out)
+    train(Material(kept, others, some), tower, cache, out)
 
 
 if __name__ == "__main__":

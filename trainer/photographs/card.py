@@ -8,14 +8,17 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.looks import LOOKS
 from scanner.model import INT8_ROWS, Domain, ModelCard, OperatingPoint, TrainingSource
+from scanner.quality import DOUBTS, QualityBounds
 from scanner.record import Verdict
 from trainer.calibration import reliability, wilson_interval
 from trainer.data.examples import LABELS
 from trainer.metrics import measure
 from trainer.photographs.clip import LICENCE, PREPROCESSING, SIDE
 from trainer.photographs.sources import Photograph
-from trainer.photographs.strangers import Choice, Rates, Scored, Strangers
+from trainer.photographs.strangers import Choice
+from trainer.photographs.thresholds import DOMAIN, TURNED, UNSURE, Measured, Rates, Strangers
 from trainer.photographs.tiers import AS_IT_IS
 
 BACKBONE = "CLIP ViT-B/16, frozen, with a linear head"
@@ -23,20 +26,29 @@ DESCRIPTION = "camera photographs against generated images, 2019 to 2026"
 LONGEST_SIDE = 8192  # of the images there are
 
 
-def card_of(strangers: Strangers, choice: Choice, rates: Rates, seen: Iterable[str]) -> ModelCard:
+def card_of(
+    strangers: Strangers,
+    choice: Choice,
+    rates: Rates,
+    seen: Iterable[str],
+    quality: QualityBounds,
+    ood_at_most: float,
+) -> ModelCard:
     """The card of a head fitted on the tiers `seen`.
 
-    rates: of errors, that the thresholds are for.
+    rates: of errors, that the thresholds are for. quality, ood_at_most: beyond which there is no
+    verdict.
     """
     scored = strangers.scored[AS_IT_IS]
     photographs = scored.photographs
+    judged = ~scored.doubtful
     return ModelCard(
         backbone=BACKBONE,
         image_size=SIDE,
         preprocessing=PREPROCESSING,
         calibration=strangers.calibration,
         operating_points=(_operating_point(strangers, rates),),
-        reliability=tuple(reliability(scored.logits, scored.labels)),
+        reliability=tuple(reliability(scored.logits[judged], scored.labels[judged])),
         domain=Domain(DESCRIPTION, SIDE, LONGEST_SIDE),
         training={
             "method": "logistic regression on class tokens of the frozen tower",
@@ -49,13 +61,18 @@ def card_of(strangers: Strangers, choice: Choice, rates: Rates, seen: Iterable[s
             "channels evened out, in 7 bits",
         },
         metrics={
-            f"sources left out, {tier}": _figures(found, strangers.verdicts[tier])
+            f"sources left out, {tier}": _figures(
+                found, strangers.verdicts[tier], strangers.reasons[tier]
+            )
             for tier, found in strangers.scored.items()
         },
         parity={},
         licence=LICENCE,
         precision=INT8_ROWS,
         sources=tuple(_sources(photographs, strangers)),
+        ood_at_most=ood_at_most,
+        quality=quality,
+        looks=tuple(LOOKS),
     )
 
 
@@ -73,26 +90,35 @@ def _operating_point(strangers: Strangers, rates: Rates) -> OperatingPoint:
         share(fakes, Verdict.REAL),
     )
     return OperatingPoint(
-        rates[0],
+        rates.accused,
         strangers.thresholds.fake_at_least,
         strangers.thresholds.real_at_most,
         *accused,
         *found,
         *cleared,
         float((said == Verdict.INCONCLUSIVE).mean()),
-        rates[1],
+        rates.missed,
     )
 
 
-def _figures(scored: Scored, said: NDArray[np.str_]) -> dict[str, float]:
+def _figures(scored: Measured, said: NDArray[np.str_], why: NDArray[np.str_]) -> dict[str, float]:
+    """Of verdicts on all images, and of probabilities on those that are given one."""
     labels = scored.labels
-    return asdict(measure(scored.logits, labels)) | {
-        "photographs_called_fake": float((said[labels == 0] == Verdict.FAKE).mean()),
-        "photographs_called_real": float((said[labels == 0] == Verdict.REAL).mean()),
-        "fakes_called_fake": float((said[labels == 1] == Verdict.FAKE).mean()),
-        "fakes_called_real": float((said[labels == 1] == Verdict.REAL).mean()),
-        "inconclusive": float((said == Verdict.INCONCLUSIVE).mean()),
-    }
+    judged = ~scored.doubtful
+    probable = asdict(measure(scored.logits[judged], labels[judged]))
+    doubts = (DOMAIN, *DOUBTS, TURNED, UNSURE)
+    shares = {f"inconclusive_by_{doubt}": float((why == doubt).mean()) for doubt in doubts}
+    return (
+        probable
+        | shares
+        | {
+            "photographs_called_fake": float((said[labels == 0] == Verdict.FAKE).mean()),
+            "photographs_called_real": float((said[labels == 0] == Verdict.REAL).mean()),
+            "fakes_called_fake": float((said[labels == 1] == Verdict.FAKE).mean()),
+            "fakes_called_real": float((said[labels == 1] == Verdict.REAL).mean()),
+            "inconclusive": float((said == Verdict.INCONCLUSIVE).mean()),
+        }
+    )
 
 
 def _sources(photographs: Sequence[Photograph], strangers: Strangers) -> Iterator[TrainingSource]:

@@ -1,11 +1,11 @@
-"""What the tower sees of each image, kept on disk: minutes of work that nobody does twice."""
+"""What the tower sees of each image, and its quality, kept on disk: work that nobody does twice."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from scanner.files import own_partial_path, write_whole
 from scanner.images.decode import decode
 from scanner.model import INPUT
 from scanner.preprocess import view
+from scanner.quality import Quality, quality
 from trainer.data.examples import DataError
 from trainer.photographs.clip import PREPROCESSING
 from trainer.photographs.sources import Photograph
@@ -26,8 +27,11 @@ from trainer.photographs.tower import TOKENS
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+    from PIL import Image
 
 CHUNK = 4  # images that a process is handed at once
+
+Work = Callable[["Image.Image"], NDArray[np.float32]]  # of a decoded picture
 
 
 @dataclass(frozen=True)
@@ -42,34 +46,44 @@ class Features:
 
     def of(self, photographs: Sequence[Photograph], tier: str) -> NDArray[np.float32]:
         """Tokens N×blocks×768 of the images in one tier. Raises DataError for a broken image."""
-        self._compute([(photograph, tier) for photograph in photographs])
-        return np.stack([np.load(self._place(photograph, tier)) for photograph in photographs])
+        graph = self._of_tower / "tower.onnx"
+        return self._kept(photographs, tier, self._of_tower, partial(_tokens, graph))
 
-    def _place(self, photograph: Photograph, tier: str) -> Path:
-        kind = tier if photograph.whole else f"{tier}-of-cuts"
-        return self._of_tower / kind / f"{photograph.sha256}.npy"
+    def qualities(self, photographs: Sequence[Photograph], tier: str) -> list[Quality]:
+        """That of each image in one tier. Raises DataError for a broken image."""
+        found = self._kept(photographs, tier, self.folder / "quality", _quality)
+        return [Quality(*map(float, figures)) for figures in found]
 
     @cached_property
     def _of_tower(self) -> Path:
         return self.folder / hashlib.sha256(self.tower).hexdigest()[:12]
 
-    def _compute(self, wanted: Sequence[tuple[Photograph, str]]) -> None:
+    def _kept(
+        self, photographs: Sequence[Photograph], tier: str, folder: Path, work: Work
+    ) -> NDArray[np.float32]:
+        """What `work` makes of each image's pixels, out of `folder`, and put there if missing."""
         from tqdm import tqdm
 
-        missing = [(*pair, self._place(*pair)) for pair in wanted]
-        missing = [job for job in missing if not job[-1].is_file()]
-        if not missing:
-            return
-        for folder in {place.parent for _, _, place in missing}:
-            folder.mkdir(parents=True, exist_ok=True)
-        graph = self._of_tower / "tower.onnx"
-        write_whole(graph, self.tower, own_partial_path(graph))
-        context = multiprocessing.get_context("spawn")
-        with context.Pool() as pool:
-            done = pool.imap_unordered(partial(_computed, graph), missing, CHUNK)
-            for trouble in tqdm(done, total=len(missing), unit="image", desc=missing[0][1]):
-                if trouble:
-                    raise DataError(trouble)
+        jobs = [(photograph, tier, _place(photograph, tier, folder)) for photograph in photographs]
+        missing = [job for job in jobs if not job[-1].is_file()]
+        for made in {place.parent for _, _, place in missing}:
+            made.mkdir(parents=True, exist_ok=True)
+        if missing:
+            graph = self._of_tower / "tower.onnx"
+            graph.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(graph, self.tower, own_partial_path(graph))
+            context = multiprocessing.get_context("spawn")
+            with context.Pool() as pool:
+                done = pool.imap_unordered(partial(_made, work), missing, CHUNK)
+                for trouble in tqdm(done, total=len(missing), unit="image", desc=tier):
+                    if trouble:
+                        raise DataError(trouble)
+        return np.stack([np.load(place) for _, _, place in jobs])
+
+
+def _place(photograph: Photograph, tier: str, folder: Path) -> Path:
+    kind = tier if photograph.whole else f"{tier}-of-cuts"
+    return folder / kind / f"{photograph.sha256}.npy"
 
 
 @cache
@@ -83,16 +97,26 @@ def _session(graph: Path) -> InferenceSession:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def _computed(graph: Path, job: tuple[Photograph, str, Path]) -> str | None:
-    """Keep one image's tokens; what is wrong with it, if anything."""
+def _made(work: Work, job: tuple[Photograph, str, Path]) -> str | None:
+    """Keep what is made of one image; what is wrong with it, if anything."""
     photograph, tier, place = job
     try:
         rgb = decode(photograph.path.read_bytes()).rgb
     except Exception as error:  # decoders raise nearly anything on broken files
         return f"{photograph.path} cannot be decoded: {error}."
-    seen = view(in_tier(rgb, tier, photograph.sha256), PREPROCESSING)
-    tokens = _session(graph).run([TOKENS], {INPUT: seen[None]})[0][0]
     stream = io.BytesIO()
-    np.save(stream, tokens)
+    np.save(stream, work(in_tier(rgb, tier, photograph.sha256)))
     write_whole(place, stream.getvalue(), own_partial_path(place))
     return None
+
+
+def _tokens(graph: Path, rgb: Image.Image) -> NDArray[np.float32]:
+    tokens: NDArray[np.float32] = _session(graph).run(
+        [TOKENS], {INPUT: view(rgb, PREPROCESSING)[None]}
+    )[0]
+    return tokens[0]
+
+
+def _quality(rgb: Image.Image) -> NDArray[np.float32]:
+    found = quality(rgb, view(rgb, PREPROCESSING))
+    return np.array([found.detail, found.texture, found.blocks], np.float32)

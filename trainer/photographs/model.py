@@ -25,15 +25,24 @@ class PhotographModelError(ImgscanError):
 
 @dataclass(frozen=True)
 class PhotographModel:
-    """tower: from images to the class tokens that the head weighs. card: without parity figures."""
+    """tower: from images to the class tokens that both heads weigh. domain: the head whose logit
+    says that a picture looks like no photograph. card: without parity figures.
+    """
 
     tower: onnx.ModelProto
     head: Head
+    domain: Head
     card: ModelCard
 
     def save(self, folder: Path) -> None:
         stream = io.BytesIO()
-        np.savez(stream, weights=self.head.weights, bias=self.head.bias)
+        np.savez(
+            stream,
+            weights=self.head.weights,
+            bias=self.head.bias,
+            domain_weights=self.domain.weights,
+            domain_bias=self.domain.bias,
+        )
         contents = {
             TOWER_FILE: tower_bytes(self.tower),
             HEAD_FILE: stream.getvalue(),
@@ -48,8 +57,9 @@ def load_model(folder: Path) -> PhotographModel:
     try:
         arrays = np.load(folder / HEAD_FILE)
         head = Head(arrays["weights"], float(arrays["bias"]))
+        domain = Head(arrays["domain_weights"], float(arrays["domain_bias"]))
         card = parse_card((folder / CARD_FILE).read_text(encoding="utf-8"))
-        return PhotographModel(onnx.load(folder / TOWER_FILE), head, card)
+        return PhotographModel(onnx.load(folder / TOWER_FILE), head, domain, card)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, ModelError) as error:
         raise PhotographModelError(
             f"{folder} holds no finished run of python -m trainer.photographs: {error}."

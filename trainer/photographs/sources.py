@@ -1,11 +1,11 @@
 """Full-size images by source: the manifest that lists them, and the files that it means.
 
 A manifest has a row an image: label, source (a public repository, OWNER/NAME), commit and path in
-it, sha256 of the image's file, generator or camera, licence, kind (for readers alone), `group`,
-which sources of one kind share (sites by one site builder, whose pictures one generator made) and
-which is empty for a source by itself, and `whole`, a small cut of it that lies beside the manifest,
-if there is one. The files themselves are found, by their hash, in any folder that holds them; where
-one is not had, its cut stands in.
+it, sha256 of the image's file, generator or camera, licence, `kind` (what it shows, or empty),
+`group`, which sources of one kind share (sites by one site builder, whose pictures one generator
+made) and which is empty for a source by itself, and `whole`, a small cut of it that lies beside the
+manifest, if there is one. The files themselves are found, by their hash, in any folder that holds
+them; where one is not had, its cut stands in.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from scanner.files import file_sha256
 from trainer.data.examples import LABELS, DataError
 
 MANIFEST = "manifest.csv"
+OTHERS = "others.csv"  # beside it: pictures that are no photographs, as a manifest
+KINDS = ("photo", "portrait")  # what is, or passes for, a photograph
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,14 +37,16 @@ class Listed:
     path: str
     made_by: str
     licence: str
+    kind: str
     group: str
     cut: str
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """An image of a source, photograph or fake. label: 1 is fake. group: of sources that are alike,
-    or the source itself. whole: whether `path` is all of it, and not a small cut.
+    """An image of a source, photograph or fake. label: 1 is fake. kind: what it shows, if that was
+    noted. group: of sources that are alike, or the source itself. whole: whether `path` is all of
+    it, and not a small cut.
     """
 
     sha256: str
@@ -53,6 +57,7 @@ class Photograph:
     licence: str
     path: Path
     whole: bool
+    kind: str = ""
 
 
 def read_manifest(manifest: Path) -> list[Listed]:
@@ -85,6 +90,7 @@ def _listed(row: dict[str, str], manifest: Path) -> Listed:
         row["path"],
         row["generator"],
         row["licence"],
+        row.get("kind", ""),
         row.get("group") or row["source"],
         row["whole"],
     )
@@ -96,15 +102,26 @@ def read_photographs(data: Path, files: Path | None) -> list[Photograph]:
     files: where the whole images are looked for; None for nowhere.
     """
     manifest = data / MANIFEST
-    listed = read_manifest(manifest)
-    found = {} if files is None else files_by_hash(files, {image.sha256 for image in listed})
-    photographs = (_photograph(image, data, found) for image in listed)
-    there = {p.sha256: p for p in photographs if p.whole or p.path.is_file()}
-    if {p.label for p in there.values()} != set(LABELS.values()):
+    found = _read(manifest, files)
+    if {photograph.label for photograph in found} != set(LABELS.values()):
         raise DataError(
             f"of the images that {manifest} names, there are not some of both classes; fetch them "
             "with python -m trainer.collect, and name their folder with --files."
         )
+    return found
+
+
+def read_others(data: Path, files: Path | None) -> list[Photograph]:
+    """The pictures of data/others.csv, as `read_photographs`; none without that list."""
+    manifest = data / OTHERS
+    return _read(manifest, files) if manifest.is_file() else []
+
+
+def _read(manifest: Path, files: Path | None) -> list[Photograph]:
+    listed = read_manifest(manifest)
+    found = {} if files is None else files_by_hash(files, {image.sha256 for image in listed})
+    photographs = (_photograph(image, manifest.parent, found) for image in listed)
+    there = {p.sha256: p for p in photographs if p.whole or p.path.is_file()}
     return sorted(there.values(), key=lambda photograph: photograph.sha256)
 
 
@@ -119,6 +136,7 @@ def _photograph(image: Listed, data: Path, found: dict[str, Path]) -> Photograph
         image.licence,
         whole or data / (image.cut or "absent"),
         whole is not None,
+        image.kind,
     )
 
 

@@ -14,10 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.model import Calibration
-from scanner.model.verdict import verdicts
-from trainer.calibration import Thresholds, thresholds
-from trainer.calibration import fit as fit_calibration
 from trainer.data.examples import LABELS, DataError
 from trainer.photographs.head import Head, fit, image_weights, labels_of
 from trainer.photographs.sources import Photograph
@@ -60,7 +56,6 @@ class Choice:
         return head.logits(tokens[:, list(self.blocks)])
 
 
-Rates = tuple[float, float]  # of photographs called fake, and of fakes called real
 Heads = Mapping[str, Head]  # by the group that was left out
 Parts = Sequence[frozenset[str]]  # of groups, each left out together
 
@@ -142,42 +137,3 @@ def try_choice(
         for tier in tokens.values()
     ]
     return Tried(choice, heads, float(np.mean(each)))
-
-
-@dataclass(frozen=True)
-class Strangers:
-    """What the pooled scores of left-out sources give.
-
-    scored: by tier, with calibrated logits. calibration: of the raw ones. thresholds: on calibrated
-    ones. verdicts: of each image of a tier, by thresholds that its own group had no part in.
-    """
-
-    scored: Mapping[str, Scored]
-    calibration: Calibration
-    thresholds: Thresholds
-    verdicts: Mapping[str, NDArray[np.str_]]
-
-
-def judge_strangers(scored: Mapping[str, Scored], tier: str, rates: Rates) -> Strangers:
-    """Calibrate on one tier's raw logits, and set thresholds that hold over all tiers."""
-    fitted = fit_calibration(scored[tier].logits, scored[tier].labels)
-    scored = {
-        name: Scored(found.photographs, fitted.apply(found.logits))
-        for name, found in scored.items()
-    }
-    said = {name: np.full(len(found.logits), "", "U12") for name, found in scored.items()}
-    for group in set(scored[tier].groups):
-        at = _pooled(scored, rates, without=group)
-        for name, found in scored.items():
-            mine = found.groups == group
-            said[name][mine] = verdicts(found.logits[mine], at)
-    return Strangers(scored, fitted, _pooled(scored, rates), said)
-
-
-def _pooled(scored: Mapping[str, Scored], rates: Rates, without: str = "") -> Thresholds:
-    """Thresholds of all tiers' images together, but those of one group."""
-    kept = [found.groups != without for found in scored.values()]
-    pairs = list(zip(scored.values(), kept, strict=True))
-    logits = np.concatenate([found.logits[others] for found, others in pairs])
-    labels = np.concatenate([found.labels[others] for found, others in pairs])
-    return thresholds(logits, labels, *rates)

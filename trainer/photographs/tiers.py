@@ -14,11 +14,14 @@ import math
 import numpy as np
 from PIL import Image, ImageFilter
 
+from scanner.looks import LOOKS
+
 AS_IT_IS, WEB, HARD = "as-it-is", "web", "hard"
 # Longest side in pixels, none of them enlarged, and JPEG quality.
 RE_SAVED = {WEB: (1080, 75), HARD: (512, 50)}
 TIERS = (AS_IT_IS, *RE_SAVED)
 AUGMENTED = "augmented"
+AND = ", "  # between a tier and the look at a picture in it
 
 LONGEST = (512, 2048)  # of an augmented picture, pixels
 LARGEST_FACTOR = 1.4  # by which it is enlarged
@@ -40,8 +43,12 @@ SUBSAMPLINGS = (0, 2, 2)  # 4:4:4 once, 4:2:0, which is usual, twice
 def in_tier(rgb: Image.Image, tier: str, sha256: str) -> Image.Image:
     """The picture, mode RGB, as it is met in one of TIERS, or in `augmented-N` for any N.
 
-    sha256: of the picture's file; with N it decides what happens to an augmented one.
+    tier: also `looked_at` of these. sha256: of the picture's file; with N it decides what happens
+    to an augmented one.
     """
+    tier, _, look = tier.partition(AND)
+    if look:
+        return LOOKS[look](in_tier(rgb, tier, sha256))
     if tier == AS_IT_IS:
         return rgb
     if tier in RE_SAVED:
@@ -50,6 +57,11 @@ def in_tier(rgb: Image.Image, tier: str, sha256: str) -> Image.Image:
         return _saved_again(rgb, "JPEG", quality=quality, subsampling=SUBSAMPLINGS[-1])
     seed = hashlib.sha256(f"{sha256} {tier}".encode()).digest()[:8]
     return augmented(rgb, np.random.default_rng(int.from_bytes(seed)))
+
+
+def looked_at(tier: str, look: str) -> str:
+    """The tier of pictures that are in `tier` when a scan takes that one of its second looks."""
+    return f"{tier}{AND}{look}"
 
 
 def augmented(rgb: Image.Image, random: np.random.Generator) -> Image.Image:
