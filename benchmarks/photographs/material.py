@@ -10,9 +10,11 @@ import pandas as pd
 
 from benchmarks.shared.process import ScanFailed, run_measured, scan
 from scanner.images.decode import decode
+from scanner.quality import DOUBTS
 from scanner.record import Status, Verdict
 from trainer.data.examples import IMAGE_SUFFIXES, LABELS, DataError
-from trainer.photographs.__main__ import LEFT_OUT_FILE
+from trainer.photographs.__main__ import LEFT_OUT_FILE, OTHERS_FILE
+from trainer.photographs.thresholds import DOMAIN, TURNED, UNSURE
 from trainer.photographs.tiers import AS_IT_IS, in_tier
 
 LEFT_OUT, SCANNED = "left-out sources", "scanned folder"
@@ -23,6 +25,12 @@ MIXED, PAIRS = "of these, one class a source", "of these, both classes a source"
 SOME = "some of the left-out sources"
 OURS, SAHU65 = "imgscan", "sahu65"
 LOOP = Path(__file__).parents[1] / "peers" / "loops" / "sahu65_api.py"
+# How a row's reason begins, to its name.
+SENTENCES = {sentence: name for name, sentence in DOUBTS.items()} | {
+    "the image is unlike": DOMAIN,
+    "called fake as it is, but": TURNED,
+    "too close to call": UNSURE,
+}
 # What sahu65 calls its verdicts, in our words.
 ITS_WORDS = {"likely_ai": Verdict.FAKE, "likely_real": Verdict.REAL}
 
@@ -32,11 +40,20 @@ def left_out(run: Path) -> pd.DataFrame:
 
     All of them, and again those of MIXED and of PAIRS.
     """
-    found = pd.read_csv(run / LEFT_OUT_FILE)
+    found = pd.read_csv(run / LEFT_OUT_FILE, keep_default_na=False)
     named = found.rename(columns={"sha256": "image", "logit": "score"}).assign(by=OURS)
     paired = named.groupby("source")["label"].transform("nunique") == len(LABELS)
     parts = ((LEFT_OUT, named), (MIXED, named[~paired]), (PAIRS, named[paired]))
     return pd.concat([part.assign(material=name) for name, part in parts])
+
+
+def others(run: Path) -> pd.DataFrame:
+    """Verdicts of the same run on pictures that are no photographs."""
+    place = run / OTHERS_FILE
+    columns = ["kind", "source", "verdict", "reason"]
+    if not place.is_file() or place.stat().st_size < len(columns):  # no such pictures were there
+        return pd.DataFrame(columns=columns)
+    return pd.read_csv(place, keep_default_na=False)[columns]
 
 
 def some_of(said: pd.DataFrame, files: dict[str, Path], count: int, place: Path) -> pd.DataFrame:
@@ -101,6 +118,7 @@ def scanned(folders: dict[str, Path], model: str | Path, place: Path) -> pd.Data
         rows = rows[rows["status"] == Status.SCORED]
         # The other tiers have the first picture of an animation or document alone.
         rows = rows.drop_duplicates("path").rename(columns={"path": "image", "llr": "score"})
+        rows["reason"] = rows["reason"].fillna("").map(_reason)
         frames.append(_placed(rows, SCANNED, OURS, tier))
     return pd.concat(frames, ignore_index=True)
 
@@ -118,7 +136,7 @@ def by_sahu65(
             raise ScanFailed(f"sahu65 failed on {tier}: {ran.error.strip()[-200:]}")
         rows = pd.read_csv(output).rename(columns={"path": "image", "ai_probability": "score"})
         said = rows["verdict"].map(ITS_WORDS).fillna(Verdict.INCONCLUSIVE)
-        frames.append(_placed(rows.assign(verdict=said), material, SAHU65, tier))
+        frames.append(_placed(rows.assign(verdict=said, reason=""), material, SAHU65, tier))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -131,4 +149,9 @@ def _placed(rows: pd.DataFrame, material: str, by: str, tier: str) -> pd.DataFra
         tier=tier,
         label=parts.str[0].map(LABELS),
         source=parts.str[:-1].str.join("/"),
-    )[["material", "by", "tier", "source", "image", "label", "score", "verdict"]]
+    )[["material", "by", "tier", "source", "image", "label", "score", "verdict", "reason"]]
+
+
+def _reason(sentence: str) -> str:
+    """The name of why a row is inconclusive; empty for what is none of the model's reasons."""
+    return next((name for begins, name in SENTENCES.items() if sentence.startswith(begins)), "")

@@ -14,9 +14,10 @@ from sklearn.metrics import det_curve, roc_curve
 from scanner.images.decode import decode
 from trainer.calibration import reliability
 from trainer.data.examples import DataError
-from trainer.photographs.tiers import AS_IT_IS
+from trainer.photographs.thresholds import TURNED, UNSURE
 
 THUMBNAIL, COLUMNS, CAPTION = 160, 8, 14
+BESIDE = 0.008  # of p_fake, so that intervals of tiers do not hide each other
 ENDS = (0.001, 0.5)  # of the axes of the DET curve
 TICKS = (0.001, 0.01, 0.1, 0.5)
 
@@ -37,13 +38,16 @@ def plot_curves(said: pd.DataFrame, path: Path) -> None:
     det.set_yticks(TICKS, [f"{tick:.1%}" for tick in TICKS])
     det.minorticks_off()
     roc.legend()
-    first = said[said["tier"] == AS_IT_IS]
-    bins = reliability(first["score"].to_numpy(np.float32), first["label"].to_numpy())
-    shares = np.array([found.share_of_fakes for found in bins])
-    ends = np.abs(np.array([found.interval for found in bins]).T - shares)
-    calibrated.errorbar([found.p_fake for found in bins], shares, ends, fmt="o", capsize=2)
+    given = said[said["reason"].isin(["", TURNED, UNSURE])]  # of the others there is no p_fake
+    for place, (tier, group) in enumerate(given.groupby("tier", sort=False)):
+        bins = reliability(group["score"].to_numpy(np.float32), group["label"].to_numpy())
+        shares = np.array([found.share_of_fakes for found in bins])
+        ends = np.abs(np.array([found.interval for found in bins]).T - shares)
+        beside = [found.p_fake + BESIDE * (place - 1) for found in bins]
+        calibrated.errorbar(beside, shares, ends, fmt="o", capsize=2, label=str(tier))
     calibrated.plot([0, 1], [0, 1], "k:", linewidth=1)
-    calibrated.set(xlabel="p_fake", ylabel="share of fakes", title=f"Reliability, {AS_IT_IS}")
+    calibrated.set(xlabel="p_fake", ylabel="share of fakes", title="Reliability")
+    calibrated.legend()
     for panel in (roc, det, calibrated):
         panel.grid(alpha=0.3)
     figure.savefig(path, dpi=120)

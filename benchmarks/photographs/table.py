@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from benchmarks.photographs.material import LEFT_OUT, OURS
 from benchmarks.shared.results import Row
+from scanner.record import Verdict
+from trainer.photographs.thresholds import DOMAIN, TURNED, UNSURE
+from trainer.photographs.tiers import AS_IT_IS
 
+# Why an image has no verdict, in the order in which it is asked.
+IN_WORDS = {
+    "texture": "almost no texture",
+    "detail": "too little detail",
+    "blocks": "blocks",
+    DOMAIN: "no photograph",
+    TURNED: "fake at first sight alone",
+    UNSURE: "too close to call",
+}
 LISTED = 60  # images of a source that is listed for readers; of fewer, intervals say little
 
 
@@ -23,6 +36,38 @@ def by_source(rows: list[Row], least: int = LISTED) -> list[dict[str, str]]:
     """A line a source of `least` images or more."""
     large = [row for row in rows if row["photographs"] + row["fakes"] >= least]
     return [{"source": row["source"], **_figures(row)} for row in large]
+
+
+def by_reason(rows: list[Row], least: int = LISTED) -> list[dict[str, str]]:
+    """What share of all images has no verdict for which reason: of materials, then of sources."""
+    materials = [row for row in rows if row["source"] == "all" and row["by"] == OURS]
+    sources = rows_by_source(rows, LEFT_OUT, OURS, AS_IT_IS)
+    large = [row for row in sources if row["photographs"] + row["fakes"] >= least]
+    return [
+        {"images": f"{row['material']}, {row['tier']}", **_reasons(row)} for row in materials
+    ] + [{"images": row["source"], **_reasons(row)} for row in large]
+
+
+def _reasons(row: Row) -> dict[str, str]:
+    return {
+        "inconclusive": f"{row['inconclusive']:.0%}",
+        **{words: f"{row[f'by_{reason}']:.1%}" for reason, words in IN_WORDS.items()},
+    }
+
+
+def of_kinds(rows: list[Row]) -> list[dict[str, str]]:
+    """A line a kind of picture that is no photograph."""
+    return [
+        {
+            "what": row["kind"],
+            "pictures": f"{row['pictures']:,}",
+            "sources": str(row["sources"]),
+            "called fake": _share(row, Verdict.FAKE),
+            "called real": _share(row, Verdict.REAL),
+            **_reasons(row),
+        }
+        for row in rows
+    ]
 
 
 def _line(row: Row) -> dict[str, str]:

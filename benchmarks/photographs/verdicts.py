@@ -8,14 +8,18 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.shared.results import Row
+from scanner.quality import DOUBTS
 from scanner.record import Verdict
 from trainer.calibration import wilson_interval
 from trainer.data.examples import LABELS
+from trainer.photographs.thresholds import DOMAIN, TURNED, UNSURE
 from trainer.photographs.tiers import AS_IT_IS
 
 # Columns of a frame of verdicts: material, by, tier, source, image, label (1 is fake), score (NaN
-# where there is none, as outside a model's domain), verdict. An image is the same in every tier.
-TURNED = {Verdict.FAKE: Verdict.REAL, Verdict.REAL: Verdict.FAKE}
+# where there is none, as outside a model's domain), verdict, and why it is inconclusive, one of
+# REASONS, or empty. An image is the same in every tier.
+OPPOSITE = {Verdict.FAKE: Verdict.REAL, Verdict.REAL: Verdict.FAKE}
+REASONS = (DOMAIN, *DOUBTS, TURNED, UNSURE)
 
 
 def summed_up(said: pd.DataFrame) -> Iterator[Row]:
@@ -45,12 +49,23 @@ def _figures(said: pd.DataFrame) -> Row:
             low, high = wilson_interval(count, len(of_label))
             row |= {name: count / len(of_label), f"{name}_low": low, f"{name}_high": high}
     row["inconclusive"] = float((said["verdict"] == Verdict.INCONCLUSIVE).mean())
-    return row
+    return row | {f"by_{reason}": float((said["reason"] == reason).mean()) for reason in REASONS}
+
+
+def by_kind(said: pd.DataFrame) -> Iterator[Row]:
+    """What became of pictures that are no photographs, by what they are. kind: a further column."""
+    for kind, group in [*said.groupby("kind"), ("all", said)] if len(said) else ():
+        row: Row = {"kind": kind, "pictures": len(group), "sources": group["source"].nunique()}
+        for verdict in Verdict:
+            count = int((group["verdict"] == verdict).sum())
+            low, high = wilson_interval(count, len(group))
+            row |= {verdict: count / len(group), f"{verdict}_low": low, f"{verdict}_high": high}
+        yield row | {f"by_{it}": float((group["reason"] == it).mean()) for it in REASONS}
 
 
 def _turned(of_detector: pd.DataFrame, group: pd.DataFrame) -> int:
     """Images whose verdict as they are is the opposite of the one in this tier."""
     first = of_detector[of_detector["tier"] == AS_IT_IS].set_index("image")["verdict"]
     now = group.set_index("image")["verdict"]
-    before = first.reindex(now.index).map(TURNED)
+    before = first.reindex(now.index).map(OPPOSITE)
     return int((before == now).sum())

@@ -22,7 +22,7 @@ from tests.pictures import write_pictures
 from trainer.photographs.tiers import TIERS
 
 EACH = 8  # images of a class
-COLUMNS = ("sha256", "source", "label", "tier", "logit", "verdict")
+COLUMNS = ("sha256", "source", "label", "tier", "logit", "verdict", "reason")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def run(files: Path, tmp_path: Path) -> Path:
                     fake = label == 1 or number == 0
                     logit = round(float(random.normal(4 if fake else -4)), 4)
                     verdict = "fake" if fake else "real"
-                    writer.writerow([file_sha256(path), name, label, tier, logit, verdict])
+                    writer.writerow([file_sha256(path), name, label, tier, logit, verdict, ""])
     return tmp_path / "run"
 
 

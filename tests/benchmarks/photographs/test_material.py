@@ -121,7 +121,7 @@ def test_an_image_that_no_tier_can_be_made_of_is_named(folder: Path, tmp_path: P
 
 
 def test_a_training_runs_verdicts_are_read(tmp_path: Path) -> None:
-    lines = "sha256,source,label,tier,logit,verdict\nab,a/b,1,web,2.5,fake\n"
+    lines = "sha256,source,label,tier,logit,verdict,reason\nab,a/b,1,web,2.5,fake,\n"
     (tmp_path / "left-out.csv").write_text(lines)
     first, again = left_out(tmp_path).to_dict("records")
     assert again == first | {"material": MIXED}
@@ -134,12 +134,14 @@ def test_a_training_runs_verdicts_are_read(tmp_path: Path) -> None:
         "label": 1,
         "score": 2.5,
         "verdict": "fake",
+        "reason": "",
     }
 
 
 def test_sources_of_both_classes_are_told_apart_from_the_others(tmp_path: Path) -> None:
-    lines = ["sha256,source,label,tier,logit,verdict", "a,one,1,web,2,fake", "b,one,0,web,1,real"]
-    (tmp_path / "left-out.csv").write_text("\n".join([*lines, "c,two,0,web,1,real\n"]))
+    lines = ["sha256,source,label,tier,logit,verdict,reason", "a,one,1,web,2,fake,"]
+    lines += ["b,one,0,web,1,real,", "c,two,0,web,1,real,\n"]
+    (tmp_path / "left-out.csv").write_text("\n".join(lines))
     found = left_out(tmp_path)
     assert set(found.loc[found["material"] == PAIRS, "image"]) == {"a", "b"}
     assert set(found.loc[found["material"] == MIXED, "image"]) == {"c"}

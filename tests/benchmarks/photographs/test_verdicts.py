@@ -7,8 +7,16 @@ from collections.abc import Sequence
 import pandas as pd
 import pytest
 
-from benchmarks.photographs.table import by_source, rows_by_source, table
-from benchmarks.photographs.verdicts import summed_up
+from benchmarks.photographs.material import LEFT_OUT
+from benchmarks.photographs.table import (
+    IN_WORDS,
+    by_reason,
+    by_source,
+    of_kinds,
+    rows_by_source,
+    table,
+)
+from benchmarks.photographs.verdicts import REASONS, by_kind, summed_up
 from benchmarks.shared.results import Row
 from trainer.calibration import wilson_interval
 from trainer.photographs.tiers import AS_IT_IS, HARD, WEB
@@ -19,6 +27,7 @@ Said = tuple[str, int, float | None, str]  # source, label, score, verdict
 
 def frame(said: Sequence[Said], tier: str = AS_IT_IS, by: str = "imgscan") -> pd.DataFrame:
     rows = pd.DataFrame(said, columns=["source", "label", "score", "verdict"])
+    rows["reason"] = rows["verdict"].map({"inconclusive": "unsure"}).fillna("")
     return rows.assign(material="made", by=by, tier=tier, image=[f"{n}" for n in range(len(said))])
 
 
@@ -37,6 +46,37 @@ SAID: list[Said] = [
     ("both", FAKE, -4.0, "real"),
     ("both", REAL, -1.0, "inconclusive"),
 ]
+
+
+def test_every_reason_is_told_of_materials_and_sources() -> None:
+    said = frame(SAID).assign(material=LEFT_OUT)
+    said.loc[2, "reason"] = "domain"
+    rows = list(summed_up(said))
+    whole = only(rows, source="all")
+    assert sum(whole[f"by_{reason}"] for reason in REASONS) == pytest.approx(whole["inconclusive"])
+    assert set(IN_WORDS) == set(REASONS)
+    lines = {line["images"]: line for line in by_reason(rows, least=1)}
+    assert list(lines) == [f"{LEFT_OUT}, {AS_IT_IS}", "both", "camera"]
+    assert lines["camera"]["no photograph"] == "25.0%"
+    assert lines["both"]["too close to call"] == "33.3%"
+
+
+def test_pictures_that_are_no_photographs_are_summed_up_by_kind() -> None:
+    said = pd.DataFrame(
+        [
+            ("drawing", "a", "inconclusive", "domain"),
+            ("drawing", "b", "fake", ""),
+            ("map", "a", "inconclusive", "unsure"),
+        ],
+        columns=["kind", "source", "verdict", "reason"],
+    )
+    lines = {line["what"]: line for line in of_kinds(list(by_kind(said)))}
+    assert list(lines) == ["drawing", "map", "all"]
+    assert (lines["drawing"]["pictures"], lines["drawing"]["sources"]) == ("2", "2")
+    assert lines["drawing"]["called fake"].startswith("50.0%")
+    assert lines["drawing"]["no photograph"] == "50.0%"
+    assert lines["all"]["inconclusive"] == "67%"
+    assert list(by_kind(said[:0])) == []
 
 
 def test_shares_are_of_one_class_and_have_intervals() -> None:
