@@ -141,11 +141,12 @@ def export_onnx(source: Source, precision: str, data: Path, images: Views) -> by
 
     data: where int8 finds training images. Raises ParityError, PrecisionError, DataError.
     """
-    more = sorted({output.name for output in source.model.graph.output} - {OUTPUT, OOD})
+    measured = {OUTPUT, OOD} if precision == "float16" else {OUTPUT}
+    more = sorted({output.name for output in source.model.graph.output} - measured)
     if more and precision != "float32":
         raise PrecisionError(
-            f"no gate measures what rounding does to the graph's {' and '.join(more)}; keep this "
-            "model in float32."
+            f"no gate measures what {precision} does to the graph's {' and '.join(more)}; keep "
+            "this model in float32."
         )
     arithmetic = "float32" if precision == INT8_WEIGHTS else precision
     card = replace(source.card, precision=arithmetic)

@@ -287,8 +287,10 @@ def compare_scores(
     Of these there may be as many as of verdicts. Raises ParityError.
     """
     gate = compare(against, expected.logits, found.logits, labels, card, precision, no_f1)
-    if card.ood_at_most is None or expected.ood is None or found.ood is None:
+    if card.ood_at_most is None:
         return gate
+    if expected.ood is None or found.ood is None:
+        raise ParityError(f"the file or {against} returned no {OOD!r}. Nothing was written.")
     precision = precision or card.precision
     difference = np.abs(expected.ood.astype(np.float64) - found.ood)
     moved = int(((expected.ood <= card.ood_at_most) != (found.ood <= card.ood_at_most)).sum())

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from scanner.errors import ImgscanError
-from scanner.model import INPUT, OUTPUT, WIDEN_ONCE
+from scanner.model import INPUT, WIDEN_ONCE
 
 INT8_WEIGHTS = "int8-weights"
 PRECISIONS = {"fp32": "float32", "fp16": "float16", "int8": "int8", INT8_WEIGHTS: INT8_WEIGHTS}
@@ -44,10 +44,11 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     half = folded(model)
     graph = half.graph
     normalised = _network(graph)[0].input[0]
+    outputs = [output.name for output in graph.output]
     inside = {normalised}
     for node in _reached(graph, normalised):
         node.input[:] = [f"{name}.half" if name == normalised else name for name in node.input]
-        node.output[:] = [f"{OUTPUT}.half" if name == OUTPUT else name for name in node.output]
+        node.output[:] = [f"{name}.half" if name in outputs else name for name in node.output]
         inside.update(node.input)
     for weight in graph.initializer:
         if weight.name in inside and weight.data_type == TensorProto.FLOAT:
@@ -61,12 +62,15 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     narrow = helper.make_node(
         "Cast", [normalised], [f"{normalised}.half"], name="to_half", to=TensorProto.FLOAT16
     )
-    widen = helper.make_node(
-        "Cast", [f"{OUTPUT}.half"], [OUTPUT], name="from_half", to=TensorProto.FLOAT
-    )
+    widen = [
+        helper.make_node(
+            "Cast", [f"{name}.half"], [name], f"{name}_from_half", to=TensorProto.FLOAT
+        )
+        for name in outputs
+    ]
     made_by = next(i for i, node in enumerate(graph.node) if normalised in node.output)
     graph.node.insert(made_by + 1, narrow)
-    graph.node.append(widen)
+    graph.node.extend(widen)
     return _checked(half)
 
 

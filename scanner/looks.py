@@ -11,16 +11,23 @@ from collections.abc import Callable
 
 from PIL import Image
 
-QUALITY = 60  # of JPEG, with the chroma subsampling that is usual
+JPEG_QUALITY = 60  # with the chroma subsampling that is usual
 SUBSAMPLING_420 = 2
 LEAST_SIDE = 8  # pixels; below, there is nothing left to halve
 
 
 def saved_again(rgb: Image.Image) -> Image.Image:
-    """The picture, mode RGB, out of a JPEG of quality 60."""
+    """The picture, mode RGB, out of a JPEG of quality 60. Raises OSError beyond 65,500 pixels."""
     stream = io.BytesIO()
-    rgb.save(stream, "JPEG", quality=QUALITY, subsampling=SUBSAMPLING_420)
+    pixels_alone(rgb).save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=SUBSAMPLING_420)
     return Image.open(stream).convert("RGB")
+
+
+def pixels_alone(rgb: Image.Image) -> Image.Image:
+    """A copy without what its file said of itself, which Pillow would write, or fail to write."""
+    bare = rgb.copy()
+    bare.info = {}
+    return bare
 
 
 def halved(rgb: Image.Image) -> Image.Image:
@@ -29,6 +36,6 @@ def halved(rgb: Image.Image) -> Image.Image:
 
 
 LOOKS: dict[str, Callable[[Image.Image], Image.Image]] = {
-    f"saved again at JPEG quality {QUALITY}": saved_again,
+    f"saved again at JPEG quality {JPEG_QUALITY}": saved_again,
     "scaled to half its size": halved,
 }

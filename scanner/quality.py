@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scanner.preprocess import Preprocessing, cut_places
+from scanner.preprocess import BLOCK, Preprocessing, cut_places
 
-BLOCK = 8  # side in pixels of the blocks that a JPEG is coded in
 # Where blocks are looked for: cuts as they are, since scaling hides them.
 CUTS = Preprocessing(256, whole=False, native=4)
 FLAT = 1e-6  # grey levels; less differs nowhere
+FAINT = 0.05  # grey levels; the least that a difference is measured by
 DOUBTS = {
     "texture": "almost no texture: next to nothing is to be seen in it",
     "detail": "enlarged from far fewer pixels, or out of focus: too little detail is left",
@@ -93,16 +93,19 @@ def _blocks(rgb: Image.Image) -> float:
 
 
 def _by_place(grey: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How much columns differ from the next, the mean over those of each place in a block."""
+    """How much columns differ from the next, the median over those of each place in a block.
+
+    The median, so that an edge of the picture's own, which lies in few blocks, does not tell.
+    """
     steps = np.abs(np.diff(grey, axis=1))
     if steps.shape[1] < 2 * BLOCK:
-        return np.ones(BLOCK)
+        return np.zeros(BLOCK)
     rows = steps.mean(axis=0)
     whole = rows[: len(rows) // BLOCK * BLOCK].reshape(-1, BLOCK)
-    return whole.mean(axis=0).astype(np.float64)
+    return np.median(whole, axis=0).astype(np.float64)
 
 
 def _prominence(by_place: NDArray[np.float64]) -> float:
     """The largest of eight over their median, which is 1 where none stands out."""
-    usual = float(np.median(by_place))
-    return float(by_place.max()) / usual if usual > FLAT else 1.0
+    largest, usual = float(by_place.max()), float(np.median(by_place))
+    return largest / max(usual, FAINT) if largest > FAINT else 1.0

@@ -22,6 +22,13 @@ LEFT_OUT, SCANNED = "left-out sources", "scanned folder"
 # of the same things or serve the same purpose, are harder; the others are what a folder of
 # strangers' pictures holds.
 MIXED, PAIRS = "of these, one class a source", "of these, both classes a source"
+# Games in which people tell photographs from fakes of the same things, saved alike: the hardest.
+MATCHED = "of these, three games of matched pairs"
+GAMES = (
+    "TeenBiscuits/RealOrAI",
+    "Laboratoriet/real-or-ai-game",
+    "rolandwolfsgruber-del/ForRealScan-Mini-Game-Real-or-AI",
+)
 SOME = "some of the left-out sources"
 OURS, SAHU65 = "imgscan", "sahu65"
 LOOP = Path(__file__).parents[1] / "peers" / "loops" / "sahu65_api.py"
@@ -38,22 +45,23 @@ ITS_WORDS = {"likely_ai": Verdict.FAKE, "likely_real": Verdict.REAL}
 def left_out(run: Path) -> pd.DataFrame:
     """Verdicts on images of sources that the heads of a training run had not seen.
 
-    All of them, and again those of MIXED and of PAIRS.
+    All of them, and again those of MIXED, of PAIRS and of MATCHED.
     """
     found = pd.read_csv(run / LEFT_OUT_FILE, keep_default_na=False)
     named = found.rename(columns={"sha256": "image", "logit": "score"}).assign(by=OURS)
     paired = named.groupby("source")["label"].transform("nunique") == len(LABELS)
+    matched = named["source"].isin(GAMES)
     parts = ((LEFT_OUT, named), (MIXED, named[~paired]), (PAIRS, named[paired]))
+    parts = (*parts, (MATCHED, named[matched]))
     return pd.concat([part.assign(material=name) for name, part in parts])
 
 
 def others(run: Path) -> pd.DataFrame:
     """Verdicts of the same run on pictures that are no photographs."""
     place = run / OTHERS_FILE
-    columns = ["kind", "source", "verdict", "reason"]
-    if not place.is_file() or place.stat().st_size < len(columns):  # no such pictures were there
-        return pd.DataFrame(columns=columns)
-    return pd.read_csv(place, keep_default_na=False)[columns]
+    if not place.is_file():  # no such pictures were there
+        return pd.DataFrame(columns=["kind", "source", "verdict", "reason"])
+    return pd.read_csv(place, keep_default_na=False)
 
 
 def some_of(said: pd.DataFrame, files: dict[str, Path], count: int, place: Path) -> pd.DataFrame:

@@ -83,12 +83,9 @@ CHANGES: dict[str, Change] = {
 def spoil(files: list[Path], folder: Path, place: Path, change: Change) -> None:
     """Copies of the pictures, each changed, at the same paths below `place`, as PNG."""
     for file in files:
-        target = (place / file.relative_to(folder)).with_suffix(".png")
+        target = place / file.relative_to(folder).with_name(f"{file.name}.png")
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            picture = scaled(decode(file.read_bytes()).rgb, LONGEST)
-        except Exception as error:  # decoders raise nearly anything on broken files
-            raise DataError(f"{file} cannot be decoded: {error}.") from error
+        picture = scaled(decode(file.read_bytes()).rgb, LONGEST)
         change(picture).save(target, compress_level=1)
 
 
@@ -118,7 +115,10 @@ def main(folder: Path, model: str, each: int, output: Path) -> None:
     card = open_model(model).card
     files = [file for label in LABELS for file in _some(folder, label, each)]
     if not files:
-        raise DataError(f"{folder} holds no images in folders named real and fake; name another.")
+        raise DataError(
+            f"{folder} holds no images of {LONGEST} pixels in folders named real and fake; name "
+            "another."
+        )
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         for number, (name, change) in enumerate(CHANGES.items()):
@@ -132,9 +132,17 @@ def main(folder: Path, model: str, each: int, output: Path) -> None:
 
 
 def _some(folder: Path, label: str, each: int) -> list[Path]:
-    """Evenly chosen."""
+    """Evenly chosen of those that need not be enlarged to LONGEST."""
     there = [file for file in labelled(folder) if file.relative_to(folder).parts[0] == label]
-    return there[:: max(1, len(there) // each)][:each]
+    large = [file for file in there if _longest(file) >= LONGEST]
+    return large[:: max(1, len(large) // each)][:each]
+
+
+def _longest(file: Path) -> int:
+    try:
+        return max(decode(file.read_bytes()).rgb.size)
+    except Exception as error:  # decoders raise nearly anything on broken files
+        raise DataError(f"{file} cannot be decoded: {error}.") from error
 
 
 def _table(rows: list[Row]) -> Iterator[dict[str, str]]:

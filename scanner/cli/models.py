@@ -102,7 +102,7 @@ def _show_facts(model: ModelFile) -> None:
     if card.preprocessing.native:
         click.echo(f"  sees     {card.preprocessing.in_words()}")
     if card.looks:
-        click.echo(f"  fake     if it is so as it is and also once {', and once '.join(card.looks)}")
+        click.echo(f"  fake     only if it stays so once {' and once '.join(card.looks)}")
     click.echo(f"  {_quality(card)}")
     click.echo(f"  size     {model.path.stat().st_size / 1e6:.1f} MB")
     click.echo(f"  runs in  {_arithmetic(card)}")

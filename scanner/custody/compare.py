@@ -200,7 +200,9 @@ def _with_models(manifest: dict[str, Any]) -> dict[str, Any]:
         if isinstance(model, dict):
             # Manifests without a rate for fakes called real are of scans that had one for both,
             # those without looks of scans that took none.
-            whole = {"false_negative_rate": model.get("false_positive_rate"), "looks": []} | model
+            rate = model.get("false_positive_rate")
+            before: dict[str, Any] = {"false_negative_rate": rate, "looks": []}
+            whole = before | model
             named = ("sha256", *MODEL_CAUSES)
             causes[str(model.get("name"))] = {name: whole.get(name) for name in named}
     return manifest | {"models": causes}

@@ -206,6 +206,8 @@ class ModelCard:
             raise ValueError(f"its ood_at_most is {self.ood_at_most}, which bounds nothing")
         if unknown := set(self.looks) - set(LOOKS):
             raise ValueError(f"unknown look {min(unknown)!r}; known: {', '.join(LOOKS)}")
+        if len(set(self.looks)) < len(self.looks):
+            raise ValueError("it names a look twice")
 
     @property
     def outputs(self) -> tuple[str, ...]:

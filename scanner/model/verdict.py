@@ -50,7 +50,7 @@ def judge(score: Score, card: ModelCard, doubt: str | None = None) -> Judgement:
     if reason := _no_number(score, card) or doubt or _too_far(score, card):
         return Judgement(Verdict.INCONCLUSIVE, None, None, None, reason)
     # Calibration weighs both classes equally: prior odds of 1, so log-odds are likelihood ratios.
-    calibrated, verdict = _at_first_sight(score.logit, card)
+    calibrated, verdict = _by_logit(score.logit, card)
     p_fake = 1 / (1 + math.exp(-calibrated)) if calibrated > -700 else 0.0
     reason = _unsure(card.operating_points[0]) if verdict is Verdict.INCONCLUSIVE else None
     if verdict is Verdict.FAKE and (reason := _turned(score, card)):
@@ -68,10 +68,10 @@ def wants_second_look(score: Score, card: ModelCard, doubt: str | None = None) -
     """Whether it would be called fake, which takes a second look that was not had yet."""
     if not card.looks or score.again or _no_number(score, card) or doubt or _too_far(score, card):
         return False
-    return _at_first_sight(score.logit, card)[1] is Verdict.FAKE
+    return _by_logit(score.logit, card)[1] is Verdict.FAKE
 
 
-def _at_first_sight(logit: float, card: ModelCard) -> tuple[float, Verdict]:
+def _by_logit(logit: float, card: ModelCard) -> tuple[float, Verdict]:
     """The calibrated logit, and what it alone says."""
     calibrated = card.calibration.apply(np.array([logit], np.float32))
     return float(calibrated[0]), Verdict(verdicts(calibrated, card.operating_points[0])[0])
@@ -83,7 +83,7 @@ def _turned(score: Score, card: ModelCard) -> str | None:
         logit = score.again.get(look)
         if logit is None or not math.isfinite(logit):
             return f"called fake as it is, but it could not be judged once {look}"
-        if _at_first_sight(logit, card)[1] is not Verdict.FAKE:
+        if _by_logit(logit, card)[1] is not Verdict.FAKE:
             return f"called fake as it is, but no longer once {look}"
     return None
 

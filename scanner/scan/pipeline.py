@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -36,24 +36,25 @@ QUARANTINED = "the whole scan died twice while this file alone was examined; it 
 logger = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(eq=False)
 class File:
-    """One of which pages are still to be recorded, in any order; with the last it is done."""
+    """One of which pages are still to be recorded, in any order; with the last it is done.
+
+    found: of a member with its bytes only while a page may have to be looked at again. out: how
+    often it is with workers for that.
+    """
 
     found: Found
     pages: int
+    out: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Page:
-    """What was seen of one page of a file.
-
-    source: where it can be seen again; empty where it need not be. score: of what was seen so far.
-    """
+    """What was seen of one page of a file. score: of what was seen so far."""
 
     file: File
     examined: Examined
-    source: Path | bytes = b""
     score: Score | None = None
 
 
@@ -94,8 +95,8 @@ class Pipeline:
         self._passwords = passwords
         self._batches: list[list[Queued]] = [[] for _ in scorers]
         self._in_flight: deque[tuple[list[Queued], Future[Scores]]] = deque()
-        # Pages that workers look at a second time, by what was submitted for it.
-        self._looked_at_again: dict[int, tuple[Found, Page]] = {}
+        # Pages that workers look at a second time, by the identity of what was handed over.
+        self._looked_at_again: dict[int, tuple[Found, list[Page]]] = {}
         # Pages queued for scoring, by SHA-256 and number, with those of other files that are equal.
         self._twins: dict[tuple[str | None, int | None], list[Page]] = {}
         self._ticked = time.monotonic()
@@ -108,20 +109,20 @@ class Pipeline:
         """
         self._listener = listener
         # One for all models: on a CPU each by itself could keep every core busy.
-        inference = ThreadPoolExecutor(self._streams, "inference")
+        self._inference = ThreadPoolExecutor(self._streams, "inference")
         views = [_shown(scorer.model.card) for scorer in self._scorers]
         try:
-            with Workers(self._worker_count, views, self._limits, self._hashing) as workers:
+            with Workers(self._worker_count, views, self._limits, self._hashing) as self._workers:
                 try:
                     listener(self.progress)
-                    self._examine_all(workers, inference)
+                    self._examine_all()
                 finally:
                     self._journal.settle()
         finally:
-            inference.shutdown(wait=False, cancel_futures=True)
+            self._inference.shutdown(wait=False, cancel_futures=True)
         listener(self.progress)
 
-    def _examine_all(self, workers: Workers, inference: ThreadPoolExecutor) -> None:
+    def _examine_all(self) -> None:
         """Pass every file without a record through the workers."""
         chunk: list[Found] = []
         held = 0
@@ -137,16 +138,16 @@ class Pipeline:
                 held += held_bytes(entry)
                 full = len(chunk) == CHUNK_FILES * self._worker_count or held >= CHUNK_BYTES
                 if full or due:
-                    self._hand_over(chunk, workers)
-                    self._collect(workers.room, workers, inference)
+                    self._hand_over(chunk)
+                    self._collect(self._workers.room)
                     chunk, held = [], 0
             elif deaths < DEATHS_TO_QUARANTINE:
-                self._examine_alone(entry, workers, inference)
+                self._examine_alone(entry)
             else:
                 self._journal.answered(entry)
                 self._record(entry, Examined(Status.CRASHED, QUARANTINED))
-        self._hand_over(chunk, workers)
-        self._finish(workers, inference)
+        self._hand_over(chunk)
+        self._finish()
         self._journal.check_all_met()
 
     def _is_only_hashed(self, found: Found) -> bool:
@@ -157,38 +158,34 @@ class Pipeline:
             return False
         return found.stamp.bytes > self._limits.file_bytes
 
-    def _examine_alone(
-        self, suspect: Found, workers: Workers, inference: ThreadPoolExecutor
-    ) -> None:
+    def _examine_alone(self, suspect: Found) -> None:
         """Examine a file that was in flight when the scan died, with no other beside it."""
-        self._finish(workers, inference)
-        self._hand_over([suspect], workers)
-        self._finish(workers, inference)
+        self._finish()
+        self._hand_over([suspect])
+        self._finish()
 
-    def _hand_over(self, files: Sequence[Found], workers: Workers) -> None:
+    def _hand_over(self, files: Sequence[Found]) -> None:
         self._journal.hand_over(files)
         for found in files:
-            workers.submit(found)
+            self._workers.submit(found)
 
-    def _finish(self, workers: Workers, inference: ThreadPoolExecutor) -> None:
+    def _finish(self) -> None:
         """Go on until everything handed over is recorded."""
-        self._collect(lambda: not workers.busy(), workers, inference)
+        self._collect(lambda: not self._workers.busy())
         while any(self._batches) or self._in_flight:
             for model in range(len(self._scorers)):
-                self._submit_batch(model, workers, inference)
+                self._submit_batch(model)
             while self._in_flight:
-                self._finish_batch(workers)
-            self._collect(lambda: not workers.busy(), workers, inference)
+                self._finish_batch()
+            self._collect(lambda: not self._workers.busy())
 
-    def _collect(
-        self, done: Callable[[], bool], workers: Workers, inference: ThreadPoolExecutor
-    ) -> None:
+    def _collect(self, done: Callable[[], bool]) -> None:
         """Take the results that are ready, and wait for more until `done()`."""
         waiting = True
         while waiting:
             waiting = not done()
-            for found, examined in workers.results(POLL_SECONDS if waiting else 0):
-                self._take(found, examined, workers, inference)
+            for found, examined in self._workers.results(POLL_SECONDS if waiting else 0):
+                self._take(found, examined)
             self._tick()
 
     def _tick(self) -> bool:
@@ -201,60 +198,62 @@ class Pipeline:
         self._listener(self.progress)
         return True
 
-    def _take(
-        self, found: Found, examined: Examined, workers: Workers, inference: ThreadPoolExecutor
-    ) -> None:
+    def _take(self, found: Found, examined: Examined) -> None:
         """Record what needs no score; queue the rest, each page of distinct content once."""
-        self._journal.answered(found)
-        if found.again is not None:
-            self._take_looks(found, examined, workers, inference)
+        if found.again:
+            self._take_looks(found, examined)
             return
-        # A page that waits for its score holds no other page meanwhile, nor a member's bytes but
-        # where it may have to be looked at again.
-        pages = (replace(examined, further=()), *examined.further)
-        file = File(replace(found, source=b""), len(pages))
-        for page in map(storable, pages):
-            looks = page.model is not None and self._card(page.model).looks
-            source = found.source if looks else b""
-            self._take_page(Page(file, page, source), workers, inference)
+        self._journal.answered(found)
+        # A page that waits for its score holds no other page meanwhile.
+        pages = [storable(page) for page in (replace(examined, further=()), *examined.further)]
+        # Nor does it hold a member's bytes, but where they may have to be looked at again.
+        if not any(self._may_be_looked_at_again(page) for page in pages):
+            found = replace(found, source=b"")
+        file = File(found, len(pages))
+        for page in pages:
+            self._take_page(Page(file, page))
 
-    def _take_page(self, page: Page, workers: Workers, inference: ThreadPoolExecutor) -> None:
+    def _may_be_looked_at_again(self, page: Examined) -> bool:
+        is_new = (page.sha256, page.page) not in self._twins
+        return is_new and page.view is not None and page.doubt is None and bool(self._looks(page))
+
+    def _take_page(self, page: Page) -> None:
         examined = page.examined
         key = (examined.sha256, examined.page)
         if examined.view is None or examined.model is None or examined.sha256 is None:
             self._record_page(page)
         elif (score := self._journal.score(examined.sha256, examined.page)) is not None:
-            self._record_page(replace(page, score=score))
+            page.score = score
+            self._record_page(page)
         elif key in self._twins:
-            self._twins[key].append(Page(page.file, replace(examined, view=None)))
+            page.examined = replace(examined, view=None)
+            self._twins[key].append(page)
         else:
             self._twins[key] = []
             page.examined = replace(examined, view=None)
-            self._queue(Queued(page, examined.view), examined.model, workers, inference)
+            self._queue(Queued(page, examined.view), examined.model)
 
-    def _queue(
-        self, queued: Queued, model: int, workers: Workers, inference: ThreadPoolExecutor
-    ) -> None:
+    def _queue(self, queued: Queued, model: int) -> None:
         batch = self._batches[model]
         batch.append(queued)
         full = len(batch) >= self._scorers[model].backend.batch_size
-        if full or sum(_held(each) for each in batch) >= CHUNK_BYTES:
-            self._submit_batch(model, workers, inference)
+        if full or _held(batch) >= CHUNK_BYTES:
+            self._submit_batch(model)
 
-    def _submit_batch(self, model: int, workers: Workers, inference: ThreadPoolExecutor) -> None:
+    def _submit_batch(self, model: int) -> None:
         batch, self._batches[model] = self._batches[model], []
         if not batch:
             return
         views = np.stack([queued.view for queued in batch])
-        scores = inference.submit(self._scorers[model].backend.score, views)
+        scores = self._inference.submit(self._scorers[model].backend.score, views)
         self._in_flight.append((batch, scores))
         # One batch more than are scored at once: it is ready when the first is done.
         while len(self._in_flight) > self._streams:
-            self._finish_batch(workers)
+            self._finish_batch()
 
-    def _finish_batch(self, workers: Workers) -> None:
+    def _finish_batch(self) -> None:
         batch, scores = self._in_flight.popleft()
-        again = []
+        again: dict[File, list[Page]] = defaultdict(list)
         for queued, score in zip(batch, scores.result().each(), strict=True):
             page = queued.page
             if queued.look is None or page.score is None:
@@ -263,13 +262,11 @@ class Pipeline:
                 looks = {**page.score.again, queued.look: score.logit}
                 page.score = replace(page.score, again=looks)
             if self._is_wanted_again(page):
-                found = replace(page.file.found, source=page.source, again=page.examined.page)
-                self._looked_at_again[id(found)] = (found, page)
-                again.append(found)
-            elif len(page.score.again) in (0, len(self._looks(page))):
+                again[page.file].append(page)
+            elif not page.score.again or len(page.score.again) == len(self._looks(page.examined)):
                 self._record_scored(page)
         if again:
-            self._hand_over(again, workers)
+            self._look_again(again)
 
     def _is_wanted_again(self, page: Page) -> bool:
         examined = page.examined
@@ -277,33 +274,54 @@ class Pipeline:
             return False
         return wants_second_look(page.score, self._card(examined.model), examined.doubt)
 
-    def _take_looks(
-        self, found: Found, looked: Examined, workers: Workers, inference: ThreadPoolExecutor
-    ) -> None:
-        """Queue what a worker saw at second sight, if it was of the same bytes."""
-        _, page = self._looked_at_again.pop(id(found))
-        same = (looked.sha256, looked.model) == (page.examined.sha256, page.examined.model)
+    def _look_again(self, again: dict[File, list[Page]]) -> None:
+        """Have workers look at pages a second time, at all those of a file in one go."""
+        handed_over = []
+        for file, pages in again.items():
+            numbers = tuple(page.examined.page or 1 for page in pages)
+            found = replace(file.found, again=numbers)
+            self._looked_at_again[id(found)] = (found, pages)
+            file.out += 1
+            handed_over.append(found)
+        self._hand_over(handed_over)
+
+    def _take_looks(self, found: Found, looked: Examined) -> None:
+        """Queue what a worker saw of pages at second sight, where it was of the same bytes."""
+        _, pages = self._looked_at_again.pop(id(found))
+        file = pages[0].file
+        file.out -= 1
+        if not file.out:  # its other pages may still be in work
+            self._journal.answered(found)
+        # A worker that died of it says nothing of single pages.
+        outcomes = {each.page: each for each in (looked, *looked.further)}
+        for page in pages:
+            self._take_look(page, outcomes.get(page.examined.page, looked))
+
+    def _take_look(self, page: Page, looked: Examined) -> None:
+        examined = page.examined
+        same = (looked.sha256, looked.model) == (examined.sha256, examined.model)
         if looked.view is None or looked.model is None or not same:
             why = looked.error or "it has changed since"
-            logger.warning("%s: could not be looked at again: %s", found.path, safe_text(why))
+            outcome = replace(examined, error=safe_text(f"no second look was had: {why}"))
+            self._log(page.file.found, outcome)
             self._record_scored(page)
             return
-        page.source = b""
-        for look, seen in zip(self._looks(page), looked.view, strict=True):
-            self._queue(Queued(page, seen, look), looked.model, workers, inference)
+        for look, seen in zip(self._looks(examined), looked.view, strict=True):
+            self._queue(Queued(page, seen, look), looked.model)
 
     def _card(self, model: int) -> ModelCard:
         return self._scorers[model].model.card
 
-    def _looks(self, page: Page) -> Sequence[str]:
-        return () if page.examined.model is None else self._card(page.examined.model).looks
+    def _looks(self, page: Examined) -> Sequence[str]:
+        return () if page.model is None else self._card(page.model).looks
 
     def _record_scored(self, page: Page) -> None:
         """Record a page that has its whole score, and those with the same bytes."""
         key = (page.examined.sha256, page.examined.page)
         self._record_page(page)
         for twin in self._twins.pop(key):
-            self._record_page(replace(twin, score=page.score))
+            twin.score = page.score
+            self._record_page(twin)
 
     def _record_page(self, page: Page) -> None:
         """Record a page of a file, and with its last page the file."""
@@ -356,6 +374,6 @@ def _shown(card: ModelCard) -> Shown:
     return Shown(card.domain, card.preprocessing, card.quality, card.looks)
 
 
-def _held(queued: Queued) -> int:
-    """Bytes of an archive's member that a page keeps in memory until it is judged."""
-    return len(queued.page.source) if isinstance(queued.page.source, bytes) else 0
+def _held(batch: Sequence[Queued]) -> int:
+    """Bytes of archives' members that pages keep in memory until they are judged."""
+    return sum(held_bytes(file.found) for file in {queued.page.file for queued in batch})

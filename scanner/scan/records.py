@@ -43,7 +43,7 @@ def _checks(quality: str | None, ood: float | None, again: str | None) -> str | 
     if ood is not None:
         found["ood"] = ood
     found |= {} if again is None else json.loads(again)
-    return json.dumps({name: _rounded(it, 3) for name, it in found.items()}) if found else None
+    return json.dumps({name: _rounded(it, 5) for name, it in found.items()}) if found else None
 
 
 def _rounded(figure: float | None, digits: int) -> float | None:

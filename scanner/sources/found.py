@@ -29,7 +29,7 @@ class Found:
     """Bytes to examine: a file of its own, or a member already read into memory.
 
     stamp: of the file on disk that this is or lies in. fate: of a container, once it was read as
-    far as it goes; only the hashes of its bytes are still wanted. again: the page that is to be
+    far as it goes; only the hashes of its bytes are still wanted. again: the pages that are to be
     looked at a second time; nothing else is wanted then.
     """
 
@@ -38,7 +38,7 @@ class Found:
     source: Path | bytes
     stamp: Stamp | None = None
     fate: Fate | None = None
-    again: int | None = None
+    again: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

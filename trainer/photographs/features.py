@@ -47,10 +47,16 @@ class Features:
     def of(self, photographs: Sequence[Photograph], tier: str) -> NDArray[np.float32]:
         """Tokens N×blocks×768 of the images in one tier. Raises DataError for a broken image."""
         graph = self._of_tower / "tower.onnx"
+        if not graph.is_file():
+            graph.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(graph, self.tower, own_partial_path(graph))
         return self._kept(photographs, tier, self._of_tower, partial(_tokens, graph))
 
     def qualities(self, photographs: Sequence[Photograph], tier: str) -> list[Quality]:
-        """That of each image in one tier. Raises DataError for a broken image."""
+        """That of each image in one tier. Raises DataError for a broken image.
+
+        Whoever changes how it is measured empties its folder.
+        """
         found = self._kept(photographs, tier, self.folder / "quality", _quality)
         return [Quality(*map(float, figures)) for figures in found]
 
@@ -69,9 +75,6 @@ class Features:
         for made in {place.parent for _, _, place in missing}:
             made.mkdir(parents=True, exist_ok=True)
         if missing:
-            graph = self._of_tower / "tower.onnx"
-            graph.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(graph, self.tower, own_partial_path(graph))
             context = multiprocessing.get_context("spawn")
             with context.Pool() as pool:
                 done = pool.imap_unordered(partial(_made, work), missing, CHUNK)

@@ -87,7 +87,7 @@ class Strangers:
 
     scored: by tier, with calibrated logits. calibration: of the raw ones. thresholds: on calibrated
     ones. verdicts: of each image of a tier, by thresholds that its own group had no part in; and
-    reasons, why they are inconclusive, as `Measured` has them.
+    reasons, why they are inconclusive, as `Measured` has them. What is doubtful was so before.
     """
 
     scored: Mapping[str, Measured]
@@ -114,20 +114,29 @@ def judge_strangers(
     lowest = float(fitted.apply(np.array([floor], np.float32))[0])
     said = {name: np.full(len(found.logits), "", "U12") for name, found in scored.items()}
     why = {name: np.full(len(found.logits), "", "U12") for name, found in scored.items()}
+    least = fewest(rates.of_a_source)
     for group in set(scored[tier].groups):
-        at = _set(scored, tier, rates, lowest, without=group)
+        at = _set(scored, tier, rates, least, lowest, without=group)
         for name, found in scored.items():
             mine = found.groups == group
             all_said = found.verdicts(at)
             said[name][mine] = all_said[mine]
             why[name][mine] = found.reasons(all_said, at.fake_at_least)[mine]
-    return Strangers(scored, fitted, _set(scored, tier, rates, lowest), said, why)
+    return Strangers(scored, fitted, _set(scored, tier, rates, least, lowest), said, why)
 
 
 def _set(
-    scored: Mapping[str, Measured], tier: str, rates: Rates, lowest: float, without: str = ""
+    scored: Mapping[str, Measured],
+    tier: str,
+    rates: Rates,
+    least: int,
+    lowest: float,
+    without: str = "",
 ) -> Thresholds:
-    """Thresholds by the images of all groups but one."""
+    """Thresholds by the images of all groups but one.
+
+    least: photographs of a source that counts by itself. lowest: what the upper one may be.
+    """
     kept = [(found, found.groups != without) for found in scored.values()]
     accusing = np.concatenate([it.accusing[use & (it.labels == 0)] for it, use in kept])
     clearing = np.concatenate([it.clearing[use & (it.labels == 1)] for it, use in kept])
@@ -137,7 +146,7 @@ def _set(
         upper_threshold(accusing, rates.accused),
         *(
             upper_threshold(known.accusing[of_source], rates.of_a_source)
-            for of_source in _by_source(known, use, fewest(rates.of_a_source))
+            for of_source in _by_source(known, use, least)
         ),
     )
     real_at_most = -upper_threshold(-clearing, rates.missed)

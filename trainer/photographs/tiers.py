@@ -14,7 +14,7 @@ import math
 import numpy as np
 from PIL import Image, ImageFilter
 
-from scanner.looks import LOOKS
+from scanner.looks import LOOKS, pixels_alone
 
 AS_IT_IS, WEB, HARD = "as-it-is", "web", "hard"
 # Longest side in pixels, none of them enlarged, and JPEG quality.
@@ -110,5 +110,5 @@ def _resized(
 
 def _saved_again(rgb: Image.Image, kind: str, **settings: int) -> Image.Image:
     stream = io.BytesIO()
-    rgb.save(stream, kind, **settings)
+    pixels_alone(rgb).save(stream, kind, **settings)
     return Image.open(stream).convert("RGB")

@@ -150,8 +150,8 @@ def test_sources_of_both_classes_are_told_apart_from_the_others(tmp_path: Path) 
 
 def test_some_are_laid_out_for_a_peer_by_label_and_source(folder: Path, tmp_path: Path) -> None:
     files = {path.stem: path for path in folder.rglob("*.png")}
-    lines = [f"{name},a/b,{n % 2},as-it-is,0.5,fake" for n, name in enumerate(sorted(files))]
-    header = "sha256,source,label,tier,logit,verdict"
+    lines = [f"{name},a/b,{n % 2},as-it-is,0.5,fake," for n, name in enumerate(sorted(files))]
+    header = "sha256,source,label,tier,logit,verdict,reason"
     (tmp_path / "left-out.csv").write_text("\n".join([header, *lines]) + "\n")
     chosen = some_of(left_out(tmp_path), files, 2, tmp_path / "laid")
     assert 2 <= len(chosen) <= len(files)

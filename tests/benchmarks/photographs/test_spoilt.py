@@ -46,8 +46,10 @@ def test_verdicts_stand_beside_those_of_the_score_alone(
     model = make_model("careful", {METADATA_KEY: careful.to_json()})
     for label, low in (("real", 0), ("fake", 205)):
         (tmp_path / "set" / label).mkdir(parents=True)
-        Image.fromarray(NOISE // 5 + np.uint8(low)).save(tmp_path / "set" / label / "a.png")
-    Image.new("RGB", (120, 90), "white").save(tmp_path / "set" / "fake" / "b.png")
+        picture = spoilt.scaled(Image.fromarray(NOISE // 5 + np.uint8(low)), spoilt.LONGEST)
+        picture.save(tmp_path / "set" / label / "a.png")
+    Image.new("RGB", (1024, 90), "white").save(tmp_path / "set" / "fake" / "b.png")
+    Image.new("RGB", (1023, 90), "white").save(tmp_path / "set" / "fake" / "too small.png")
     words = [str(tmp_path / "set"), "--model", str(model), "--output", str(tmp_path / "results")]
     done = CliRunner().invoke(spoilt.main, words)
     assert done.exit_code == 0, done.output
@@ -64,4 +66,4 @@ def test_verdicts_stand_beside_those_of_the_score_alone(
 
 def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(spoilt.main, [str(tmp_path), "--model", "resnet18"])
-    assert "holds no images in folders named real and fake" in done.output
+    assert "holds no images of 1024 pixels in folders named real and fake" in done.output

@@ -183,6 +183,7 @@ def test_thresholds_are_required(card_record: dict[str, Any]) -> None:
         ("quality", {"least_detail": math.nan, "least_texture": 0, "most_blocks": 1}),
         ("quality", {"least_detail": 0.5}),
         ("looks", ["upside down"]),
+        ("looks", 2 * list(LOOKS)),
         ("domain", []),
         ("domain", {"description": "x", "min_side": None, "max_side": "big"}),
     ],
