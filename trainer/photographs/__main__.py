@@ -92,9 +92,8 @@ def train(material: Material, weights: Path, cache: Path, out: Path) -> None:
         measured[tier] = judging.measured(judging.first_sight(material.some, tier), tier, floor)
     strangers = judge_strangers(measured, AS_IT_IS, RATES, floor)
     pd.DataFrame(_left_out(strangers)).to_csv(out / LEFT_OUT_FILE, index=False)
-    if others.images:
-        judged = pd.DataFrame(_others(judging, others.images, strangers, floor))
-        judged.to_csv(out / OTHERS_FILE, index=False)
+    judged = pd.DataFrame(_others(judging, others.images, strangers, floor))
+    judged.to_csv(out / OTHERS_FILE, index=False)
     card = card_of(strangers, best.choice, RATES, TRAINED_ON, QUALITY, judging.ood_at_most)
     head = best.choice.fit(photographs.images, photographs.tokens)
     model = build(read, factors, best.choice.blocks)
@@ -210,7 +209,7 @@ def main(
     left_out = {photograph.group for photograph in photographs if photograph.source in leave_out}
     kept = [photograph for photograph in photographs if photograph.group not in left_out]
     some = [photograph for photograph in kept if photograph.sha256 < SOME_BELOW]
-    others = [it for it in read_others(data, files) if it.group not in left_out]
+    others = [other for other in read_others(data, files) if other.group not in left_out]
     out.mkdir(parents=True, exist_ok=True)
     train(Material(kept, others, some), tower, cache, out)
 

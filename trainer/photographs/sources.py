@@ -112,9 +112,14 @@ def read_photographs(data: Path, files: Path | None) -> list[Photograph]:
 
 
 def read_others(data: Path, files: Path | None) -> list[Photograph]:
-    """The pictures of data/others.csv, as `read_photographs`; none without that list."""
+    """The pictures of data/others.csv, as `read_photographs` reads its images. Raises DataError."""
     manifest = data / OTHERS
-    return _read(manifest, files) if manifest.is_file() else []
+    if not (found := _read(manifest, files)):
+        raise DataError(
+            f"none of the pictures that {manifest} names is there; fetch them with python -m "
+            "trainer.collect, and name their folder with --files."
+        )
+    return found
 
 
 def _read(manifest: Path, files: Path | None) -> list[Photograph]:

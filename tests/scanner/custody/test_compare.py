@@ -21,7 +21,8 @@ SCORED = Record(
     path="b.jpg", position=0, sha256="ab" * 32, md5=None, known=None, bytes=5, format="JPEG",
     name_mismatch=None, width=32, height=32, page=1, frames=1, status=Status.SCORED,
     verdict=Verdict.FAKE,
-    p_fake=0.99, confidence=0.99, llr=2.0, logit=4.0, reason=None, evidence=None, error=None,
+    p_fake=0.99, confidence=0.99, llr=2.0, logit=4.0, reason=None, checks=None, evidence=None,
+    error=None,
     model="m@1",
 )  # fmt: skip
 TIMED_OUT = replace(

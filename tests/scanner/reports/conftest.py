@@ -31,6 +31,7 @@ PLAIN = Record(
     llr=-0.5795,
     logit=-1e-05,
     reason=None,
+    checks=None,
     evidence='{"c2pa": "signed; \\"x\\"", "prompt": "=1+1,\\n"}',
     error=None,
     model=MODEL,

@@ -16,6 +16,7 @@ from trainer.photographs.clip import Weights
 
 SOURCES = ("one/camera", "two/phones", "three/generator", "four/both", "five/both")
 GROUPS = dict.fromkeys(("two/phones", "three/generator"), "one site")
+DRAWN = ("six/drawings", "seven/drawings")
 EACH = 6  # images of a class
 
 
@@ -33,6 +34,15 @@ def picture(seed: int, fake: bool) -> bytes:
         image = image.filter(ImageFilter.GaussianBlur(4))
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
+def drawing(seed: int) -> bytes:
+    """Stripes of a few colours."""
+    colours = np.random.default_rng(seed).integers(0, 256, (1, 6, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    striped = Image.fromarray(colours).resize((240, 260), Image.Resampling.NEAREST)
+    striped.save(stream, "PNG")
     return stream.getvalue()
 
 
@@ -60,12 +70,28 @@ def data(tmp_path: Path) -> Path:
                         "sha256": hashlib.sha256(content).hexdigest(),
                         "generator": "a camera",
                         "licence": "MIT",
+                        "kind": "",
                         "group": GROUPS.get(source, ""),
                         "whole": name,
                     }
                 )
-    with (folder / "manifest.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
+    _write(folder / "manifest.csv", rows)
+    drawings = []
+    for number, source in enumerate(DRAWN):
+        for place in range(EACH):
+            content = drawing(10 * number + place)
+            name = f"drawn-{number}-{place}.png"
+            (tmp_path / "files" / "clone" / name).write_bytes(content)
+            (folder / name).write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            named = {"source": source, "path": name, "whole": name, "sha256": digest}
+            drawings.append(rows[0] | {"label": "real", "kind": "drawing", "group": ""} | named)
+    _write(folder / "others.csv", drawings)
+    return folder
+
+
+def _write(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[-1]))
         writer.writeheader()
         writer.writerows(rows)
-    return folder

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from scanner.looks import LOOKS
 from scanner.model import INT8_ROWS
 from tests.towers import LAYERS
-from tests.trainer.photographs.conftest import EACH, GROUPS, SOURCES
+from tests.trainer.photographs.conftest import DRAWN, EACH, GROUPS, SOURCES
 from trainer.photographs import __main__ as command
 from trainer.photographs.clip import Weights
 from trainer.photographs.model import PhotographModelError, load_model
@@ -55,12 +56,19 @@ def test_a_run_leaves_a_model_its_card_and_every_score(run: list[str], tmp_path:
     assert set(scores["verdict"]) <= {"fake", "real", "inconclusive"}
     choices = pd.read_csv(tmp_path / "run" / "choices.csv")
     assert choices["auroc"].is_monotonic_decreasing
+    assert card.looks == tuple(LOOKS)
+    assert (card.quality, card.outputs) == (command.QUALITY, ("logit", "ood"))
+    assert card.training["rates_too_low_to_be_shown"] == [0.01, 0.001]
+    drawn = pd.read_csv(tmp_path / "run" / "others-judged.csv")
+    assert set(drawn["source"]) == set(DRAWN)
+    assert len(drawn) == len(DRAWN) * EACH
 
-    tokens = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.npy")}
+    kept = "cache/*/*/*.npy"  # tokens and qualities
+    tokens = {path: path.stat().st_mtime_ns for path in tmp_path.glob(kept)}
     next(iter(tokens)).unlink()  # as if it had been interrupted before
     before = (tmp_path / "run" / "card.json").read_bytes()
     assert CliRunner().invoke(command.main, run).exit_code == 0
-    after = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.npy")}
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.glob(kept)}
     assert sum(after[path] != moment for path, moment in tokens.items()) == 1
     assert (tmp_path / "run" / "card.json").read_bytes() == before
     assert np.array_equal(load_model(tmp_path / "run").head.weights, model.head.weights)
@@ -76,6 +84,16 @@ def test_a_source_left_out_is_not_in_the_card_nor_its_group(
     assert not {source["name"] for source in card["sources"]} & set(GROUPS)
     assert card["training"]["images"] == IMAGES - len(GROUPS) * EACH
     assert list(card["metrics"]) == ["sources left out, as-it-is"]
+
+
+def test_without_pictures_that_are_no_photographs_there_is_no_model(
+    run: list[str], data: Path
+) -> None:
+    for path in data.parent.rglob("drawn-*.png"):
+        path.unlink()
+    done = CliRunner().invoke(command.main, run)
+    assert done.exit_code == 1
+    assert "none of the pictures that" in done.output
 
 
 def test_an_unknown_source_is_told(run: list[str]) -> None:
