@@ -38,6 +38,7 @@ FIGURES = {
 }
 COMPARISON = Path("results/comparison.csv")
 ABLATIONS = Path("results/photographs/ablations.csv")
+CARD = Path("results/photographs/card.json")
 BLOCK = re.compile(r"(<!-- table: (\S+) begin -->\n).*?(<!-- table: \2 end -->)", re.DOTALL)
 
 
@@ -65,8 +66,17 @@ def _metrics(run: str) -> Path:
 
 
 def thresholds_table(root: Path) -> str:
-    """What the bundled model's operating points give on all test images."""
-    points = json.loads((root / MODEL).read_text())["operating_points"]
+    """What the operating points of CIFAKE's model give on all test images."""
+    return _points_table(root / MODEL)
+
+
+def photographs_points_table(root: Path) -> str:
+    """What those of the model for photographs give on sources that were left out."""
+    return _points_table(root / CARD)
+
+
+def _points_table(facts: Path) -> str:
+    points = json.loads(facts.read_text())["operating_points"]
 
     def share(point: dict[str, Any], rate: str) -> str:
         low, high = point[f"{rate}_interval"]
@@ -237,6 +247,7 @@ TABLES = {
     "model": model_table,
     "photographs-brief": photographs_table,
     "photographs-ablations": ablations_table,
+    "photographs-points": photographs_points_table,
     "runs": runs_table,
     "thresholds": thresholds_table,
 }

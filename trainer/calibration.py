@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,6 +133,7 @@ def upper_threshold(scores: NDArray[np.float32], rate: float) -> float:
     return float(np.nextafter(ordered[allowed], np.float32(np.inf)))
 
 
+@cache
 def fewest(rate: float) -> int:
     """The smallest number of images that can show a rate: with not one mistake among them."""
     count = 1

@@ -29,14 +29,14 @@ LONGEST_SIDE = 8192  # of the images there are
 def card_of(
     strangers: Strangers,
     choice: Choice,
-    rates: Rates,
+    points: tuple[OperatingPoint, ...],
     seen: Iterable[str],
     quality: QualityBounds,
     ood_at_most: float,
 ) -> ModelCard:
     """The card of a head fitted on the tiers `seen`.
 
-    rates: of errors, that the thresholds are for. quality, ood_at_most: beyond which there is no
+    points: the first is that of `strangers`. quality, ood_at_most: beyond which there is no
     verdict.
     """
     scored = strangers.scored[AS_IT_IS]
@@ -47,7 +47,7 @@ def card_of(
         image_size=SIDE,
         preprocessing=PREPROCESSING,
         calibration=strangers.calibration,
-        operating_points=(_operating_point(strangers, rates),),
+        operating_points=points,
         reliability=tuple(reliability(scored.logits[judged], scored.labels[judged])),
         domain=Domain(DESCRIPTION, SIDE, LONGEST_SIDE),
         training={
@@ -77,7 +77,8 @@ def card_of(
     )
 
 
-def _operating_point(strangers: Strangers, rates: Rates) -> OperatingPoint:
+def operating_point(strangers: Strangers, rates: Rates) -> OperatingPoint:
+    """Thresholds that were set for `rates`, and how they fare on sources left out."""
     said, labels = strangers.verdicts[AS_IT_IS], strangers.scored[AS_IT_IS].labels
     photographs, fakes = said[labels == 0], said[labels == 1]
 

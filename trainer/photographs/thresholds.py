@@ -72,12 +72,13 @@ class Rates:
     """Of errors, that thresholds are set for.
 
     accused: of all photographs, the share called fake. of_a_source: the same of each source that
-    has photographs enough to show it, and of all smaller ones together. missed: of all fakes, the
+    has photographs enough to show it, and of all smaller ones together; None where that may be
+    anything. missed: of all fakes, the
     share called real.
     """
 
     accused: float
-    of_a_source: float
+    of_a_source: float | None
     missed: float
 
 
@@ -114,41 +115,28 @@ def judge_strangers(
     lowest = float(fitted.apply(np.array([floor], np.float32))[0])
     said = {name: np.full(len(found.logits), "", "U12") for name, found in scored.items()}
     why = {name: np.full(len(found.logits), "", "U12") for name, found in scored.items()}
-    least = fewest(rates.of_a_source)
     for group in set(scored[tier].groups):
-        at = _set(scored, tier, rates, least, lowest, without=group)
+        at = _set(scored, tier, rates, lowest, without=group)
         for name, found in scored.items():
             mine = found.groups == group
             all_said = found.verdicts(at)
             said[name][mine] = all_said[mine]
             why[name][mine] = found.reasons(all_said, at.fake_at_least)[mine]
-    return Strangers(scored, fitted, _set(scored, tier, rates, least, lowest), said, why)
+    return Strangers(scored, fitted, _set(scored, tier, rates, lowest), said, why)
 
 
 def _set(
-    scored: Mapping[str, Measured],
-    tier: str,
-    rates: Rates,
-    least: int,
-    lowest: float,
-    without: str = "",
+    scored: Mapping[str, Measured], tier: str, rates: Rates, lowest: float, without: str = ""
 ) -> Thresholds:
-    """Thresholds by the images of all groups but one.
-
-    least: photographs of a source that counts by itself. lowest: what the upper one may be.
-    """
+    """Thresholds by the images of all groups but one. lowest: what the upper one may be."""
     kept = [(found, found.groups != without) for found in scored.values()]
     accusing = np.concatenate([it.accusing[use & (it.labels == 0)] for it, use in kept])
     clearing = np.concatenate([it.clearing[use & (it.labels == 1)] for it, use in kept])
     known, use = scored[tier], (scored[tier].groups != without) & (scored[tier].labels == 0)
-    fake_at_least = max(
-        lowest,
-        upper_threshold(accusing, rates.accused),
-        *(
-            upper_threshold(known.accusing[of_source], rates.of_a_source)
-            for of_source in _by_source(known, use, least)
-        ),
-    )
+    fake_at_least = max(lowest, upper_threshold(accusing, rates.accused))
+    if (rate := rates.of_a_source) is not None:
+        of_sources = [known.accusing[mine] for mine in _by_source(known, use, fewest(rate))]
+        fake_at_least = max([fake_at_least, *(upper_threshold(it, rate) for it in of_sources)])
     real_at_most = -upper_threshold(-clearing, rates.missed)
     # Heads good enough for the two to cross leave no band to be unsure in.
     return Thresholds(max(fake_at_least, real_at_most), min(fake_at_least, real_at_most))

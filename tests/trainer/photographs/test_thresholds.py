@@ -14,7 +14,7 @@ from trainer.photographs.sources import Photograph
 from trainer.photographs.thresholds import Measured, Rates, Strangers, judge_strangers
 
 RATES = Rates(accused=0.01, of_a_source=0.03, missed=0.01)
-LOOSE = Rates(accused=0.01, of_a_source=0.5, missed=0.01)
+LOOSE = Rates(accused=0.01, of_a_source=None, missed=0.01)
 NOWHERE = -1e6  # a floor that bounds nothing
 
 
