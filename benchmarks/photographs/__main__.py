@@ -90,8 +90,8 @@ def main(
     facts = _facts(run, folder, model)
     write_part(output, NAME, facts, rows, table(rows))
     write_part(output, f"{NAME}-sources", facts, of_sources, by_source(of_sources))
-    whole = [row for row in rows if row["source"] == "all"]
-    write_part(output, f"{NAME}-reasons", facts, whole, by_reason(rows))
+    materials = [row for row in rows if row["source"] == "all"]
+    write_part(output, f"{NAME}-reasons", facts, materials, by_reason(rows))
     kinds = list(by_kind(others(run)))
     write_part(output, f"{NAME}-others", facts, kinds, of_kinds(kinds))
     mine = said[(said["material"] == LEFT_OUT) & (said["by"] == OURS)]

@@ -17,6 +17,7 @@ from trainer.data.examples import DataError
 from trainer.photographs.thresholds import TURNED, UNSURE
 
 THUMBNAIL, COLUMNS, CAPTION = 160, 8, 14
+GIVEN = ("", TURNED, UNSURE)  # with other reasons there is no p_fake
 BESIDE = 0.008  # of p_fake, so that intervals of tiers do not hide each other
 ENDS = (0.001, 0.5)  # of the axes of the DET curve
 TICKS = (0.001, 0.01, 0.1, 0.5)
@@ -38,7 +39,7 @@ def plot_curves(said: pd.DataFrame, path: Path) -> None:
     det.set_yticks(TICKS, [f"{tick:.1%}" for tick in TICKS])
     det.minorticks_off()
     roc.legend()
-    given = said[said["reason"].isin(["", TURNED, UNSURE])]  # of the others there is no p_fake
+    given = said[said["reason"].isin(GIVEN)]
     for place, (tier, group) in enumerate(given.groupby("tier", sort=False)):
         bins = reliability(group["score"].to_numpy(np.float32), group["label"].to_numpy())
         shares = np.array([found.share_of_fakes for found in bins])
@@ -58,7 +59,7 @@ def draw_mistakes(said: pd.DataFrame, files: dict[str, Path], count: int, path: 
 
     files: where an image is. Raises DataError where none of them is had.
     """
-    there = said[said["image"].isin(list(files))]
+    there = said[said["image"].isin(list(files)) & said["reason"].isin(GIVEN)]
     if there.empty:
         raise DataError("none of the images is there for a sheet; name their folder with --files.")
     photographs = there[there["label"] == 0].nlargest(count, "score")

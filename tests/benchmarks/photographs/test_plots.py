@@ -54,7 +54,7 @@ def test_the_sheet_has_the_worst_of_each_class_in_order(tmp_path: Path) -> None:
             ("yellow", 1, 3.0),
         ],
         columns=["image", "label", "score"],
-    ).assign(source="a/source")
+    ).assign(source="a/source", reason="")
     draw_mistakes(said, files, 2, tmp_path / "sheet.png")
     sheet = pixels(tmp_path / "sheet.png")
     assert sheet.shape == (THUMBNAIL + CAPTION, COLUMNS * THUMBNAIL, 3)
@@ -70,7 +70,9 @@ def test_the_sheet_has_the_worst_of_each_class_in_order(tmp_path: Path) -> None:
 
 
 def test_a_sheet_without_pictures_is_told(tmp_path: Path) -> None:
-    said = pd.DataFrame({"image": ["a"], "label": [1], "score": [0.0], "source": ["b"]})
+    said = pd.DataFrame(
+        {"image": ["a"], "label": [1], "score": [0.0], "source": ["b"], "reason": [""]}
+    )
     with pytest.raises(DataError, match="name their folder with --files"):
         draw_mistakes(said, {}, 1, tmp_path / "sheet.png")
     assert list(tmp_path.iterdir()) == []
