@@ -51,9 +51,13 @@ def left_out(run: Path) -> pd.DataFrame:
     named = found.rename(columns={"sha256": "image", "logit": "score"}).assign(by=OURS)
     paired = named.groupby("source")["label"].transform("nunique") == len(LABELS)
     matched = named["source"].isin(GAMES)
-    parts = ((LEFT_OUT, named), (MIXED, named[~paired]), (PAIRS, named[paired]))
-    parts = (*parts, (MATCHED, named[matched]))
-    return pd.concat([part.assign(material=name) for name, part in parts])
+    parts = {
+        LEFT_OUT: named,
+        MIXED: named[~paired],
+        PAIRS: named[paired],
+        MATCHED: named[matched],
+    }
+    return pd.concat([part.assign(material=name) for name, part in parts.items()])
 
 
 def others(run: Path) -> pd.DataFrame:
