@@ -152,6 +152,8 @@ def test_reports_and_manifest_say_what_each_model_did(
             "false_positive_rate": 0.01,
             "false_negative_rate": 0.01,
             "ood_at_most": None,
+            "quality": None,
+            "looks": [],
             "provider": "CPUExecutionProvider",
             "precision": "float32",
             "verdicts": {verdict: own.count(verdict) for verdict in Verdict},
