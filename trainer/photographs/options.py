@@ -27,7 +27,8 @@ def data_option(function: Function) -> Function:
         "--data",
         type=click.Path(path_type=Path),
         default=Path("data/photographs"),
-        help="Folder of manifest.csv, and of the small pictures that it may name.",
+        help="Folder of manifest.csv and, for training, others.csv, and of the small pictures that "
+        "they may name.",
     )(function)
 
 

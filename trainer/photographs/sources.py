@@ -67,8 +67,8 @@ def read_manifest(manifest: Path) -> list[Listed]:
             listed = [_listed(row, manifest) for row in csv.DictReader(stream, restval="")]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
-            f"{manifest} cannot be read as a manifest: {error}; there is one in "
-            "results/photographs/manifest.csv."
+            f"{manifest} cannot be read as a manifest: {error}; there are some in "
+            "results/photographs."
         ) from error
     except KeyError as error:
         raise DataError(f"{manifest} is no manifest of photographs: it lacks {error}.") from error
