@@ -38,7 +38,7 @@ Work = Callable[["Image.Image"], NDArray[np.float32]]  # of a decoded picture
 class Features:
     """Class tokens by image and tier, in files of their own; those that are missing are computed.
 
-    That of tokens belongs to the bytes of its tower, so that another tower starts with an empty one.
+    That of tokens belongs to the bytes of a tower, so that another one starts with an empty cache.
     """
 
     tower: bytes

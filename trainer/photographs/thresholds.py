@@ -73,8 +73,7 @@ class Rates:
 
     accused: of all photographs, the share called fake. of_a_source: the same of each source that
     has photographs enough to show it, and of all smaller ones together; None where that may be
-    anything. missed: of all fakes, the
-    share called real.
+    anything. missed: of all fakes, the share called real.
     """
 
     accused: float
