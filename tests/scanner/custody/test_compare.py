@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from typing import Any
 
 import pytest
 
@@ -187,7 +188,8 @@ def test_a_report_of_before_is_held_against_one_of_several_models(tmp_path: Path
     named = {"name": "m", "sha256": "1" * 64}
     write_manifest({"model": named, **causes}, [comparison.a], None)
     # It knew one error rate, for both classes, no bound and no second looks.
-    since = {"false_negative_rate": 0.01, "ood_at_most": None, "quality": None, "looks": []}
+    since: dict[str, Any] = {"false_negative_rate": 0.01, "ood_at_most": None, "quality": None}
+    since |= {"looks": []}
     same = named | causes | since | {"batch": 3, "verdicts": {}}
     write_manifest({"models": [same]}, [comparison.b], None)
     assert differing(comparison) == []

@@ -52,7 +52,7 @@ def test_what_is_no_manifest_is_told(data: Path) -> None:
     with pytest.raises(DataError, match="it lacks 'sha256'"):
         read_photographs(data, None)
     (data / "manifest.csv").unlink()
-    with pytest.raises(DataError, match="there is one in results/photographs"):
+    with pytest.raises(DataError, match="there are some in results/photographs"):
         read_photographs(data, None)
 
 
