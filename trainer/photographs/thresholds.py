@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from scanner.model import Calibration
 from scanner.record import Verdict
-from trainer.calibration import Thresholds, fewest, upper_threshold
+from trainer.calibration import CalibrationError, Thresholds, fewest, upper_threshold
 from trainer.calibration import fit as fit_calibration
+from trainer.data.examples import LABELS
 from trainer.photographs.strangers import Scored
 
 # Why a verdict is inconclusive, besides the names of scanner.quality.DOUBTS: it looks like no
@@ -103,9 +104,14 @@ def judge_strangers(
     """Calibrate on one tier's raw logits, and set thresholds that hold over all tiers.
 
     Each source's rate is that of its images in `tier`. floor: the raw logit from which on images
-    had second looks; nothing below it is called fake.
+    had second looks; nothing below it is called fake. Raises CalibrationError.
     """
     judged = ~scored[tier].doubtful
+    if len(set(scored[tier].labels[judged].tolist())) < len(LABELS):
+        raise CalibrationError(
+            "too few images are left that may have a verdict: of one class, or of both, all are "
+            "doubtful; add others, or loosen the bounds on quality."
+        )
     fitted = fit_calibration(scored[tier].logits[judged], scored[tier].labels[judged])
     scored = {
         name: replace(found, logits=fitted.apply(found.logits), least=fitted.apply(found.least))

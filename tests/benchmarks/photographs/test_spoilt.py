@@ -48,8 +48,8 @@ def test_verdicts_stand_beside_those_of_the_score_alone(
         (tmp_path / "set" / label).mkdir(parents=True)
         picture = spoilt.scaled(Image.fromarray(NOISE // 5 + np.uint8(low)), spoilt.LONGEST)
         picture.save(tmp_path / "set" / label / "a.png")
-    Image.new("RGB", (1024, 90), "white").save(tmp_path / "set" / "fake" / "b.png")
-    Image.new("RGB", (1023, 90), "white").save(tmp_path / "set" / "fake" / "too small.png")
+    Image.new("RGB", (1024, 400), "white").save(tmp_path / "set" / "fake" / "b.png")
+    Image.new("RGB", (1023, 400), "white").save(tmp_path / "set" / "fake" / "too small.png")
     words = [str(tmp_path / "set"), "--model", str(model), "--output", str(tmp_path / "results")]
     done = CliRunner().invoke(spoilt.main, words)
     assert done.exit_code == 0, done.output

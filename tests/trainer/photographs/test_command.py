@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from scanner.looks import LOOKS
 from scanner.model import INT8_ROWS
+from scanner.quality import QualityBounds
 from tests.towers import LAYERS
 from tests.trainer.photographs.conftest import DRAWN, EACH, GROUPS, SOURCES
 from trainer.photographs import __main__ as command
@@ -20,6 +22,8 @@ from trainer.photographs.model import PhotographModelError, load_model
 from trainer.photographs.strangers import Choice
 
 IMAGES = 7 * EACH
+ANY = QualityBounds(least_detail=0, least_texture=0, most_blocks=1e6)
+FAR = 1e6
 HALF = "8"  # that the SHA-256 of about half of them is below
 
 
@@ -30,6 +34,9 @@ def run(data: Path, weights: Weights, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(command, "BLOCKS", LAYERS)
     monkeypatch.setattr(command, "CHOICES", [Choice((0, 1), 1e-2), Choice((0,), 1e-2)])
     monkeypatch.setattr(command, "SOME_BELOW", HALF)
+    # Made-up pictures resemble nothing, be it photographs or each other.
+    monkeypatch.setattr(command, "QUALITY", ANY)
+    monkeypatch.setattr(command, "bound", lambda _: FAR)
     words = {"data": data, "files": data.parent / "files", "cache": tmp_path / "cache"}
     words["out"] = tmp_path / "run"
     return [word for name, value in words.items() for word in (f"--{name}", str(value))]
@@ -57,7 +64,7 @@ def test_a_run_leaves_a_model_its_card_and_every_score(run: list[str], tmp_path:
     choices = pd.read_csv(tmp_path / "run" / "choices.csv")
     assert choices["auroc"].is_monotonic_decreasing
     assert card.looks == tuple(LOOKS)
-    assert (card.quality, card.outputs) == (command.QUALITY, ("logit", "ood"))
+    assert (card.quality, card.ood_at_most) == (ANY, FAR)
     assert card.training["rates_too_low_to_be_shown"] == [0.01, 0.001]
     drawn = pd.read_csv(tmp_path / "run" / "others-judged.csv")
     assert set(drawn["source"]) == set(DRAWN)
@@ -94,6 +101,15 @@ def test_without_pictures_that_are_no_photographs_there_is_no_model(
     done = CliRunner().invoke(command.main, run)
     assert done.exit_code == 1
     assert "none of the pictures that" in done.output
+
+
+def test_where_nothing_is_good_enough_for_a_verdict_that_is_told(
+    run: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "QUALITY", replace(ANY, least_detail=2))
+    done = CliRunner().invoke(command.main, run)
+    assert done.exit_code == 1
+    assert "too few images are left that may have a verdict" in done.output
 
 
 def test_an_unknown_source_is_told(run: list[str]) -> None:
