@@ -130,7 +130,7 @@ def scanned(folders: dict[str, Path], model: str | Path, place: Path) -> pd.Data
         rows = rows[rows["status"] == Status.SCORED]
         # The other tiers have the first picture of an animation or document alone.
         rows = rows.drop_duplicates("path").rename(columns={"path": "image", "llr": "score"})
-        rows["reason"] = rows["reason"].fillna("").map(_reason)
+        rows["reason"] = [_reason(it) if isinstance(it, str) else "" for it in rows["reason"]]
         frames.append(_placed(rows, SCANNED, OURS, tier))
     return pd.concat(frames, ignore_index=True)
 
