@@ -146,11 +146,6 @@ def _without_tf32() -> Iterator[None]:
         matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
-def score_onnx(model: bytes, views: NDArray[np.uint8], precision: str) -> NDArray[np.float32]:
-    """Raw logits, as `scores_onnx` computes them."""
-    return scores_onnx(model, views, precision).logits
-
-
 def scores_onnx(model: bytes, views: NDArray[np.uint8], precision: str) -> Scores:
     """Scores by ONNX Runtime of a model file of that precision, in its onnx_place.
 

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from export.onnx import store_in_half
-from export.parity import TOLERANCES, parity_images, score_onnx
+from export.parity import TOLERANCES, parity_images, scores_onnx
 from export.precision import (
     INT8_WEIGHTS,
     folded,
@@ -146,8 +146,8 @@ def test_resnet152_fits_into_64_megabytes(half_resnets: dict[str, Path], tiny_da
     stored = store_in_int8(traced).SerializeToString()
     assert 50e6 < len(stored) < 64e6
     views = parity_images(tiny_data, Preprocessing(32)).views[::10]
-    expected = score_onnx(traced.SerializeToString(), views, "float32")
-    found = score_onnx(stored, views, "float32")
+    expected = scores_onnx(traced.SerializeToString(), views, "float32").logits
+    found = scores_onnx(stored, views, "float32").logits
     assert 0 < np.abs(found - expected).mean() <= TOLERANCES[INT8_WEIGHTS].mean
     assert np.corrcoef(found, expected)[0, 1] > 0.9
 

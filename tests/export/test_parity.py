@@ -25,8 +25,8 @@ from export.parity import (
     onnx_name,
     parity_images,
     pytorch_name,
-    score_onnx,
     score_pytorch,
+    scores_onnx,
 )
 from export.precision import INT8_WEIGHTS
 from scanner.backends.gpu import cuda_driver_present
@@ -65,7 +65,7 @@ def gate(model: bytes, checkpoint: Checkpoint, images: LabelledViews, card: Mode
     chosen = np.r_[0:100, 500:600]
     views, labels = images.views[chosen], images.labels[chosen]
     expected = score_pytorch(checkpoint.detector(), views)
-    return compare("PyTorch", expected, score_onnx(model, views, "float32"), labels, card)
+    return compare("PyTorch", expected, scores_onnx(model, views, "float32").logits, labels, card)
 
 
 def moved(path: Path, by: float) -> bytes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from export.gate_images import SAMPLES
 from export.onnx import export_onnx, float_source
-from export.parity import ParityError, Views, compare_scores, score_onnx
+from export.parity import ParityError, Views, compare_scores, scores_onnx
 from export.photographs import export_photographs, main, with_heads
 from export.precision import rounded_in_floats
 from scanner.backends.backend import Scores
@@ -152,8 +152,8 @@ def test_in_floats_nothing_is_int8_but_the_weights(
     assert (kinds["QuantizeLinear"], kinds["Round"]) == (0, products)
     used = {name for node in floats.graph.node for name in node.input}
     assert {weight.name for weight in floats.graph.initializer} <= used
-    rounded = score_onnx(model.SerializeToString(), views, INT8_ROWS)
-    found = score_onnx(floats.SerializeToString(), views, "float32")
+    rounded = scores_onnx(model.SerializeToString(), views, INT8_ROWS).logits
+    found = scores_onnx(floats.SerializeToString(), views, "float32").logits
     assert found == pytest.approx(rounded, abs=0.2)
 
 
@@ -167,8 +167,8 @@ def test_float16_is_made_of_it_and_held_against_it(
     assert half.card.precision == "float16"
     against = [gate["against"] for gate in half.card.parity["gates"]]
     assert any(INT8_ROWS in name for name in against)
-    expected = score_onnx(file.path.read_bytes(), views, INT8_ROWS)
-    assert score_onnx(written, views, "float16") == pytest.approx(expected, abs=0.5)
+    expected = scores_onnx(file.path.read_bytes(), views, INT8_ROWS).logits
+    assert scores_onnx(written, views, "float16").logits == pytest.approx(expected, abs=0.5)
 
 
 @pytest.mark.parametrize("device", ["cuda", "tensorrt"])

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from export.onnx import main
-from export.parity import LabelledViews, parity_images, score_onnx
+from export.parity import LabelledViews, parity_images, scores_onnx
 from export.precision import (
     PrecisionError,
     cast_first,
@@ -83,7 +83,7 @@ def test_int8_passes_the_gates(
     session = onnxruntime.InferenceSession(file.path, providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].type == "tensor(uint8)"
     assert session.get_outputs()[0].type == "tensor(float)"
-    scores = score_onnx(file.path.read_bytes(), images.views, "int8")
+    scores = scores_onnx(file.path.read_bytes(), images.views, "int8").logits
     assert len(np.unique(scores)) > 256, "an 8-bit logit would have no more"
 
 
@@ -146,7 +146,8 @@ def test_an_older_file_is_rewritten_for_tensorrt(
     assert {n.op_type for n in model.graph.node if "images" in n.input} <= {"Cast", "Shape"}
     assert [gate["done"] for gate in file.card.parity["gates"]] == [False, True]
     expected, found = (
-        score_onnx(path.read_bytes(), images.views[:50], "float32") for path in (old, file.path)
+        scores_onnx(path.read_bytes(), images.views[:50], "float32").logits
+        for path in (old, file.path)
     )
     np.testing.assert_array_equal(found, expected)
     assert cast_first(model) is model
@@ -155,8 +156,8 @@ def test_an_older_file_is_rewritten_for_tensorrt(
 def test_folding_keeps_the_scores(tiny_model: Path, images: LabelledViews) -> None:
     model = onnx.load(tiny_model)
     views = images.views[:100]
-    expected = score_onnx(model.SerializeToString(), views, "float32")
-    found = score_onnx(folded(model).SerializeToString(), views, "float32")
+    expected = scores_onnx(model.SerializeToString(), views, "float32").logits
+    found = scores_onnx(folded(model).SerializeToString(), views, "float32").logits
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -214,7 +215,7 @@ def test_every_tensor_is_rounded_between_convolutions_too() -> None:
     logit = helper.make_tensor_value_info("logit", TensorProto.FLOAT, [1, 1, 1, 1])
     graph = helper.make_graph(nodes, "strong", [ignored], [logit], weights)
     model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
-    found = score_onnx(model.SerializeToString(), np.zeros(1, np.uint8), "float16")
+    found = scores_onnx(model.SerializeToString(), np.zeros(1, np.uint8), "float16").logits
     assert np.isinf(found).all(), "300,000 is more than float16 holds"
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from scanner.backends.backend import Backend, Scores
+from scanner.backends.backend import Scores
 from scanner.backends.choose import open_backend
 from scanner.images.decode import decode
 from scanner.limits import Limits
@@ -33,6 +33,7 @@ from scanner.sources.found import Found
 from scanner.workers.examine import Examined, look_again
 from scanner.workers.pool import Workers
 from tests.conftest import EVERY_SIZE, ModelMaker, encoded
+from tests.scanner.dying import Dying
 from tests.scanner.walking import zipped
 
 pytestmark = pytest.mark.usefixtures("search_paths")
@@ -128,22 +129,6 @@ def test_the_row_has_the_score_of_each_look(evidence: Path, model: Path) -> None
         checks = json.loads(found[name, 1].checks or "")
         assert checks == pytest.approx(logits, abs=1e-4)
     assert found["dark.png", 1].checks is None
-
-
-class Dying:
-    """A backend that stops after `left` batches."""
-
-    def __init__(self, backend: Backend, left: int) -> None:
-        self.provider, self.precision = backend.provider, backend.precision
-        self.batch_size, self.streams = backend.batch_size, 1
-        self.left = left
-        self._backend = backend
-
-    def score(self, views: NDArray[np.uint8]) -> Scores:
-        if self.left == 0:
-            raise RuntimeError("died")
-        self.left -= 1
-        return self._backend.score(views)
 
 
 @pytest.mark.parametrize("batches", range(8))

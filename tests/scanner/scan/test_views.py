@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from scanner.backends.backend import Backend, Scores
+from scanner.backends.backend import Scores
 from scanner.backends.choose import open_backend
 from scanner.images.decode import decode
 from scanner.model import Domain, ModelCard, open_model
@@ -23,6 +23,7 @@ from scanner.scan import scorers
 from scanner.scan.request import Request
 from scanner.scan.run import run_scan
 from tests.conftest import encoded
+from tests.scanner.dying import Dying
 from tests.scanner.views_model import SIDE, VIEWS, scores_of, write_views_model
 from tests.scanner.walking import zipped
 
@@ -117,22 +118,6 @@ def test_the_report_says_where_the_bound_lies(
     assert json.loads(facts.read_text())["scan"]["models"][0]["ood_at_most"] == 8.0
     assert "ood" not in next(csv.reader(io.StringIO(columns.read_text())))
     assert pictures
-
-
-class Dying:
-    """A backend that stops after `left` batches."""
-
-    def __init__(self, backend: Backend, left: int) -> None:
-        self.provider, self.precision = backend.provider, backend.precision
-        self.batch_size, self.streams = backend.batch_size, 1
-        self.left = left
-        self._backend = backend
-
-    def score(self, views: NDArray[np.uint8]) -> Scores:
-        if self.left == 0:
-            raise RuntimeError("died")
-        self.left -= 1
-        return self._backend.score(views)
 
 
 @pytest.mark.parametrize("batches", [0, 1, 2, 3])
