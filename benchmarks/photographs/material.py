@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,7 +130,8 @@ def scanned(folders: dict[str, Path], model: str | Path, place: Path) -> pd.Data
         rows = pd.read_csv(report)
         rows = rows[rows["status"] == Status.SCORED]
         # The other tiers have the first picture of an animation or document alone.
-        rows = rows.drop_duplicates("path").rename(columns={"path": "image", "llr": "score"})
+        rows = rows.drop_duplicates("path").rename(columns={"path": "image"})
+        rows["score"] = rows["llr"] * math.log(10)
         rows["reason"] = [_reason(it) if isinstance(it, str) else "" for it in rows["reason"]]
         frames.append(_placed(rows, SCANNED, OURS, tier))
     return pd.concat(frames, ignore_index=True)

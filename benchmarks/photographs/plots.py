@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 from sklearn.metrics import det_curve, roc_curve
 
+from benchmarks.photographs.verdicts import GIVEN
 from scanner.images.decode import decode
 from trainer.calibration import reliability
 from trainer.data.examples import DataError
-from trainer.photographs.thresholds import TURNED, UNSURE
 
 THUMBNAIL, COLUMNS, CAPTION = 160, 8, 14
-GIVEN = ("", TURNED, UNSURE)  # with other reasons there is no p_fake
 BESIDE = 0.008  # of p_fake, so that intervals of tiers do not hide each other
 ENDS = (0.001, 0.5)  # of the axes of the DET curve
 TICKS = (0.001, 0.01, 0.1, 0.5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from benchmarks.photographs.material import LEFT_OUT, OURS
 from benchmarks.shared.results import Row
 from scanner.record import Verdict
@@ -10,6 +12,7 @@ from trainer.photographs.tiers import AS_IT_IS
 
 # Why an image has no verdict, in the order in which it is asked.
 IN_WORDS = {
+    "seen": "too long and narrow",
     "texture": "almost no texture",
     "detail": "too little detail",
     "blocks": "blocks",
@@ -17,6 +20,7 @@ IN_WORDS = {
     TURNED: "fake at first sight alone",
     UNSURE: "too close to call",
 }
+SHOWN = 20  # mistakes of a kind
 LISTED = 60  # images of a source that is listed for readers; of fewer, intervals say little
 
 
@@ -68,6 +72,41 @@ def of_kinds(rows: list[Row]) -> list[dict[str, str]]:
         }
         for row in rows
     ]
+
+
+def of_calibration(rows: list[Row]) -> list[dict[str, str]]:
+    """A line a material and tier."""
+    return [
+        {
+            "images": f"{row['material']}, {row['tier']}",
+            "with a probability": f"{row['images']:,}",
+            "expected calibration error": f"{row['calibration_error']:.3f}",
+            "by chance alone": f"{row['by_chance']:.3f}",
+        }
+        for row in rows
+    ]
+
+
+def of_mistakes(rows: list[Row], most: int = SHOWN) -> list[dict[str, str]]:
+    """A line a picture, with where it can be looked at; of each kind of mistake, `most`."""
+    shown = [row for verdict in Verdict for row in _of_verdict(rows, verdict)[:most]]
+    return [
+        {
+            "picture": f"[{row['source']}]({_address(row)})",
+            "made by": row["generator"],
+            "called": row["called"],
+            "p_fake": f"{row['p_fake']:.3f}",
+        }
+        for row in shown
+    ]
+
+
+def _of_verdict(rows: list[Row], verdict: Verdict) -> list[Row]:
+    return [row for row in rows if row["called"] == verdict]
+
+
+def _address(row: Row) -> str:
+    return f"https://github.com/{row['source']}/blob/{row['commit']}/{quote(row['path'])}"
 
 
 def _line(row: Row) -> dict[str, str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.shared.results import Row
 from scanner.quality import DOUBTS
 from scanner.record import Verdict
-from trainer.calibration import wilson_interval
+from trainer.calibration import calibration_error, error_by_chance, wilson_interval
 from trainer.data.examples import LABELS
+from trainer.metrics import sigmoid
 from trainer.photographs.thresholds import DOMAIN, TURNED, UNSURE
 from trainer.photographs.tiers import AS_IT_IS
 
@@ -20,6 +22,8 @@ from trainer.photographs.tiers import AS_IT_IS
 # REASONS, or empty. An image is the same in every tier.
 OPPOSITE = {Verdict.FAKE: Verdict.REAL, Verdict.REAL: Verdict.FAKE}
 REASONS = (DOMAIN, *DOUBTS, TURNED, UNSURE)
+GIVEN = ("", TURNED, UNSURE)  # reasons of those that have a p_fake
+DRAWS = 1000  # to tell a calibration error from chance
 
 
 def summed_up(said: pd.DataFrame) -> Iterator[Row]:
@@ -50,6 +54,45 @@ def _figures(said: pd.DataFrame) -> Row:
             row |= {name: count / len(of_label), f"{name}_low": low, f"{name}_high": high}
     row["inconclusive"] = float((said["verdict"] == Verdict.INCONCLUSIVE).mean())
     return row | {f"by_{reason}": float((said["reason"] == reason).mean()) for reason in REASONS}
+
+
+def calibrated(said: pd.DataFrame) -> Iterator[Row]:
+    """How far p_fake is from how often it holds: a row a material and tier.
+
+    said: with calibrated logits as scores. Of one class alone nothing can be told.
+    """
+    given = said[said["reason"].isin(GIVEN)]
+    for (material, tier), group in given.groupby(["material", "tier"], sort=False):
+        logits, labels = group["score"].to_numpy(np.float32), group["label"].to_numpy()
+        if len(set(labels.tolist())) < len(LABELS):
+            continue
+        yield {
+            "material": material,
+            "tier": tier,
+            "images": len(group),
+            "calibration_error": calibration_error(logits, labels),
+            "by_chance": error_by_chance(logits, labels, DRAWS),
+        }
+
+
+def mistakes(said: pd.DataFrame, listed: pd.DataFrame) -> Iterator[Row]:
+    """The photographs called fake, then the fakes called real, the surest first.
+
+    said: of the images as they are. listed: the manifest that names their files.
+    """
+    named = said.merge(listed, left_on="image", right_on="sha256", suffixes=("", "_listed"))
+    named["p_fake"] = sigmoid(named["score"].to_numpy(np.float32))
+    for label, verdict, fakes_first in ((0, Verdict.FAKE, True), (1, Verdict.REAL, False)):
+        wrong = named[(named["label"] == label) & (named["verdict"] == verdict)]
+        for row in wrong.sort_values("score", ascending=not fakes_first).to_dict("records"):
+            yield {
+                "called": str(verdict),
+                "p_fake": row["p_fake"],
+                "source": row["source"],
+                "commit": row["commit"],
+                "path": row["path"],
+                "generator": row["generator"],
+            }
 
 
 def by_kind(said: pd.DataFrame) -> Iterator[Row]:

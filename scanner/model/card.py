@@ -30,8 +30,8 @@ from scanner.preprocess import Preprocessing
 from scanner.quality import QualityBounds
 
 Built = TypeVar("Built")
-CARD_FORMAT = 5
-READABLE_FORMATS = (2, 3, 4, CARD_FORMAT)
+CARD_FORMAT = 6
+READABLE_FORMATS = (2, 3, 4, 5, CARD_FORMAT)
 METADATA_KEY = "imgscan"
 # int8 files are for CPUs. Those of int8-rows, which scale each row of a layer's input to 8 bits by
 # its own magnitude, run anywhere: in integers on a CPU and by TensorRT, in float32 by CUDA.
@@ -253,7 +253,7 @@ def parse_card(text: str) -> ModelCard:
         return _build(
             ModelCard,
             # What older files do not say: all had one precision, no list of sources, one view, and
-            # gave verdicts on anything at first sight.
+            # gave verdicts on anything at first sight, and then on pictures of any proportions.
             {"precision": "float32", "sources": [], "ood_at_most": None}
             | {"quality": None, "looks": ()}
             | record
@@ -269,7 +269,7 @@ def parse_card(text: str) -> ModelCard:
                 "reliability": _build_all(ReliabilityBin, record["reliability"]),
                 "domain": _build(Domain, record["domain"]),
                 "sources": _build_all(TrainingSource, record.get("sources", [])),
-                "quality": _build_if(QualityBounds, record.get("quality")),
+                "quality": _bounds(record.get("quality")),
                 "looks": tuple(record.get("looks", ())),
             },
         )
@@ -281,8 +281,8 @@ def parse_card(text: str) -> ModelCard:
         raise ModelError(f"the model card is malformed: {error}.") from error
 
 
-def _build_if(kind: Callable[..., Built], record: dict[str, Any] | None) -> Built | None:
-    return None if record is None else _build(kind, record)
+def _bounds(record: dict[str, Any] | None) -> QualityBounds | None:
+    return None if record is None else _build(QualityBounds, {"least_seen": 0.0} | record)
 
 
 def _build_all(kind: Callable[..., Built], records: list[dict[str, Any]]) -> tuple[Built, ...]:

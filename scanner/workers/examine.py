@@ -282,7 +282,7 @@ def _page(pages: Pages, number: int, views: Views) -> Examined:
         return page
     shown = views[model]
     seen = view(decoded.rgb, shown.preprocessing)
-    found = None if shown.bounds is None else quality(decoded.rgb, seen)
+    found = None if shown.bounds is None else quality(decoded.rgb, seen, shown.preprocessing)
     doubt = see_through(decoded, shown.preprocessing)
     if doubt is None and shown.bounds is not None and found is not None:
         doubt = shown.bounds.doubt(found)

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 
 from scanner.limits import Limits
 from scanner.model import Domain
-from scanner.preprocess import BLOCK, CUTS, Preprocessing, view
+from scanner.preprocess import BLOCK, CUTS, Preprocessing, share_seen, view
 from scanner.workers.examine import Shown, examine
 from tests.conftest import encoded, image_bytes
 from tests.scanner.images.png_bytes import RGB, png
@@ -144,6 +144,29 @@ def test_several_views_have_an_axis_of_their_own(
 ) -> None:
     assert preprocessing.shape == view(quarters(), preprocessing).shape == shape
     assert preprocessing.in_words() == words
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "size", "share"),
+    [
+        (Preprocessing(8), (30, 40), 0.75),
+        (Preprocessing(8), (40, 10), 0.25),
+        (Preprocessing(8), (5, 5), 1.0),
+        (Preprocessing(8, fit="stretch"), (40, 10), 1.0),
+        (Preprocessing(8, whole=False, native=1), (16, 32), 0.125),
+        (Preprocessing(8, whole=False, native=1), (4, 32), 0.25),
+        (Preprocessing(8, whole=False, native=4), (32, 64), 0.125),
+        (Preprocessing(8, whole=False, native=4), (8, 16), 1.0),
+        # Places are rounded down to blocks, so that the last four columns are left out.
+        (Preprocessing(8, whole=False, native=9), (12, 8), 2 / 3),
+        (Preprocessing(8, native=4), (32, 64), 0.5),
+        (Preprocessing(8, native=4), (16, 64), 0.25),
+    ],
+)
+def test_how_much_of_a_picture_its_views_show(
+    preprocessing: Preprocessing, size: tuple[int, int], share: float
+) -> None:
+    assert share_seen(size, preprocessing) == pytest.approx(share)
 
 
 NOISE = np.random.default_rng(3).integers(0, 256, (61, 83, 3), dtype=np.uint8)

@@ -12,7 +12,7 @@ from scanner.preprocess import Preprocessing, view
 from scanner.quality import DOUBTS, Quality, QualityBounds, quality
 
 SEEN = Preprocessing(224)
-BOUNDS = QualityBounds(least_detail=0.53, least_texture=0.8, most_blocks=2.5)
+BOUNDS = QualityBounds(least_detail=0.53, least_texture=0.8, most_blocks=2.5, least_seen=0.5)
 
 
 def photograph(seed: int = 0, size: tuple[int, int] = (900, 700)) -> Image.Image:
@@ -27,7 +27,7 @@ def photograph(seed: int = 0, size: tuple[int, int] = (900, 700)) -> Image.Image
 
 
 def measured(picture: Image.Image) -> Quality:
-    return quality(picture, view(picture, SEEN))
+    return quality(picture, view(picture, SEEN), SEEN)
 
 
 def poor(picture: Image.Image) -> str | None:
@@ -84,10 +84,19 @@ def test_no_size_is_too_small_to_be_measured(size: tuple[int, int]) -> None:
     assert all(map(np.isfinite, vars(measured(Image.fromarray(noise))).values()))
 
 
+def test_what_lies_for_the_most_part_beside_the_view_is_told() -> None:
+    """A photograph in the middle says nothing of what was put beside it."""
+    wide = Image.new("RGB", (2100, 700), "red")
+    wide.paste(photograph(size=(700, 700)), (700, 0))
+    assert poor(wide) == "seen"
+    assert measured(wide).seen == pytest.approx(1 / 3)
+    assert poor(photograph(size=(1400, 700))) is None
+
+
 def test_each_doubt_has_its_sentence() -> None:
-    found = Quality(detail=0.6, texture=4.0, blocks=1.1)
+    found = Quality(detail=0.6, texture=4.0, blocks=1.1, seen=0.75)
     assert BOUNDS.doubt(found) is None
-    worse = {"detail": 0.5, "texture": 0.5, "blocks": 3.0}
+    worse = {"detail": 0.5, "texture": 0.5, "blocks": 3.0, "seen": 0.45}
     for name, figure in worse.items():
         assert BOUNDS.doubt(Quality(**vars(found) | {name: figure})) == DOUBTS[name]
 
@@ -95,6 +104,7 @@ def test_each_doubt_has_its_sentence() -> None:
 def test_several_views_are_measured_together() -> None:
     picture = photograph()
     seen = view(picture, Preprocessing(64, native=4))
-    assert quality(picture, seen).texture == pytest.approx(
-        np.mean([quality(picture, each).texture for each in seen]), rel=1e-5
+    each = [quality(picture, one, Preprocessing(64)).texture for one in seen]
+    assert quality(picture, seen, Preprocessing(64, native=4)).texture == pytest.approx(
+        np.mean(each), rel=1e-5
     )

@@ -11,6 +11,8 @@ from scanner.model import OperatingPoint
 from trainer.calibration import (
     FALSE_POSITIVE_RATES,
     CalibrationError,
+    calibration_error,
+    error_by_chance,
     fit,
     operating_points,
     reliability,
@@ -143,6 +145,42 @@ def test_reliability_counts_the_fakes_among_alike_scores() -> None:
     assert low.interval[0] < 0.25 < low.interval[1]
     assert low.p_fake == pytest.approx(1 / (1 + np.exp(9)))
     assert (high.images, high.share_of_fakes) == (2, 1.0)
+
+
+def test_reliability_is_that_of_classes_equal_in_number() -> None:
+    """Where there are more photographs, more of them have any p_fake."""
+    logits = np.repeat(np.array([0, -2, 2], np.float32), [40, 26, 2])
+    labels = np.repeat([1, 0, 0, 1], [10, 30, 26, 2])
+    low, middle, high = reliability(logits, labels)
+    odds = 56 / 12  # of photographs to fakes
+    assert middle.share_of_fakes == pytest.approx(0.25 * odds / (0.25 * odds + 0.75))
+    assert middle.interval[0] < middle.share_of_fakes < middle.interval[1] < 1
+    assert (low.share_of_fakes, high.share_of_fakes) == (0.0, 1.0)
+
+
+def test_calibration_error_is_that_of_classes_equal_in_number() -> None:
+    """Probabilities that hold for equal numbers are not in error where one class is rarer."""
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [30_000, 3_000])
+    logits = np.concatenate([random.normal(-2, 2, 30_000), random.normal(2, 2, 3_000)])
+    held = calibration_error(logits.astype(np.float32), labels)
+    assert held < 0.01
+    assert calibration_error((logits + 1).astype(np.float32), labels) > 0.03
+    assert calibration_error(logits.astype(np.float32), 1 - labels) > 0.5
+
+
+def test_the_error_by_chance_is_what_true_probabilities_give() -> None:
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(20):
+        logits = np.concatenate([random.normal(-2, 2, 300), random.normal(2, 2, 100)])
+        found.append(calibration_error(logits.astype(np.float32), np.repeat([0, 1], [300, 100])))
+    said = error_by_chance(logits.astype(np.float32), np.repeat([0, 1], [300, 100]), 200)
+    assert said == pytest.approx(np.mean(found), rel=0.3)
+    many = error_by_chance(
+        np.repeat(logits, 20).astype(np.float32), np.repeat([0, 1], [6000, 2000]), 20
+    )
+    assert many < said / 2
 
 
 def test_equal_logits_never_exceed_the_rate() -> None:

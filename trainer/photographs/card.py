@@ -12,7 +12,7 @@ from scanner.looks import LOOKS
 from scanner.model import INT8_ROWS, Domain, ModelCard, OperatingPoint, TrainingSource
 from scanner.quality import DOUBTS, QualityBounds
 from scanner.record import Verdict
-from trainer.calibration import reliability, unshown_rates, wilson_interval
+from trainer.calibration import calibration_error, reliability, unshown_rates, wilson_interval
 from trainer.data.examples import LABELS
 from trainer.metrics import measure
 from trainer.photographs.clip import LICENCE, PREPROCESSING, SIDE
@@ -108,12 +108,14 @@ def _figures(scored: Measured, said: NDArray[np.str_], why: NDArray[np.str_]) ->
     labels = scored.labels
     judged = ~scored.doubtful
     probable = asdict(measure(scored.logits[judged], labels[judged]))
+    error = calibration_error(scored.logits[judged], labels[judged])
     doubts = (DOMAIN, *DOUBTS, TURNED, UNSURE)
     shares = {f"inconclusive_by_{doubt}": float((why == doubt).mean()) for doubt in doubts}
     return (
         probable
         | shares
         | {
+            "expected_calibration_error": error,
             "photographs_called_fake": float((said[labels == 0] == Verdict.FAKE).mean()),
             "photographs_called_real": float((said[labels == 0] == Verdict.REAL).mean()),
             "fakes_called_fake": float((said[labels == 1] == Verdict.FAKE).mean()),

@@ -121,5 +121,5 @@ def _tokens(graph: Path, rgb: Image.Image) -> NDArray[np.float32]:
 
 
 def _quality(rgb: Image.Image) -> NDArray[np.float32]:
-    found = quality(rgb, view(rgb, PREPROCESSING))
-    return np.array([found.detail, found.texture, found.blocks], np.float32)
+    found = quality(rgb, view(rgb, PREPROCESSING), PREPROCESSING)
+    return np.array([found.detail, found.texture, found.blocks, found.seen], np.float32)

@@ -40,7 +40,7 @@ def test_verdicts_stand_beside_those_of_the_score_alone(
     careful = replace(
         card,
         domain=Domain("any", 100, 2000),
-        quality=QualityBounds(least_detail=0.1, least_texture=0.5, most_blocks=1e6),
+        quality=QualityBounds(least_detail=0.1, least_texture=0.5, most_blocks=1e6, least_seen=0),
         looks=tuple(LOOKS),
     )
     model = make_model("careful", {METADATA_KEY: careful.to_json()})

@@ -12,11 +12,13 @@ from benchmarks.photographs.table import (
     IN_WORDS,
     by_reason,
     by_source,
+    of_calibration,
     of_kinds,
+    of_mistakes,
     rows_by_source,
     table,
 )
-from benchmarks.photographs.verdicts import REASONS, by_kind, summed_up
+from benchmarks.photographs.verdicts import REASONS, by_kind, calibrated, mistakes, summed_up
 from benchmarks.shared.results import Row
 from trainer.calibration import wilson_interval
 from trainer.photographs.tiers import AS_IT_IS, HARD, WEB
@@ -77,6 +79,35 @@ def test_pictures_that_are_no_photographs_are_summed_up_by_kind() -> None:
     assert lines["drawing"]["no photograph"] == "50.0%"
     assert lines["all"]["inconclusive"] == "67%"
     assert list(by_kind(said[:0])) == []
+
+
+def test_only_probabilities_that_are_given_are_held_to_what_came_of_them() -> None:
+    said = pd.concat([frame(SAID), frame(SAID, WEB), frame(SAID[:4], HARD)])
+    said.loc[0, "reason"] = "domain"
+    as_it_is, web = calibrated(said)
+    assert (as_it_is["images"], web["tier"], web["images"]) == (6, WEB, 6)
+    assert 0 < as_it_is["calibration_error"] < 1
+    (line, _) = of_calibration([as_it_is, web])
+    assert line["images"] == f"made, {AS_IT_IS}"
+    assert line["expected calibration error"] == f"{as_it_is['calibration_error']:.3f}"
+
+
+def test_mistakes_are_listed_with_where_to_look_at_them() -> None:
+    said = frame(SAID)
+    listed = pd.DataFrame({"sha256": said["image"], "commit": "c0ffee", "generator": "one"})
+    listed["path"] = [f"pictures/{n} of 7#.png" for n in said["image"]]
+    rows = list(mistakes(said, listed))
+    assert [(row["called"], row["source"]) for row in rows] == [
+        ("fake", "camera"),
+        ("real", "both"),
+    ]
+    assert rows[0]["p_fake"] == pytest.approx(0.982, abs=1e-3)
+    accused, missed = of_mistakes(rows)
+    assert accused["picture"] == (
+        "[camera](https://github.com/camera/blob/c0ffee/pictures/3%20of%207%23.png)"
+    )
+    assert missed["called"] == "real"
+    assert list(mistakes(said, listed[:3])) == []
 
 
 def test_shares_are_of_one_class_and_have_intervals() -> None:

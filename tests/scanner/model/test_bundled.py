@@ -48,7 +48,7 @@ def test_photographs_and_fakes_are_told_apart_whatever_is_beside_them(
     assert verdicts["photographs", Verdict.REAL] >= 5
     for row in judged:
         checks = json.loads(row.checks or "")
-        assert checks.keys() >= {"detail", "texture", "blocks", "ood"}
+        assert checks.keys() >= {"detail", "texture", "blocks", "seen", "ood"}
         assert (checks.keys() >= set(LOOKS)) == (row.verdict == Verdict.FAKE)
         # Of what is too close to call there is one, too.
         assert (row.p_fake is None) == (row.reason or "").startswith("the image is unlike")

@@ -106,8 +106,14 @@ def test_a_card_of_format_4_still_reads(card_record: dict[str, Any], card: Model
     assert (read.quality, read.looks) == (None, ())
 
 
+def test_a_card_of_format_5_bounds_no_proportions(card_record: dict[str, Any]) -> None:
+    bounds = {"least_detail": 0.6, "least_texture": 0.5, "most_blocks": 3.0}
+    read = parse_card(json.dumps(card_record | {"format": 5, "quality": bounds}))
+    assert read.quality == QualityBounds(**bounds, least_seen=0.0)
+
+
 def test_what_a_verdict_takes_comes_back_as_it_was(card: ModelCard) -> None:
-    quality = QualityBounds(least_detail=0.6, least_texture=0.5, most_blocks=3.0)
+    quality = QualityBounds(least_detail=0.6, least_texture=0.5, most_blocks=3.0, least_seen=0.5)
     taking = replace(card, quality=quality, looks=tuple(LOOKS))
     read = parse_card(taking.to_json())
     assert (read.quality, read.looks) == (quality, tuple(LOOKS))

@@ -22,7 +22,7 @@ from trainer.photographs.model import PhotographModelError, load_model
 from trainer.photographs.strangers import Choice
 
 IMAGES = 7 * EACH
-ANY = QualityBounds(least_detail=0, least_texture=0, most_blocks=1e6)
+ANY = QualityBounds(least_detail=0, least_texture=0, most_blocks=1e6, least_seen=0)
 FAR = 1e6
 HALF = "8"  # that the SHA-256 of about half of them is below
 
