@@ -39,7 +39,7 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         raise NoPicture(reason)
     samples = _png_samples(image)
     image.load()
-    upright = ImageOps.exif_transpose(image)
+    upright = _turned(image)
     if samples and "transparency" in upright.info:
         upright.info["transparency"] = _in_pixels(upright.info["transparency"], samples)
     if upright.mode.startswith("I"):
@@ -47,6 +47,15 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if tiff and tiff_samples.is_negative(tiff):
         upright = upright.point(NEGATIVE[: 256 * len(upright.getbands())])
     return _on_white(upright)
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """Upright, as its EXIF says; EXIF that cannot be read turns nothing, and spoils no pixel."""
+    try:
+        image.getexif()
+    except Exception:  # its reader raises nearly anything on broken bytes
+        return image
+    return ImageOps.exif_transpose(image)
 
 
 def _from_icon(image: Image.Image) -> Image.Image:

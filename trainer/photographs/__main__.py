@@ -32,6 +32,8 @@ from trainer.photographs.model import PhotographModel
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_others, read_photographs
 from trainer.photographs.strangers import (
+    PARTS,
+    STRENGTH,
     Choice,
     Parts,
     Scored,
@@ -55,8 +57,7 @@ QUALITY = QualityBounds(least_detail=0.53, least_texture=0.8, most_blocks=3.0, l
 TRAINED_ON = (AS_IT_IS, f"{AUGMENTED}-0")
 OTHER_TIERS = tuple(RE_SAVED)  # scored only, and of some images, which is enough to tell
 SOME_BELOW = "4"  # that the SHA-256 of these is: a quarter, the same whatever else there is
-CHOICES = [Choice(tuple(range(BLOCKS)), 1e-3)]  # ablate tries others
-PARTS = 6  # that the sources are left out in
+CHOICES = [Choice(tuple(range(BLOCKS)), STRENGTH)]  # ablate tries others
 LEFT_OUT_FILE, CHOICES_FILE, OTHERS_FILE = "left-out.csv", "choices.csv", "others-judged.csv"
 
 

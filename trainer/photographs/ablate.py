@@ -23,13 +23,20 @@ from trainer.photographs.features import Features
 from trainer.photographs.head import labels_of
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
-from trainer.photographs.strangers import Choice, Tokens, groups_of, heads_without, in_parts, score
+from trainer.photographs.strangers import (
+    PARTS,
+    STRENGTH,
+    Choice,
+    Tokens,
+    groups_of,
+    heads_without,
+    in_parts,
+    score,
+)
 from trainer.photographs.tiers import AS_IT_IS, AUGMENTED
 from trainer.photographs.tower import build, tower_bytes
 
-PARTS = 12
 ALL = tuple(range(BLOCKS))
-STRENGTH = 3e-3
 LEAST = 20  # images of each class in a source that counts by itself
 SEED = 0
 

@@ -40,14 +40,13 @@ from trainer.minutes import Minutes
 from trainer.photographs.clip import PLACES, WIDTH, Weights, read_weights
 from trainer.photographs.options import data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
-from trainer.photographs.strangers import in_parts
+from trainer.photographs.strangers import PARTS, in_parts
 from trainer.photographs.tiers import TIERS
 from trainer.photographs.views import drawn, in_order, loaded
 from trainer.photographs.vit import Adapters, Tower
 from trainer.run import CONFIG_FILE, RESUME_FILE, RunError
 
 ADAPTERS_FILE, STEPS_FILE = "adapters.npz", "steps.csv"
-PARTS = 6  # that sources are left out in
 STEPS = 4000  # some sixty draws of each image
 BATCH = 64
 WARM_UP = 100  # steps that the learning rate rises over

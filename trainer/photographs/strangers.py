@@ -18,6 +18,8 @@ from trainer.data.examples import LABELS, DataError
 from trainer.photographs.head import Head, fit, image_weights, labels_of
 from trainer.photographs.sources import Photograph
 
+PARTS = 6  # that sources are left out in
+STRENGTH = 1e-3  # by which a head's weights are held back
 Tokens = Mapping[str, NDArray[np.float32]]  # of the same images by tier, N×blocks×768
 
 

@@ -56,6 +56,15 @@ def test_exif_orientation_is_applied(
     assert (decoded.width, decoded.height) == (40, 20), "the stored size is reported"
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_exif_that_cannot_be_read_spoils_no_pixel(kind: str) -> None:
+    picture = quarters().resize((40, 20))
+    sound = decode(encoded(picture, kind, lossless=True))
+    for exif in (b"Exif\0\0neither II nor MM", b"no EXIF at all"):
+        found = decode(encoded(picture, kind, lossless=True, exif=exif))
+        assert (found.rgb.size, found.rgb.tobytes()) == ((40, 20), sound.rgb.tobytes())
+
+
 def test_alpha_is_composited_on_white() -> None:
     image = Image.new("RGBA", (3, 1))
     for x, alpha in enumerate((0, 128, 255)):

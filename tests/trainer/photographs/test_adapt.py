@@ -18,10 +18,11 @@ from click.testing import CliRunner
 from tests.trainer.photographs.conftest import EACH
 from trainer.data.examples import DataError
 from trainer.photographs import adapt as command
-from trainer.photographs.adapt import PARTS, STEPS, WARM_UP, share_of_peak, without
+from trainer.photographs.adapt import STEPS, WARM_UP, share_of_peak, without
 from trainer.photographs.clip import Weights
 from trainer.photographs.head import labels_of
 from trainer.photographs.sources import read_photographs
+from trainer.photographs.strangers import PARTS
 from trainer.photographs.tiers import TIERS
 from trainer.photographs.views import drawn, in_order, loaded
 
