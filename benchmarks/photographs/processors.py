@@ -4,7 +4,7 @@
     python -m benchmarks.photographs.processors one.csv other.csv
 
 QEMU stands in for a machine that is not at hand, `qemu-x86_64 -cpu Nehalem python -m scanner ...`,
-two hundred times more slowly. Pictures are decoded and scaled by the real processor even so; the
+which takes minutes a picture. Pictures are decoded and scaled by the real processor even so; the
 network is computed by the emulated one.
 """
 
@@ -78,13 +78,13 @@ def main(first: Path, others: tuple[Path, ...], output: Path) -> None:
 def _line(row: Row) -> dict[str, str]:
     return {
         "instructions": row["instructions"],
-        "against": row["against"],
+        "compared with": row["against"],
         "pictures": f"{row['pictures']:,}",
         "equal logits": f"{row['equal_logits']:,}",
         "logits differ by, mean": f"{row['mean_logit']:.3f}",
         "largest": f"{row['largest_logit']:.3f}",
         "p_fake differs by, largest": f"{row['largest_p_fake']:.3f}",
-        "verdicts, of those with one": f"{row['decided']:,}",
+        "verdicts with the latter": f"{row['decided']:,}",
         "lost": f"{row['lost']:,}",
         "gained": f"{row['gained']:,}",
         "turned": f"{row['turned']:,}",

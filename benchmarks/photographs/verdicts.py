@@ -12,7 +12,7 @@ from benchmarks.shared.results import Row
 from scanner.quality import DOUBTS
 from scanner.record import Verdict
 from trainer.calibration import calibration_error, error_by_chance, wilson_interval
-from trainer.data.examples import LABELS
+from trainer.data.examples import LABELS, DataError
 from trainer.metrics import sigmoid
 from trainer.photographs.thresholds import DOMAIN, TURNED, UNSURE
 from trainer.photographs.tiers import AS_IT_IS
@@ -61,7 +61,7 @@ def calibrated(said: pd.DataFrame) -> Iterator[Row]:
 
     said: with calibrated logits as scores. Of one class alone nothing can be told.
     """
-    given = said[said["reason"].isin(GIVEN)]
+    given = said[said["reason"].isin(GIVEN)].dropna(subset="score")
     for (material, tier), group in given.groupby(["material", "tier"], sort=False):
         logits, labels = group["score"].to_numpy(np.float32), group["label"].to_numpy()
         if len(set(labels.tolist())) < len(LABELS):
@@ -78,9 +78,17 @@ def calibrated(said: pd.DataFrame) -> Iterator[Row]:
 def mistakes(said: pd.DataFrame, listed: pd.DataFrame) -> Iterator[Row]:
     """The photographs called fake, then the fakes called real, the surest first.
 
-    said: of the images as they are. listed: the manifest that names their files.
+    said: of the images as they are. listed: the manifest that names their files. Raises DataError
+    for images that it lacks.
     """
-    named = said.merge(listed, left_on="image", right_on="sha256", suffixes=("", "_listed"))
+    named = said.merge(
+        listed, "left", left_on="image", right_on="sha256", suffixes=("", "_listed"), indicator=True
+    )
+    if unknown := int((named["_merge"] == "left_only").sum()):
+        raise DataError(
+            f"the manifest lists {unknown:,} of the left-out images not; name the one that the run "
+            "was made from with --manifest."
+        )
     named["p_fake"] = sigmoid(named["score"].to_numpy(np.float32))
     for label, verdict, fakes_first in ((0, Verdict.FAKE, True), (1, Verdict.REAL, False)):
         wrong = named[(named["label"] == label) & (named["verdict"] == verdict)]

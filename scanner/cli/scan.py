@@ -43,8 +43,8 @@ from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="RATE",
     help="Share of photographs that may be called fake; one that the models have thresholds for "
-    "(resnet18: 0.01 and 0.001, clip-vit-b16: 0.01). Lower rates leave more inconclusive.  "
-    "[default: each model's first]",
+    "(resnet18: 0.01 and 0.001, clip-vit-b16: 0.005, 0.01 and 0.001). Lower rates leave more "
+    "inconclusive.  [default: each model's first]",
 )
 @click.option(
     "--device",

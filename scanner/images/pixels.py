@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from PIL import Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile
 from PIL.IcnsImagePlugin import IcnsImageFile
 from PIL.IcoImagePlugin import IcoImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -20,6 +20,16 @@ from scanner.images import tiff_samples
 # TIFF it is the largest sample. FITS, McIDAS and IM hold what was measured in theirs.
 SCALED = ("JPEG2000", "PNG", "PPM")
 WHITE = 65_535
+# By what EXIF's orientation is undone; 1 is upright.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 NEGATIVE = [*range(255, -1, -1), *range(256)]  # of grey, and of the alpha beside it
 
 
@@ -50,12 +60,15 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _turned(image: Image.Image) -> Image.Image:
-    """Upright, as its EXIF says; EXIF that cannot be read turns nothing, and spoils no pixel."""
+    """Upright, as its EXIF says; EXIF that cannot be read turns nothing, and spoils no pixel.
+
+    ImageOps.exif_transpose writes EXIF anew, which fails where any of its other fields is broken.
+    """
     try:
-        image.getexif()
+        turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # its reader raises nearly anything on broken bytes
         return image
-    return ImageOps.exif_transpose(image)
+    return image if turn is None else image.transpose(turn)
 
 
 def _from_icon(image: Image.Image) -> Image.Image:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import multiprocessing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,9 +55,10 @@ class Features:
     def qualities(self, photographs: Sequence[Photograph], tier: str) -> list[Quality]:
         """That of each image in one tier. Raises DataError for a broken image.
 
-        Whoever changes how it is measured empties its folder.
+        Whoever changes how a figure is measured empties the folder.
         """
-        found = self._kept(photographs, tier, self.folder / "quality", _quality)
+        figures = "-".join(field.name for field in fields(Quality))
+        found = self._kept(photographs, tier, self.folder / f"quality-{figures}", _quality)
         return [Quality(*map(float, figures)) for figures in found]
 
     @cached_property
@@ -122,4 +123,4 @@ def _tokens(graph: Path, rgb: Image.Image) -> NDArray[np.float32]:
 
 def _quality(rgb: Image.Image) -> NDArray[np.float32]:
     found = quality(rgb, view(rgb, PREPROCESSING), PREPROCESSING)
-    return np.array([found.detail, found.texture, found.blocks, found.seen], np.float32)
+    return np.array(astuple(found), np.float32)

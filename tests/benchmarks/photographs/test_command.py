@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -63,19 +64,38 @@ def invoke(*words: object) -> Result:
     return CliRunner().invoke(command.main, list(map(str, words)))
 
 
+@pytest.fixture
+def manifest(files: Path, tmp_path: Path) -> Path:
+    """That lists the files of `run`."""
+    rows = [
+        {"sha256": file_sha256(path), "commit": "c0ffee", "path": path.name, "generator": "none"}
+        for path in sorted(files.glob("*/*"))
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    return tmp_path / "manifest.csv"
+
+
 def written(place: Path, name: str = "photographs") -> dict[str, Any]:
     found: dict[str, Any] = json.loads((place / f"{name}.json").read_text())
     return found
 
 
 def test_both_materials_are_measured(
-    run: Path, folder: Path, files: Path, make_model: ModelMaker, card: ModelCard, tmp_path: Path
+    run: Path,
+    folder: Path,
+    files: Path,
+    manifest: Path,
+    make_model: ModelMaker,
+    card: ModelCard,
+    tmp_path: Path,
 ) -> None:
     wider = replace(card, domain=Domain("larger ones", 50, 1000))
     model = make_model("wider", {METADATA_KEY: wider.to_json()})
     results, sheet = tmp_path / "results", tmp_path / "sheet.png"
     scan = ("--scan", folder, "--model", model)
-    done = invoke(run, *scan, "--files", files, "--sheet", sheet, "--output", results)
+    done = invoke(
+        run, *scan, "--manifest", manifest, "--files", files, "--sheet", sheet, "--output", results
+    )
     assert done.exit_code == 0, done.output
 
     found = written(results)
@@ -96,14 +116,16 @@ def test_both_materials_are_measured(
         assert (row["auroc"] < 1) == strangers
     sources = written(results, "photographs-sources")["rows"]
     assert {(row["source"], row["photographs"]) for row in sources} >= {("REAL", EACH)}
+    (wrong,) = written(results, "photographs-mistakes")["rows"]
+    assert (wrong["called"], wrong["source"], wrong["commit"]) == ("fake", "REAL", "c0ffee")
     assert "scanned folder" in (results / "photographs.md").read_text()
     for picture in (results / "photographs-curves.png", sheet):
         with Image.open(picture) as image:
             assert len(image.convert("RGB").getcolors(image.width * image.height) or ()) > 20
 
 
-def test_a_run_alone_names_no_model(run: Path, tmp_path: Path) -> None:
-    done = invoke(run, "--output", tmp_path / "results")
+def test_a_run_alone_names_no_model(run: Path, manifest: Path, tmp_path: Path) -> None:
+    done = invoke(run, "--manifest", manifest, "--output", tmp_path / "results")
     assert done.exit_code == 0, done.output
     found = written(tmp_path / "results")
     assert found["command"] == "python -m benchmarks.photographs run"

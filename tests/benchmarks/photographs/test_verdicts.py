@@ -21,6 +21,7 @@ from benchmarks.photographs.table import (
 from benchmarks.photographs.verdicts import REASONS, by_kind, calibrated, mistakes, summed_up
 from benchmarks.shared.results import Row
 from trainer.calibration import wilson_interval
+from trainer.data.examples import DataError
 from trainer.photographs.tiers import AS_IT_IS, HARD, WEB
 
 REAL, FAKE = 0, 1
@@ -84,8 +85,9 @@ def test_pictures_that_are_no_photographs_are_summed_up_by_kind() -> None:
 def test_only_probabilities_that_are_given_are_held_to_what_came_of_them() -> None:
     said = pd.concat([frame(SAID), frame(SAID, WEB), frame(SAID[:4], HARD)])
     said.loc[0, "reason"] = "domain"
+    said.loc[1, "score"] = float("nan")  # one that a scan gave no score
     as_it_is, web = calibrated(said)
-    assert (as_it_is["images"], web["tier"], web["images"]) == (6, WEB, 6)
+    assert (as_it_is["images"], web["tier"], web["images"]) == (5, WEB, 5)
     assert 0 < as_it_is["calibration_error"] < 1
     (line, _) = of_calibration([as_it_is, web])
     assert line["images"] == f"made, {AS_IT_IS}"
@@ -107,7 +109,8 @@ def test_mistakes_are_listed_with_where_to_look_at_them() -> None:
         "[camera](https://github.com/camera/blob/c0ffee/pictures/3%20of%207%23.png)"
     )
     assert missed["called"] == "real"
-    assert list(mistakes(said, listed[:3])) == []
+    with pytest.raises(DataError, match="lists 4 of the left-out images not"):
+        list(mistakes(said, listed[:3]))
 
 
 def test_shares_are_of_one_class_and_have_intervals() -> None:

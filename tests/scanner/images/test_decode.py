@@ -65,6 +65,16 @@ def test_exif_that_cannot_be_read_spoils_no_pixel(kind: str) -> None:
         assert (found.rgb.size, found.rgb.tobytes()) == ((40, 20), sound.rgb.tobytes())
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_field_of_exif_that_is_broken_hides_no_other(kind: str) -> None:
+    """A width to print at, of a type that no such field has, beside an orientation of 6."""
+    fields = struct.pack("<HHHIHH", 2, ORIENTATION, 3, 1, 6, 0)
+    fields += struct.pack("<HHI4s", 0x011A, 1, 4, b"abcd")
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + fields + bytes(4)
+    found = decode(encoded(quarters().resize((40, 20)), kind, exif=exif))
+    assert found.rgb.size == (20, 40)
+
+
 def test_alpha_is_composited_on_white() -> None:
     image = Image.new("RGBA", (3, 1))
     for x, alpha in enumerate((0, 128, 255)):

@@ -20,6 +20,7 @@ from trainer.photographs import __main__ as command
 from trainer.photographs.clip import Weights
 from trainer.photographs.model import PhotographModelError, load_model
 from trainer.photographs.strangers import Choice
+from trainer.photographs.thresholds import Rates
 
 IMAGES = 7 * EACH
 ANY = QualityBounds(least_detail=0, least_texture=0, most_blocks=1e6, least_seen=0)
@@ -66,6 +67,7 @@ def test_a_run_leaves_a_model_its_card_and_every_score(run: list[str], tmp_path:
     assert card.looks == tuple(LOOKS)
     assert (card.quality, card.ood_at_most) == (ANY, FAR)
     assert card.training["rates_too_low_to_be_shown"] == [0.01, 0.001]
+    assert [point.false_positive_rate for point in card.operating_points] == [0.005, 0.01]
     drawn = pd.read_csv(tmp_path / "run" / "others-judged.csv")
     assert set(drawn["source"]) == set(DRAWN)
     assert len(drawn) == len(DRAWN) * EACH
@@ -85,12 +87,15 @@ def test_a_source_left_out_is_not_in_the_card_nor_its_group(
     run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "SOME_BELOW", "")  # no image is scored in the other tiers
+    enough = Rates(accused=0.02, of_a_source=None, missed=0.02)  # a rate that any number can show
+    monkeypatch.setattr(command, "STRICT", enough)
     done = CliRunner().invoke(command.main, [*run, "--leave-out", "two/phones"])
     assert done.exit_code == 0, done.output
     card = json.loads((tmp_path / "run" / "card.json").read_text())
     assert not {source["name"] for source in card["sources"]} & set(GROUPS)
     assert card["training"]["images"] == IMAGES - len(GROUPS) * EACH
     assert list(card["metrics"]) == ["sources left out, as-it-is"]
+    assert [it["false_positive_rate"] for it in card["operating_points"]] == [0.005, 0.01, 0.02]
 
 
 def test_without_pictures_that_are_no_photographs_there_is_no_model(
