@@ -64,7 +64,7 @@ def reliability(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[
     p_fake = sigmoid(logits)
     bins = np.minimum((p_fake * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     photographs, fakes = _counts(labels)
-    odds = photographs / fakes
+    odds = float(photographs / fakes)
     weights = _even_weights(labels)
     found = []
     for inside in (bins == number for number in np.unique(bins)):

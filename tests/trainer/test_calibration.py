@@ -156,6 +156,7 @@ def test_reliability_is_that_of_classes_equal_in_number() -> None:
     assert middle.share_of_fakes == pytest.approx(0.25 * odds / (0.25 * odds + 0.75))
     assert middle.interval[0] < middle.share_of_fakes < middle.interval[1] < 1
     assert (low.share_of_fakes, high.share_of_fakes) == (0.0, 1.0)
+    assert type(middle.share_of_fakes) is float, "a checkpoint holds no NumPy numbers"
 
 
 def test_calibration_error_is_that_of_classes_equal_in_number() -> None:
