@@ -112,7 +112,7 @@ class Record:
     p_fake: Annotated[
         float | None,
         "Calibrated probability that the image is fake, 0 to 1, for equal numbers of real and "
-        "fake images; only inside a model's domain.",
+        "fake images; only inside a model's domain, and of what may have a verdict.",
     ]
     confidence: Annotated[
         float | None,

@@ -223,7 +223,8 @@ class ModelCard:
         """This card with the operating point of that rate as its default. Raises ModelError."""
         chosen = [p for p in self.operating_points if p.false_positive_rate == false_positive_rate]
         if not chosen:
-            known = " and ".join(f"{p.false_positive_rate:g}" for p in self.operating_points)
+            *most, last = (f"{p.false_positive_rate:g}" for p in self.operating_points)
+            known = f"{', '.join(most)} and {last}" if most else last
             raise ModelError(
                 f"no thresholds for a false-positive rate of {false_positive_rate:g} came with the "
                 f"model, only for {known}; choose one of these."
