@@ -86,7 +86,7 @@ def mistakes(said: pd.DataFrame, listed: pd.DataFrame) -> Iterator[Row]:
     )
     if unknown := int((named["_merge"] == "left_only").sum()):
         raise DataError(
-            f"the manifest lists {unknown:,} of the left-out images not; name the one that the run "
+            f"the manifest lacks {unknown:,} of the left-out images; name the one that the run "
             "was made from with --manifest."
         )
     named["p_fake"] = sigmoid(named["score"].to_numpy(np.float32))

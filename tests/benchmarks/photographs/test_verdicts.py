@@ -109,7 +109,7 @@ def test_mistakes_are_listed_with_where_to_look_at_them() -> None:
         "[camera](https://github.com/camera/blob/c0ffee/pictures/3%20of%207%23.png)"
     )
     assert missed["called"] == "real"
-    with pytest.raises(DataError, match="lists 4 of the left-out images not"):
+    with pytest.raises(DataError, match="lacks 4 of the left-out images"):
         list(mistakes(said, listed[:3]))
 
 
