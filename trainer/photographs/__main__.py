@@ -36,7 +36,6 @@ from trainer.photographs.strangers import (
     STRENGTH,
     Choice,
     Parts,
-    Scored,
     Tried,
     in_parts,
     score,
@@ -147,11 +146,12 @@ class Judging:
         return bound(ood[true])
 
     def first_sight(self, images: Sequence[Photograph], tier: str) -> Measured:
-        found = self._score(images, tier)
-        ood = self.domain.ood(images, self.features.of(images, tier))
+        tokens = self.features.of(images, tier)
+        logits = self._logits(images, tokens)
+        ood = self.domain.ood(images, tokens)
         poor = np.array([QUALITY.poor(it) or "" for it in self.features.qualities(images, tier)])
         doubts = np.where(poor != "", poor, np.where(ood > self.ood_at_most, DOMAIN, ""))
-        return Measured(images, found.logits, found.logits, ood, doubts)
+        return Measured(images, logits, logits, ood, doubts)
 
     def looked_again(self, first: Measured, tier: str, floor: float) -> Measured:
         """With the second looks at images that are not doubtful, of a logit of `floor` or more."""
@@ -159,13 +159,14 @@ class Judging:
         again = np.flatnonzero(first.accusing >= floor)
         for look in LOOKS if len(again) else ():
             looked = [first.photographs[place] for place in again.tolist()]
-            logits = self._score(looked, looked_at(tier, look)).logits
+            logits = self._logits(looked, self.features.of(looked, looked_at(tier, look)))
             least[again] = np.minimum(least[again], logits)
         return replace(first, least=least)
 
-    def _score(self, images: Sequence[Photograph], tier: str) -> Scored:
-        choice, heads = self.tried.choice, self.tried.heads
-        return score(choice, heads, images, self.features.of(images, tier))
+    def _logits(
+        self, images: Sequence[Photograph], tokens: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        return score(self.tried.choice, self.tried.heads, images, tokens).logits
 
 
 def _left_out(strangers: Strangers) -> Iterator[dict[str, Any]]:
