@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from scanner.environment import HOME, STOP_SIGNALS, programs
 from scanner.errors import ImgscanError
@@ -39,6 +39,16 @@ FORBIDDEN = (
 )  # fmt: skip
 MAIN_LOCK = Lock()  # held while a process starts: threads may scan side by side
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Alive(Protocol):
+    """Called as work goes on that may take long; with `place`, how many bytes are done."""
+
+    def __call__(self, place: int = 0) -> None: ...
+
+
+def unheard(place: int = 0) -> None:
+    """An `Alive` that tells nobody."""
 
 
 class ProcessError(ImgscanError):

@@ -15,7 +15,7 @@ from scanner.cli.custody import compare_command, keygen_command, verify_command
 from scanner.cli.exits import StopError, told
 from scanner.cli.models import engines_command, models_command
 from scanner.cli.scan import scan_command
-from scanner.cli.streams import discard, prepare_streams
+from scanner.cli.streams import discard, prepare_streams, say
 from scanner.record import safe_text
 
 
@@ -40,6 +40,15 @@ class ImgscanGroup(DefaultGroup):
                 return super().invoke(ctx)
         except click.UsageError as error:  # which may quote a name out of the evidence
             raise click.UsageError(safe_text(error.format_message()), error.ctx) from error
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Say which is meant where a folder or file has the name of a command."""
+        if args[0] in self.commands and Path(args[0]).exists():
+            say(
+                f"{args[0]} is taken for the command; to scan what has that name here, write "
+                f".{os.sep}{args[0]}"
+            )
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         options = {o.name: o for o in (*scan_command.get_params(ctx), *self.get_params(ctx))}

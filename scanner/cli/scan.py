@@ -98,6 +98,12 @@ from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
     help="Exit with 1 also when a file was judged so; may be repeated. Unexamined files always "
     "give 1.",
 )
+@click.option(
+    "--no-carve",
+    is_flag=True,
+    help="Do not search files of unknown kind, the gaps of archives and what follows images for "
+    "pictures that begin there.",
+)
 @click.option("--fresh", is_flag=True, help="Forget an interrupted scan and start over.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 @click.option("-v", "--verbose", is_flag=True, help="Say on standard error what happens.")
@@ -112,7 +118,8 @@ def scan_command(
     false_positive_rate: float | None, device: str, batch_size: int | None, workers: int | None,
     known: tuple[Path, ...], skip_known: bool, passwords: tuple[str, ...], md5: bool,
     sign: Path | None, limits: Limits,
-    fail_on: tuple[str, ...], fresh: bool, quiet: bool, verbose: bool, log_file: Path | None,
+    fail_on: tuple[str, ...], no_carve: bool, fresh: bool, quiet: bool, verbose: bool,
+    log_file: Path | None,
 ) -> None:  # fmt: skip
     """Scan folders, images and archives for AI-generated images.
 
@@ -134,8 +141,8 @@ def scan_command(
             check_standard_output()
         request = Request(
             paths, reports, model_name, false_positive_rate, device, batch_size, workers, limits,
-            md5, known, skip_known, passwords, sign, fresh, (log_file,) if log_file else (),
-            tuple(without_passwords(sys.argv)),
+            md5, known, skip_known, passwords, sign, fresh, not no_carve,
+            (log_file,) if log_file else (), tuple(without_passwords(sys.argv)),
         )  # fmt: skip
         with closing(Terminal(quiet, verbose, log_file)) as terminal:
             outcome = run_scan(request, terminal)

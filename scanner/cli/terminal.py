@@ -15,6 +15,8 @@ from scanner.record import Record
 from scanner.reports import csv
 from scanner.scan import Progress, Watcher
 
+LONGEST_SHOWN = 30  # characters of a path in the bar
+
 
 class Terminal(Watcher):
     """quiet: no bar and no sentences. verbose and log_file: where the log goes."""
@@ -37,7 +39,11 @@ class Terminal(Watcher):
     def show(self, progress: Progress) -> None:
         if self._bar is None:
             self._bar = tqdm(unit="file", disable=True if self._quiet else None)
-        self._bar.set_postfix(fakes=progress.fakes, errors=progress.unexamined, refresh=False)
+        told: dict[str, object] = {"fakes": progress.fakes, "errors": progress.unexamined}
+        if progress.reading is not None:
+            path, share = progress.reading
+            told["reading"] = f"{path[-LONGEST_SHOWN:]} {share:.0%}"
+        self._bar.set_postfix(told, refresh=False)
         self._bar.update(progress.files - self._bar.n)
 
     def examined(self) -> None:

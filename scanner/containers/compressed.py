@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import BinaryIO
 
-from scanner.containers.container import HEAD_BYTES, Member
-from scanner.containers.expanded import BUFFER_BYTES, Expanded, is_compressed
+from scanner.containers.container import HEAD_BYTES, TO_THE_END, Member
+from scanner.containers.expanded import BUFFER_BYTES, Expanded, header_bytes, is_compressed
 from scanner.limits import Limits
 
 NOUN = "archive"
@@ -29,7 +30,9 @@ def members(
     for suffix in SUFFIXES:
         stem = stem.removesuffix(suffix)
     expanded = Expanded(stream, head)
-    yield Member(f"{name}!/{stem}", lambda: io.BufferedReader(expanded, BUFFER_BYTES))
+    stored = ((header_bytes(head), TO_THE_END),)
+    opened = partial(io.BufferedReader, expanded, BUFFER_BYTES)
+    yield Member(f"{name}!/{stem}", opened, stored=stored)
     if expanded.rest_at is not None:
         stream.seek(expanded.rest_at)
-        yield Member(f"{name}!/trailing-data", lambda: nullcontext(stream))
+        yield Member(f"{name}!/trailing-data", lambda: nullcontext(stream), stored=stored)

@@ -23,6 +23,7 @@ from scanner.record import Status, path_text
 HEAD_BYTES = 512  # enough for every magic number; tar's lies at byte 257
 CHUNK_BYTES = 1 << 20
 LONGEST_DETAIL = 300
+TO_THE_END = 1 << 62  # where a stretch of a member stops that the container ends with
 
 
 class Readable(Protocol):
@@ -36,13 +37,16 @@ class Member:
     """One member of a container.
 
     `path` is the full escaped path. `open` gives its content and may raise MemberError; it is
-    None when `status` and `error` already say why there is nothing to examine.
+    None when `status` and `error` already say why there is nothing to examine. `stored` are the
+    stretches of the container, start to stop, that are this member and nothing else; in what is of
+    no member a picture may hide.
     """
 
     path: str
     open: Callable[[], AbstractContextManager[Readable]] | None
     status: Status | None = None
     error: str | None = None
+    stored: Sequence[tuple[int, int]] = ()
 
 
 class OverLimit(Exception):

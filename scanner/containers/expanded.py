@@ -68,8 +68,10 @@ def _zstd() -> Any:
     return zstd.ZstdDecompressor(options=options)
 
 
+GZIP, GZIP_FIXED_BYTES = b"\x1f\x8b\x08", 10
+EXTRA_FIELD, NAME_FIELD, COMMENT_FIELD = 0x4, 0x8, 0x10
 STARTS: dict[bytes, Callable[[], Any]] = {
-    b"\x1f\x8b\x08": _Gzip,
+    GZIP: _Gzip,
     b"BZh": bz2.BZ2Decompressor,
     b"\xfd7zXZ\x00": _xz,
     b"\x28\xb5\x2f\xfd": _zstd,
@@ -79,6 +81,21 @@ STARTS: dict[bytes, Callable[[], Any]] = {
 def is_compressed(head: bytes) -> bool:
     """Whether a file that begins with `head` is such a stream."""
     return _magic(head) is not None
+
+
+def header_bytes(head: bytes) -> int:
+    """How many bytes of a gzip stream precede what is compressed, fields that say anything among
+    them (RFC 1952, 2.3); of the others none does.
+    """
+    if not head.startswith(GZIP) or len(head) < GZIP_FIXED_BYTES:
+        return 0
+    end, flags = GZIP_FIXED_BYTES, head[3]
+    if flags & EXTRA_FIELD:
+        end += 2 + int.from_bytes(head[end : end + 2], "little")
+    for flag in (NAME_FIELD, COMMENT_FIELD):
+        if flags & flag:
+            end = max(end, head.find(b"\0", end) + 1)
+    return end
 
 
 def _magic(head: bytes) -> bytes | None:

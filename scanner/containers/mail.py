@@ -12,7 +12,13 @@ from email.policy import compat32
 from functools import partial
 from typing import BinaryIO
 
-from scanner.containers.container import CHUNK_BYTES, HEAD_BYTES, Member, read_limited
+from scanner.containers.container import (
+    CHUNK_BYTES,
+    HEAD_BYTES,
+    TO_THE_END,
+    Member,
+    read_limited,
+)
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 
@@ -71,7 +77,7 @@ def members(
     stream.seek(start)
     if not MBOX_LINE.match(stream.readline(CHUNK_BYTES)):
         stream.seek(start)
-        yield from _parts(read_limited(stream, limits.file_bytes), name)
+        yield from _parts(read_limited(stream, limits.file_bytes), name, start)
         return
     number = 0
     for number, text in enumerate(_messages(stream, limits.file_bytes), 1):
@@ -109,13 +115,15 @@ def _field_follows(stream: BinaryIO) -> bool:
     return bool(FIELD.match(line)) or line.startswith(b">From ")
 
 
-def _parts(text: bytes, name: str) -> Iterator[Member]:
+def _parts(text: bytes, name: str, start: int | None = None) -> Iterator[Member]:
     """Each part with the very bytes it has; only a CR in front of the line break before a boundary
     is taken for a part of that.
+
+    start: where in the file `text` begins; None for one message of many.
     """
     # Not `parse`, which reads as text and so turns every CR LF of a picture into LF.
     message = BytesParser(policy=compat32).parsebytes(text)
-    number = 0
+    number = place = 0
     for part in message.walk():
         if part.is_multipart():
             continue
@@ -123,7 +131,21 @@ def _parts(text: bytes, name: str) -> Iterator[Member]:
         content = part.get_payload(decode=True)
         data = content if isinstance(content, bytes) else b""
         title = _file_name(part) or f"part-{number}"
-        yield Member(f"{name}!/{path_text(title)}", partial(io.BytesIO, data))
+        opened = partial(io.BytesIO, data)
+        stored = (0, TO_THE_END)
+        written = _as_written(part, data)
+        if start is not None and (found := text.find(written, place)) >= 0:
+            place = found + len(written)
+            stored = (start + found, start + place)
+        yield Member(f"{name}!/{path_text(title)}", opened, stored=(stored,))
+
+
+def _as_written(part: Message, data: bytes) -> bytes:
+    """A part as it stands in its message; `data` is what it decodes to."""
+    try:
+        return str(part.get_payload()).encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:  # bytes that were read by their character set, and are not coded
+        return data
 
 
 def _file_name(part: Message) -> str:

@@ -6,6 +6,7 @@ format of their own there, are written as PNG without loss (as TIFF where PNG la
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scanner.containers.container import Member, MemberError, encrypted, failure
+from scanner.images.signatures import is_image
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 
@@ -26,6 +28,7 @@ MAGIC = re.compile(rb"%PDF-\d\.\d")
 MAGIC_WITHIN = 1024  # as readers allow
 OBJECT = re.compile(rb"\d{1,10}\s{1,9}\d{1,5}\s{1,9}obj\b")
 OBJECT_WITHIN = 8192
+HEADER_WITHIN = 1 << 16  # of an object, ahead of its stream
 # Filters whose output is a file that image decoders read.
 WHOLE_FILES = {"/DCTDecode": "jpg", "/DCT": "jpg", "/JPXDecode": "jp2"}
 INLINE_IMAGE = re.compile(rb"\bBI\b.*?\bID\b", re.DOTALL)
@@ -56,6 +59,7 @@ def members(
     if reader.is_encrypted and not any(reader.decrypt(password) for password in ("", *passwords)):
         raise encrypted(NOUN, passwords)
     titles, masks = _references(reader)
+    places = {number: at for table in reader.xref.values() for number, at in table.items()}
     for number, item in _objects(reader):
         path = f"{name}!/object-{number}"
         if isinstance(item, Exception):
@@ -65,10 +69,15 @@ def members(
         elif item.get("/Subtype") == "/Image":
             whole = WHOLE_FILES.get(_last_filter(item))
             read = item.get_data if whole else partial(_lossless, item, limits)
-            yield Member(f"{path}.{whole or 'png'}", _opener(read))
+            stored = _stretch(stream, places.get(number), item)
+            yield Member(f"{path}.{whole or 'png'}", _opener(read), stored=stored)
         elif number in titles or item.get("/Type") == "/EmbeddedFile":
             title = titles.get(number, f"object-{number}")
-            yield Member(f"{name}!/{path_text(title)}", _opener(item.get_data))
+            stored = _stretch(stream, places.get(number), item)
+            yield Member(f"{name}!/{path_text(title)}", _opener(item.get_data), stored=stored)
+        elif _holds_image(item):  # whatever it is called
+            stored = _stretch(stream, places.get(number), item)
+            yield Member(path, _opener(item.get_data), stored=stored)
         elif item.get("/Subtype") == "/Form" or "/PatternType" in item:
             drawing = PageObject(reader)  # which finds inline images in pages only
             drawing[NameObject("/Contents")] = item
@@ -76,6 +85,29 @@ def members(
             yield from _inline_images(drawing, f"{name}!/drawing-{number}")
     for number, page in enumerate(reader.pages, 1):
         yield from _inline_images(page, f"{name}!/page-{number}")
+
+
+def _stretch(stream: BinaryIO, place: int | None, item: Any) -> Sequence[tuple[int, int]]:
+    """Where in the document the bytes of a stream object lie, which begins at `place`."""
+    data = getattr(item, "_data", b"")
+    if place is None or not isinstance(data, bytes) or not data:
+        return ()
+    before = stream.tell()
+    stream.seek(place)
+    start = stream.read(HEADER_WITHIN + len(data)).find(data)
+    stream.seek(before)
+    return () if start < 0 else ((place + start, place + start + len(data)),)
+
+
+def _holds_image(item: Any) -> bool:
+    """Whether the bytes of a stream object begin like an image."""
+    from pypdf.generic import StreamObject
+
+    if not isinstance(item, StreamObject):
+        return False
+    with contextlib.suppress(Exception):  # a parser raises nearly anything on broken streams
+        return is_image(item.get_data())
+    return False
 
 
 def _objects(reader: PdfReader) -> Iterator[tuple[int, Any]]:

@@ -89,7 +89,8 @@ def members(
                 raise OverLimit("more expanded bytes than its limits of size and ratio allow")
             stored = info.compress_type == rarfile.RAR_M0 and not info.needs_password()
             if isinstance(place, str) or stored:
-                yield Member(path, _opener(archive, info, limits, passwords))
+                opener = _opener(archive, info, limits, passwords)
+                yield Member(path, opener, stored=_stretch(archive, info))
             else:
                 yield Member(path, None, Status.UNSUPPORTED, NO_FILE)
         if _goes_on(archive):
@@ -97,6 +98,13 @@ def members(
         if trouble := archive.strerror():
             # Where the archive lies, or a copy of it, must make no difference to a report.
             raise rarfile.BadRarFile(trouble.replace(f"{Path(str(place)).parent}{os.sep}", ""))
+
+
+def _stretch(archive: RarFile, info: Any) -> Sequence[tuple[int, int]]:
+    """Where the member lies; of archives in several volumes it is left open."""
+    start, size = info.data_offset, info.compress_size
+    whole = len(archive.volumelist()) == 1 and start is not None and size is not None
+    return ((start, start + size),) if whole else ()
 
 
 def _mend_bsdtar() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scanner.containers.container import Member, MemberError, OverLimit, encrypted, failure
@@ -33,22 +34,20 @@ def members(
             continue
         path = f"{name}!/{path_text(file.filename)}"
         content: bytes | MemberError = b""
+        stored: Sequence[tuple[int, int]] = ()
         if not file.emptystream:
             room -= file.uncompressed
             if room < 0:
                 raise OverLimit("more expanded bytes than its limits of size and ratio allow")
             if block is None or file.folder is not block.folder:
                 block = _Block(archive, stream, file.folder, limits.file_bytes, passwords)
-            content = block.read(file)
+            content, stored = block.read(file), (block.stretch,)
         if file.is_symlink or file.is_junction or file.is_socket:
             content = MemberError(Status.UNSUPPORTED, "a link or device inside an archive")
-        yield _member(path, content)
-
-
-def _member(path: str, content: bytes | MemberError) -> Member:
-    if isinstance(content, MemberError):
-        return Member(path, None, content.status, str(content))
-    return Member(path, lambda: io.BytesIO(content))
+        if isinstance(content, MemberError):
+            yield Member(path, None, content.status, str(content))
+        else:
+            yield Member(path, partial(io.BytesIO, content), stored=stored)
 
 
 def _open(stream: BinaryIO, passwords: Sequence[str]) -> SevenZipFile:
@@ -93,6 +92,7 @@ class _Block:
         origin = archive.afterheader + streams.packinfo.packpos
         self._start = origin + streams.packinfo.packpositions[first]
         self._end = origin + streams.packinfo.packpositions[last]
+        self.stretch = (self._start, self._end)  # of the archive
 
     def read(self, file: Any) -> bytes | MemberError:
         """The next member of the block. Damage costs those behind it too."""

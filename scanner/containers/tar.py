@@ -7,18 +7,27 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from scanner.containers.budget import Budget, Metered
 from scanner.containers.container import (
     CHUNK_BYTES,
     HEAD_BYTES,
+    TO_THE_END,
     Member,
     MemberError,
     OverLimit,
     Readable,
 )
-from scanner.containers.expanded import BUFFER_BYTES, ERRORS, Expanded, decompress, is_compressed
+from scanner.containers.expanded import (
+    BUFFER_BYTES,
+    ERRORS,
+    Expanded,
+    decompress,
+    header_bytes,
+    is_compressed,
+)
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 
@@ -184,16 +193,19 @@ def members(
     # What tarfile passes over is expanded too.
     budget = Budget(limits.archive_bytes, "more than its limits of size and ratio allow")
     buffered = io.BufferedReader(expanded, BUFFER_BYTES)
-    yield from _concatenated(_Forward(Metered(buffered, budget)), name)
+    compressed = ((header_bytes(head), TO_THE_END),)  # all of it together is the members
+    for member in _concatenated(_Forward(Metered(buffered, budget)), name):
+        yield replace(member, stored=compressed)
     if expanded.rest_at is not None:
         stream.seek(expanded.rest_at)
-        yield Member(f"{name}!/trailing-data", lambda: nullcontext(stream))
+        yield Member(f"{name}!/trailing-data", lambda: nullcontext(stream), stored=compressed)
 
 
 def _concatenated(source: _Forward, name: str) -> Iterator[Member]:
     while block := source.next_block():
         if not _is_tar(block):
-            yield Member(f"{name}!/trailing-data", lambda: nullcontext(source))
+            stored = ((source.tell(), TO_THE_END),)
+            yield Member(f"{name}!/trailing-data", lambda: nullcontext(source), stored=stored)
             source.seek(sys.maxsize)  # what was too large to be read is not met again
         else:
             yield from _members(source, name)
@@ -206,7 +218,8 @@ def _members(source: Any, name: str) -> Iterator[Member]:
         archive.members.clear()  # tarfile would remember every one
         path = f"{name}!/{path_text(info.name)}"
         if info.isfile():
-            yield Member(path, _opener(archive, info))
+            stored = () if info.issparse() else ((info.offset_data, info.offset_data + info.size),)
+            yield Member(path, _opener(archive, info), stored=stored)
         elif not info.isdir():
             yield Member(path, None, Status.UNSUPPORTED, "a link or device inside an archive")
 

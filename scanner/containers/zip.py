@@ -17,6 +17,7 @@ from backports import zstd
 from backports.zstd import zipfile  # the standard library's own, and zstandard members
 
 from scanner.containers.container import (
+    CHUNK_BYTES,
     Member,
     MemberError,
     Readable,
@@ -49,13 +50,15 @@ def members(
 
     Bytes before the first and behind the end record, such as another archive's, are members, too.
     """
+    stream = _without_zeros(stream)
     with _listed(zipfile.ZipFile, stream, limits.members) as archive:
         yield from _archived(archive, stream, name, limits, passwords)
         first, end = _extent(archive.infolist(), stream)
-    if first > 0:
-        yield Member(f"{name}!/leading-data", partial(_section, stream, 0, first))
-    if end < (size := stream.seek(0, os.SEEK_END)):
-        yield Member(f"{name}!/trailing-data", partial(_section, stream, end, size))
+    size = stream.seek(0, os.SEEK_END)
+    for title, start, stop in (("leading-data", 0, first), ("trailing-data", end, size)):
+        if start < stop:
+            section = partial(_section, stream, start, stop)
+            yield Member(f"{name}!/{title}", section, stored=((start, stop),))
 
 
 def archived(
@@ -76,6 +79,55 @@ def _extent(infos: Sequence[zipfile.ZipInfo], stream: BinaryIO) -> tuple[int, in
     (comment_bytes,) = struct.unpack_from("<H", tail, place + END_RECORD_BYTES - 2)
     first = min((info.header_offset for info in infos), default=start + place)
     return first, start + place + END_RECORD_BYTES + comment_bytes
+
+
+def _without_zeros(stream: BinaryIO) -> BinaryIO:
+    """`stream` without the zeros behind the end record, if they are so many as to hide it."""
+    size = end = stream.seek(0, os.SEEK_END)
+    piece = b""
+    while end > 0 and not piece:
+        start = max(0, end - CHUNK_BYTES)
+        stream.seek(start)
+        piece = stream.read(end - start).rstrip(b"\0")
+        end = start + len(piece)
+    if size - end < LONGEST_COMMENT:
+        return stream
+    start = max(0, end - END_RECORD_BYTES - LONGEST_COMMENT)
+    stream.seek(start)
+    tail = stream.read(end - start + END_RECORD_BYTES)  # it ends with zeros itself
+    place = tail.rfind(END_RECORD)
+    if place < 0:
+        return stream
+    (comment_bytes,) = struct.unpack_from("<H", tail, place + END_RECORD_BYTES - 2)
+    behind = start + place + END_RECORD_BYTES + comment_bytes
+    return io.BufferedReader(_Cut(stream, behind))
+
+
+class _Cut(io.RawIOBase):
+    """The first `size` bytes of a stream."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream = stream
+        self._size = size
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = os.SEEK_SET, /) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = origin + place
+        return self._place
+
+    def readinto(self, buffer: Any, /) -> int:
+        self._stream.seek(self._place)
+        data = self._stream.read(max(0, min(len(buffer), self._size - self._place)))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
 
 
 class _Section:
@@ -115,9 +167,25 @@ def _archived(
             yield Member(path, None, Status.OVER_LIMIT, SHARED)
         elif info.flag_bits & ENCRYPTED_FLAG:
             locked = (unlocked, unlocked_info, limits.file_bytes, passwords)
-            yield Member(path, _opener(partial(_decrypt, *locked)))
+            yield Member(path, _opener(partial(_decrypt, *locked)), stored=_stored(stream, info))
         else:
-            yield Member(path, _opener(partial(_open, archive, info)))
+            opener = _opener(partial(_open, archive, info))
+            yield Member(path, opener, stored=_stored(stream, info))
+
+
+def _stored(stream: BinaryIO, info: zipfile.ZipInfo) -> Sequence[tuple[int, int]]:
+    """Where the member's own header lies, without name and extra fields, and where its bytes do."""
+    stream.seek(info.header_offset)
+    header = stream.read(LOCAL_HEADER_BYTES)
+    if len(header) < LOCAL_HEADER_BYTES:
+        return ()
+    name_bytes, extra_bytes = struct.unpack_from("<HH", header, LOCAL_HEADER_BYTES - 4)
+    behind = info.header_offset + LOCAL_HEADER_BYTES
+    start = behind + name_bytes + extra_bytes
+    is_packed = info.compress_type != zipfile.ZIP_STORED or info.flag_bits & ENCRYPTED_FLAG
+    # Of a stored member more bytes may be counted than are its content.
+    size = info.compress_size if is_packed else min(info.compress_size, info.file_size)
+    return (info.header_offset, behind), (start, start + size)
 
 
 class _Head(list[Any]):

@@ -26,7 +26,7 @@ from scanner.limits import Limits
 from scanner.paths import is_folder
 from scanner.record import path_text
 from scanner.reports.read import READERS, ReadError, read_records
-from scanner.sources.found import Found, Met
+from scanner.sources.found import Found, Met, carved_range
 from scanner.sources.walk import walk
 
 SCHEMA = """
@@ -188,7 +188,7 @@ def _check_evidence(
         missing = database.execute("SELECT path FROM file WHERE NOT met ORDER BY path, position")
         for (name,) in missing:
             yield Finding(Weight.DIFFERS, f"{name}: in the report but no longer in the evidence")
-        (met,) = database.execute("SELECT count(sha256) FROM file WHERE met").fetchone()
+        (met,) = database.execute("SELECT count(sha256) FROM file WHERE met = 1").fetchone()
         (unhashed,) = database.execute(UNCOVERED).fetchone()
         yield Finding(Weight.NOTE, f"{met:,} hashes of the report were compared with the evidence")
         if unhashed:
@@ -210,6 +210,9 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
         yield Finding(Weight.DIFFERS, f"{name}: in the evidence but not in the report")
         return
     database.execute("UPDATE file SET met = 1 WHERE path = ? AND position = ?", where)
+    # What was found in its bytes is as they are.
+    inside = "UPDATE file SET met = 2 WHERE path >= ? AND path < ? AND position = ?"
+    database.execute(inside, (*carved_range(name), entry.position))
     *hashes, size = row
     recorded = Hashes(*hashes)
     if isinstance(entry, Met):

@@ -55,12 +55,12 @@ def hash_bytes(chunks: Iterable[bytes], md5: bool) -> Hashes:
 
 
 def hash_source(
-    source: Path | bytes, md5: bool, alive: Callable[[], None] = lambda: None
+    source: Path | bytes, md5: bool, see: Callable[[bytes, int], None] = lambda chunk, place: None
 ) -> tuple[Hashes, int]:
     """The hashes and the size of a file or a member's bytes, in memory that stays flat.
 
-    alive: called as it goes on. Raises OSError, also where there are more or fewer bytes than the
-    system says.
+    see: called with each chunk and its place as it goes on. Raises OSError, also where there are
+    more or fewer bytes than the system says.
     """
     size = 0
 
@@ -72,7 +72,7 @@ def hash_source(
             size += len(chunk)
             if size > end:
                 raise OSError(errno.EFBIG, "it has more bytes than the system says of it")
-            alive()
+            see(chunk, size - len(chunk))
             yield chunk
 
     with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:

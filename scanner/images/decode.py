@@ -14,9 +14,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from scanner.images import raw, signatures, tiff
+from scanner.images.damage import jpeg_damage
 from scanner.images.pixels import NoPicture, to_rgb
 from scanner.limits import MAX_PIXELS
 
+MP_ENTRIES = 0xB002
 ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # formats whose frames follow each other in time
 
 
@@ -59,7 +61,8 @@ class Pages:
     """An opened image, whose frames or pages are decoded one by one.
 
     format: as the decoder calls it; of camera RAW, the kind. first: what a viewer shows first.
-    frames: how many there are. Both count from 1.
+    frames: how many there are. Both count from 1. others: where in the file further pictures begin
+    that are whole files.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Pages:
     ) -> None:
         self.format = raw_kind or image.format or "unknown"
         self.first = self.frames = 1
+        self.others: tuple[int, ...] = ()
         self._data = data
         self._image = image
         self._max_pixels = max_pixels
@@ -79,6 +83,11 @@ class Pages:
         elif raw_kind is None and self.format != "PSD":
             self.first = image.tell() + 1  # HEIF names its primary image
             self.frames = max(1, int(getattr(image, "n_frames", 1)))  # a header may say 0
+            self.others = _places_of_others(image)
+
+    def damage(self) -> str | None:
+        """What is wrong with the first page that decoding it does not show; None if nothing is."""
+        return jpeg_damage(self._data) if self.format in ("JPEG", "MPO") else None
 
     def decode(self, page: int) -> Decoded:
         """Decode one page to 8-bit RGB. Raises as `opened` does."""
@@ -113,6 +122,14 @@ class Pages:
                 f"{width}x{height} pixels are more than the limit of {self._max_pixels:,}"
             )
         return width, height
+
+
+def _places_of_others(image: Image.Image) -> tuple[int, ...]:
+    """Of a JPEG with several pictures, by its own index (CIPA DC-007)."""
+    index: Any = getattr(image, "mpinfo", None) or {}
+    origin = image.info.get("mpoffset", 0)
+    entries = index.get(MP_ENTRIES, ())
+    return tuple(origin + it["DataOffset"] for it in entries if it["DataOffset"] > 0)
 
 
 def _open_tiff_page(data: bytes, offset: int) -> Image.Image:
@@ -178,8 +195,10 @@ def open_image(data: bytes) -> Image.Image:
     except UnidentifiedImageError as error:
         if signatures.is_image(data):  # Pillow takes a broken header for no image at all
             raise ValueError("it begins like an image, but no decoder can read it") from error
-        if unread := signatures.unread_image(data) or signatures.unread_archive(data):
+        if unread := signatures.unread_image(data):
             raise UnsupportedImage(f"{unread}, which imgscan does not open") from error
+        if signatures.is_damaged_image(data):
+            raise ValueError("its first bytes are not those of the image that follows") from error
         raise NotAnImage("no image decoder recognises the content") from error
 
 

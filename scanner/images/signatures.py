@@ -46,52 +46,41 @@ UNREAD_IMAGES = (
     (0, b"FOVb", "a Sigma RAW file"),
     (0, b"Paint Shop Pro Image File\n\x1a", "a Paint Shop Pro image"),
     (128, b"DICM", "a DICOM image"),
+    (0, b"#?RGBE", "a Radiance image"),
+    (0, b"%!PS", "a PostScript document"),
+    (0, b"SDPX", "a DPX image"),
+    (0, b"XPDS", "a DPX image"),
+    (0, b"\x80\x2a\x5f\xd7", "a Cineon image"),
+    (0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5", "an InDesign document"),
+    (0, b"\xabKTX ", "a KTX texture"),
+    (0, b"\x13\xab\xa1\x5c", "an ASTC texture"),
+    (0, b"\0MRM", "a Minolta RAW file"),
+    (0, b"\xd7\xcd\xc6\x9a\0\0", "a Windows metafile"),
+    (40, b" EMF\0\0\1\0", "an enhanced metafile"),
+    (522, b"\0\x11\x02\xff\x0c\0", "a PICT drawing"),
+    (522, b"\x11\x01", "a PICT drawing"),
+    (10, b"\0\x11\x02\xff\x0c\0", "a PICT drawing"),
 )
 # Its groups are atomic: many comments would else be taken apart in exponentially many ways.
 SVG = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*+(?><\?xml[^>]*>\s*+)?"
-    rb"(?><!--.*?-->\s*+|<!DOCTYPE\s+svg[^>\[]*(?:\[[^\]]*\])?\s*>\s*+)*+<(?:svg:)?svg[\s>]",
+    rb"(?:\xef\xbb\xbf)?\s*+"
+    rb"(?><\?.*?\?>\s*+|<!--.*?-->\s*+|<!DOCTYPE\s+svg[^>\[]*(?:\[[^\]]*\])?\s*>\s*+)*+"
+    rb"<(?:svg:)?svg[\s>]",
     re.DOTALL,
 )
-SVG_WITHIN = 8192
-
-UNREAD_ARCHIVES = (
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE document (doc, xls, ppt, msg, Thumbs.db)"),
-    (0, b"\x04\x22\x4d\x18", "an lz4 file"),
-    (0, b"\x02\x21\x4c\x18", "an lz4 file"),
-    (0, b"LZIP\x01", "an lzip file"),
-    (0, b"\x89LZO\0\r\n\x1a\n", "an lzop file"),
-    (0, b"\xff\x06\0\0sNaPpY", "a snappy file"),
-    (0, b"MSCF\0\0\0\0", "a cabinet archive"),
-    (0, b"ISc(", "an InstallShield cabinet"),
-    (0, b"!<arch>\ndebian", "a Debian package"),
-    (0, b"!<arch>\n", "an ar archive"),
-    (0, b"\xed\xab\xee\xdb", "an RPM package"),
-    (0, b"xar!\0\x1c", "a xar archive"),
-    (0, b"MSWIM\0\0\0", "a Windows image (wim)"),
-    (0, b"hsqs", "a squashfs file system"),
-    (0, b"ITSF\x03\0\0\0", "a compiled help file (chm)"),
-    (0, b"!BDN", "an Outlook mailbox (pst)"),
-    (0, b"\x78\x9f\x3e\x22", "a winmail.dat attachment (TNEF)"),
-    (0, b"SIT!", "a StuffIt archive"),
-    (0, b"StuffIt (c)", "a StuffIt archive"),
-    (7, b"**ACE**", "an ACE archive"),
-    (20, b"\xdc\xa7\xc4\xfd", "a zoo archive"),
-    (0, b"EVF\x09\x0d\x0a\xff\0", "an EnCase disk image"),
-    (0, b"EVF2\x0d\x0a\x81\0", "an EnCase disk image"),
-    (0, b"KDMV", "a VMware disk image"),
-    (0, b"vhdxfile", "a Hyper-V disk image"),
-    (0, b"conectix", "a virtual PC disk image"),
-    (0, b"QFI\xfb", "a QEMU disk image"),
-    (32769, b"CD001", "an ISO 9660 disk image"),
-    (32769, b"BEA01", "a UDF disk image"),
+SVG_WITHIN = 1 << 20
+UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+# DICOM without its preamble: the length of group 8 or 2, or the first element of one, whose group
+# and element precede a value representation of two letters or a short length.
+BARE_DICOM = re.compile(
+    rb"[\x02\x08]\0[\0\x01\x05\x08\x10]\0(?:UL\x04\0|CS[\x01-\x40]\0|\x04\0\0\0)"
 )
-CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}")
-LZH = re.compile(rb"..-l[hz][0-9ds]-", re.DOTALL)
-# What may lie anywhere in a file and still be opened, if by its own program.
-MOVABLE = {b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"Rar!\x1a\x07": "a RAR archive"}
-PROGRAMS = (b"MZ", b"\x7fELF")
-APPLE_TRAILER, APPLE_TRAILER_BYTES = b"koly\0\0\0\x04", 512
+# What shows a picture whose first bytes are damaged: a header that goes on as theirs do.
+DAMAGED = re.compile(
+    rb".{0,20}(?:JFIF\0[\x01\x02]|Exif\0\0(?:II\*\0|MM\0\*)|PNG\s{1,2}\x1a|\0\0\0\x0dIHDR\0)",
+    re.DOTALL,
+)
+DAMAGED_WITHIN = 64
 
 
 def is_image(data: bytes) -> bool:
@@ -101,35 +90,23 @@ def is_image(data: bytes) -> bool:
     return _has_image_brand(data) or _is_bmp(data) or _is_icon(data)
 
 
+def is_damaged_image(data: bytes) -> bool:
+    """Whether `data` goes on as a JPEG or PNG does, behind first bytes that are not theirs."""
+    return DAMAGED.match(data[:DAMAGED_WITHIN]) is not None
+
+
 def unread_image(data: bytes) -> str | None:
     """What kind of image, of those that no decoder here reads, `data` is."""
-    if SVG.match(data[:SVG_WITHIN]):
+    start = data[:SVG_WITHIN]
+    if encoding := UTF_16.get(start[:2]):
+        start = start[2:].decode(encoding, "ignore").encode("utf-8", "replace")
+    if SVG.match(start):
         return "an SVG drawing"
+    if start.startswith(b"RIFF") and start[8:11].upper() == b"CDR":
+        return "a CorelDRAW drawing"
+    if BARE_DICOM.match(data):
+        return "a DICOM image"
     return _named(data, UNREAD_IMAGES)
-
-
-def unread_archive(data: bytes) -> str | None:
-    """What kind of container, of those that are not opened here, `data` is."""
-    if CPIO.match(data):
-        return "a cpio archive"
-    if LZH.match(data):
-        return "an lzh archive"
-    if _is_lzma(data):
-        return "an lzma file"
-    if _is_compress(data):
-        return "a compress file (.Z)"
-    if data.startswith(PROGRAMS) and (inside := archive_inside(data)):
-        return f"a program that holds {inside[0]}"
-    if data.startswith(APPLE_TRAILER, max(0, len(data) - APPLE_TRAILER_BYTES)):
-        return "an Apple disk image (dmg)"
-    return _named(data, UNREAD_ARCHIVES)
-
-
-def archive_inside(data: bytes) -> tuple[str, int] | None:
-    """The first 7z or RAR archive behind other content, and the offset where it begins."""
-    found = [(data.find(magic, 1), kind) for magic, kind in MOVABLE.items()]
-    offset, kind = min((place for place in found if place[0] > 0), default=(0, ""))
-    return (kind, offset) if kind else None
 
 
 def _named(data: bytes, table: tuple[tuple[int, bytes, str], ...]) -> str | None:
@@ -161,17 +138,3 @@ def _is_icon(data: bytes) -> bool:
         return False
     # In cursors the two stand for the hot spot.
     return offset >= 6 + 16 * count and (kind == 2 or (planes < 2 and depth in ICON_DEPTHS))
-
-
-def _is_lzma(data: bytes) -> bool:
-    """The header of 13 bytes has no magic number: properties, dictionary size, expanded size."""
-    if len(data) < 14 or data[0] != 0x5D or data[13]:
-        return False
-    dictionary, expanded = struct.unpack_from("<IQ", data, 1)
-    power = dictionary >= 4096 and dictionary & (dictionary - 1) == 0
-    return power and (expanded == (1 << 64) - 1 or expanded < 1 << 40)
-
-
-def _is_compress(data: bytes) -> bool:
-    """The third byte has the code's length, 9 to 16 bits, two unused bits and a flag."""
-    return data.startswith(b"\x1f\x9d") and len(data) > 3 and 9 <= data[2] & 0x7F <= 16

@@ -6,6 +6,8 @@ entry in SOURCES. Nothing here ever touches the network.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from scanner.provenance import c2pa, exif, inside, jpeg, png_text, xmp
 from scanner.provenance.finding import Finding, Tag, to_json
 from scanner.provenance.metadata import read
@@ -17,12 +19,13 @@ CAVEAT = (
 )
 
 
-def gather(data: bytes) -> str | None:
+def gather(data: bytes, others: Iterable[Finding] = ()) -> str | None:
     """All findings of an image file as compact JSON, see `to_json`. Never raises.
 
-    data: the whole file. A source that cannot be read becomes a finding that says so.
+    data: the whole file. others: what else was found. A source that cannot be read becomes a
+    finding that says so.
     """
-    found: list[Finding] = []
+    found = list(others)
     try:
         metadata = read(data)
         for name, source in SOURCES.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scanner.images.signatures import archive_inside
+from scanner.kinds.unopened import archive_inside
 from scanner.provenance.finding import Finding, Tag
 from scanner.provenance.metadata import Metadata
 

@@ -30,14 +30,18 @@ from scanner.scan.scorers import Scorer
 
 # The libraries that take evidence apart, decode it, read its provenance or score it.
 LIBRARIES = (
-    "backports.zstd", "c2pa-python", "numpy", "onnxruntime", "onnxruntime-gpu", "pillow",
-    "pillow-heif", "py7zr", "pypdf", "pyzipper", "rarfile", "rawpy", "tensorrt",
-    "tensorrt-rtx-cu13",
+    "ahocorasick-rs", "backports.zstd", "c2pa-python", "numpy", "onnxruntime", "onnxruntime-gpu",
+    "pillow", "pillow-heif", "py7zr", "pylibmagic", "pypdf", "pyzipper", "rarfile", "rawpy",
+    "simplejpeg", "tensorrt", "tensorrt-rtx-cu13",
 )  # fmt: skip
 
 
 def identity(
-    evidence: Sequence[Path], limits: Limits, scorers: Sequence[Scorer], hashing: Hashing
+    evidence: Sequence[Path],
+    limits: Limits,
+    scorers: Sequence[Scorer],
+    hashing: Hashing,
+    carve: bool,
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan is carried on only where all of it is the same."""
     cards = [scorer.model.card for scorer in scorers]
@@ -52,6 +56,7 @@ def identity(
         "precision": [scorer.backend.precision for scorer in scorers],
         "limits": asdict(limits),
         "hash options": hashing_facts(hashing),
+        "choice of carving": carve,
         "Python": python(),
         "kind of processor": instructions(),
         "set of libraries": libraries(),

@@ -29,7 +29,7 @@ from scanner.scan.journal_file import (
     refuse_foreign,
     trouble_explained,
 )
-from scanner.sources.found import Found, Stamp
+from scanner.sources.found import Found, Stamp, carved_range
 from scanner.workers.examine import Examined
 
 SCHEMA = """
@@ -165,8 +165,15 @@ class Journal:
                 f"{path} has changed since the interrupted scan of {self.path} recorded it; "
                 "restore the evidence, or start over with --fresh."
             )
-        self._unmet -= 1
+        self._unmet -= 1 + self._carved_from(path, position)
         return True
+
+    def _carved_from(self, path: str, position: int) -> int:
+        """How many files were found in the bytes of this one, whose record followed theirs."""
+        query = "SELECT count(*) FROM file WHERE path >= ? AND path < ? AND position = ?"
+        places = (*carved_range(path), position)
+        count: int = self._database.execute(query, places).fetchone()[0]
+        return count
 
     def check_all_met(self) -> None:
         """Raise JournalError if a file with a record from an earlier run was not met again."""

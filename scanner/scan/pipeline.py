@@ -5,26 +5,31 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanner.backends.backend import Scores
+from scanner.carving.coded import decode
+from scanner.carving.search import Place, Places
+from scanner.containers.budget import Budget
+from scanner.containers.container import OverLimit, TooLarge, failure
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.log import FACTS
 from scanner.model.card import ModelCard
-from scanner.model.verdict import NO_JUDGEMENT, Score, judge, outside, wants_second_look
+from scanner.model.verdict import NO_JUDGEMENT, Judgement, Score, judge, outside, wants_second_look
 from scanner.record import UNEXAMINED, Status, Verdict, safe_text
 from scanner.scan.journal import Journal
 from scanner.scan.records import storable
 from scanner.scan.scorers import Scorer
 from scanner.scan.watcher import Progress
-from scanner.sources.found import Found, Met
+from scanner.sources.found import CARVED, Found, Met, Part
 from scanner.sources.walk import walk
 from scanner.workers.examine import Examined, Shown
 from scanner.workers.pool import CHUNK_BYTES, CHUNK_FILES, Workers, held_bytes
@@ -41,12 +46,17 @@ class File:
     """One of which pages are still to be recorded, in any order; with the last it is done.
 
     found: of a member with its bytes only while a page may have to be looked at again. out: how
-    often it is with workers for that.
+    often it is with workers for that. carved: how many pictures that were found in its bytes have
+    no record yet, which must come before its own. origin: of such a picture, the file that it was
+    found in. last: what is to be recorded with the file.
     """
 
     found: Found
     pages: int
     out: int = 0
+    carved: int = 0
+    origin: File | None = None
+    last: Outcome | None = None
 
 
 @dataclass(eq=False)
@@ -56,6 +66,15 @@ class Page:
     file: File
     examined: Examined
     score: Score | None = None
+
+
+class Outcome(NamedTuple):
+    """What is to be recorded of a page."""
+
+    examined: Examined
+    model: str | None
+    score: Score | None
+    judgement: Judgement
 
 
 @dataclass(frozen=True)
@@ -71,7 +90,8 @@ class Pipeline:
     """Carries a scan from its sources to its journal.
 
     roots: evidence folders and files. scorers: in whose domain an image lies judges it; of two the
-    first. workers: processes. passwords: tried on whatever is encrypted.
+    first. workers: processes. passwords: tried on whatever is encrypted. carve: whether bytes that
+    nothing accounts for are searched for pictures.
     """
 
     def __init__(
@@ -83,6 +103,7 @@ class Pipeline:
         workers: int,
         hashing: Hashing = Hashing(),  # noqa: B008  immutable
         passwords: Sequence[str] = (),
+        carve: bool = True,
     ) -> None:
         self._roots = roots
         self._scorers = scorers
@@ -93,10 +114,16 @@ class Pipeline:
         self._worker_count = workers
         self._hashing = hashing
         self._passwords = passwords
+        self._carve = carve
+        self._total = Budget.of_scan(limits)
         self._batches: list[list[Queued]] = [[] for _ in scorers]
         self._in_flight: deque[tuple[list[Queued], Future[Scores]]] = deque()
         # Pages that workers look at a second time, by the identity of what was handed over.
         self._looked_at_again: dict[int, tuple[Found, list[Page]]] = {}
+        # Files in whose bytes pictures were found, with where they lie.
+        self._to_carve: deque[tuple[File, Found, Places]] = deque()
+        # The files that such pictures were found in, by the identity of what is handed over.
+        self._origins: dict[int, tuple[Found | Met, File]] = {}
         # Pages queued for scoring, by SHA-256 and number, with those of other files that are equal.
         self._twins: dict[tuple[str | None, int | None], list[Page]] = {}
         self._ticked = time.monotonic()
@@ -112,7 +139,8 @@ class Pipeline:
         self._inference = ThreadPoolExecutor(self._streams, "inference")
         views = [_shown(scorer.model.card) for scorer in self._scorers]
         try:
-            with Workers(self._worker_count, views, self._limits, self._hashing) as self._workers:
+            life = (views, self._limits, self._hashing, self._carve)
+            with Workers(self._worker_count, *life) as self._workers:
                 try:
                     listener(self.progress)
                     self._examine_all()
@@ -124,15 +152,31 @@ class Pipeline:
 
     def _examine_all(self) -> None:
         """Pass every file without a record through the workers."""
+        entries = walk(self._roots, self._limits, self._passwords, self._total)
+        self._hand_over_all(entries, self._hand_over_carved)
+        self._finish()
+        while self._to_carve:
+            self._hand_over_carved()
+            self._finish()
+        self._journal.check_all_met()
+
+    def _hand_over_all(
+        self, entries: Iterable[Found | Met], between: Callable[[], None] = lambda: None
+    ) -> None:
+        """Hand over those that have no record yet, a chunk whenever there is room for one.
+
+        between: called after each chunk.
+        """
         chunk: list[Found] = []
         held = 0
-        for entry in walk(self._roots, self._limits, self._passwords):
+        for entry in entries:
             due = self._tick()
             if self._journal.has(entry.path, entry.position, entry.stamp):
+                self._done_with(self._origin(entry))
                 continue
             deaths = self._journal.suspects.get((entry.path, entry.position))
             if isinstance(entry, Met):
-                self._record(entry, Examined(entry.status, entry.error))
+                self._record_met(entry, Examined(entry.status, entry.error))
             elif deaths is None or self._is_only_hashed(entry):
                 chunk.append(entry)
                 held += held_bytes(entry)
@@ -141,20 +185,47 @@ class Pipeline:
                     self._hand_over(chunk)
                     self._collect(self._workers.room)
                     chunk, held = [], 0
+                    between()
             elif deaths < DEATHS_TO_QUARANTINE:
                 self._examine_alone(entry)
             else:
                 self._journal.answered(entry)
-                self._record(entry, Examined(Status.CRASHED, QUARANTINED))
+                self._record_met(entry, Examined(Status.CRASHED, QUARANTINED))
         self._hand_over(chunk)
-        self._finish()
-        self._journal.check_all_met()
+
+    def _hand_over_carved(self) -> None:
+        """Hand over the pictures that were found in files' bytes."""
+        while self._to_carve:
+            self._hand_over_all(self._carved(*self._to_carve.popleft()))
+
+    def _carved(self, file: File, found: Found, places: Places) -> Iterator[Found | Met]:
+        """What was found in the bytes of `file`, each as an entry of its own."""
+        for place in places:
+            path = f"{found.path}{CARVED}{place.offset}.{place.suffix}"
+            entry: Found | Met
+            try:
+                self._total.spend(place.stop - place.start)
+                entry = self._cut(found, place, path)
+            except (OverLimit, TooLarge) as error:
+                entry = Met(path, found.position, *failure(error, "picture"))
+            entry = replace(entry, stamp=found.stamp)
+            self._origins[id(entry)] = (entry, file)
+            yield entry
+
+    def _cut(self, found: Found, place: Place, path: str) -> Found:
+        """What is to be examined of the picture at `place` in a file. Raises TooLarge."""
+        if isinstance(found.source, bytes):
+            data = found.source[place.start : place.stop]
+            data = decode(place.coding, data, self._limits.file_bytes)
+            return Found(path, found.position, data, carved=True)
+        part = Part(found.source, place.start, place.stop, place.coding)
+        return Found(path, found.position, found.source, carved=True, part=part)
 
     def _is_only_hashed(self, found: Found) -> bool:
         """Whether no decoder sees the file, so that no death of the scan can be its fault."""
         if found.fate is not None:
             return True
-        if isinstance(found.source, bytes) or found.stamp is None:
+        if isinstance(found.source, bytes) or found.part or found.stamp is None:
             return False
         return found.stamp.bytes > self._limits.file_bytes
 
@@ -195,8 +266,15 @@ class Pipeline:
             return False
         self._ticked = now
         self._journal.commit()
+        self.progress.reading = self._reading()
         self._listener(self.progress)
         return True
+
+    def _reading(self) -> tuple[str, float] | None:
+        """What `Progress.reading` is."""
+        found, done = self._workers.reading() or (None, 0)
+        size = found.stamp.bytes if found is not None and found.stamp else 0
+        return (found.path, done / size) if found is not None and size else None
 
     def _take(self, found: Found, examined: Examined) -> None:
         """Record what needs no score; queue the rest, each page of distinct content once."""
@@ -205,11 +283,15 @@ class Pipeline:
             return
         self._journal.answered(found)
         # A page that waits for its score holds no other page meanwhile.
-        pages = [storable(page) for page in (replace(examined, further=()), *examined.further)]
+        first = replace(examined, further=(), carved=None)
+        pages = [storable(page) for page in (first, *examined.further)]
+        file = File(found, len(pages), origin=self._origin(found))
+        if examined.carved:
+            file.carved = len(examined.carved)
+            self._to_carve.append((file, found, examined.carved))
         # Nor does it hold a member's bytes, but where they may have to be looked at again.
         if not any(self._may_be_looked_at_again(page) for page in pages):
-            found = replace(found, source=b"")
-        file = File(found, len(pages))
+            file.found = replace(found, source=b"")
         for page in pages:
             self._take_page(Page(file, page))
 
@@ -324,18 +406,45 @@ class Pipeline:
             self._record_page(twin)
 
     def _record_page(self, page: Page) -> None:
-        """Record a page of a file, and with its last page the file."""
-        page.file.pages -= 1
-        is_last = page.file.pages == 0
-        self._record(page.file.found, page.examined, page.score, is_last)
+        """Record a page of a file, and with the last that is due of it the file."""
+        file, outcome = page.file, self._outcome(page.examined, page.score)
+        self._count(file.found, outcome)
+        file.pages -= 1
+        if (file.pages or file.carved) and outcome.examined.sha256 is not None:
+            self._journal.add_page(*outcome)
+        if file.pages == 0:
+            file.last = outcome
+            self._record_file(file)
 
-    def _record(
-        self,
-        entry: Found | Met,
-        examined: Examined,
-        score: Score | None = None,
-        is_last: bool = True,
-    ) -> None:
+    def _record_file(self, file: File) -> None:
+        """Record a file once all of it is known, and all that was found in its bytes recorded."""
+        if file.carved or file.last is None:
+            return
+        found = file.found
+        noun = found.fate.noun if found.fate else None
+        self._journal.add(found.path, found.position, *file.last, found.stamp, noun)
+        self.progress.files += 1
+        self._done_with(file.origin)
+
+    def _record_met(self, entry: Found | Met, examined: Examined) -> None:
+        outcome = self._outcome(examined, None)
+        self._count(entry, outcome)
+        self._journal.add(entry.path, entry.position, *outcome, entry.stamp)
+        self.progress.files += 1
+        self._done_with(self._origin(entry))
+
+    def _origin(self, entry: Found | Met) -> File | None:
+        """The file in whose bytes the entry was found, if it was; asked for once."""
+        _, file = self._origins.pop(id(entry), (None, None))
+        return file
+
+    def _done_with(self, origin: File | None) -> None:
+        """A picture that was found in the bytes of `origin` has its record."""
+        if origin is not None:
+            origin.carved -= 1
+            self._record_file(origin)
+
+    def _outcome(self, examined: Examined, score: Score | None) -> Outcome:
         if examined.error:  # a decoder may quote any byte of the file
             examined = replace(examined, error=safe_text(examined.error))
         model, judgement = None, NO_JUDGEMENT
@@ -344,18 +453,13 @@ class Pipeline:
             model, judgement = scorer.name, judge(score, scorer.model.card, examined.doubt)
         elif examined.status is Status.SCORED and examined.width and examined.height:
             judgement = outside((examined.width, examined.height), self._domains)
-        if is_last:
-            fate = entry.fate if isinstance(entry, Found) else None
-            noun = fate.noun if fate else None
-            where = (entry.path, entry.position)
-            self._journal.add(*where, examined, model, score, judgement, entry.stamp, noun)
-            self.progress.files += 1
-        else:
-            self._journal.add_page(examined, model, score, judgement)
-        self.progress.fakes += judgement.verdict is Verdict.FAKE
-        if examined.status in UNEXAMINED:
+        return Outcome(examined, model, score, judgement)
+
+    def _count(self, entry: Found | Met, outcome: Outcome) -> None:
+        self.progress.fakes += outcome.judgement.verdict is Verdict.FAKE
+        if outcome.examined.status in UNEXAMINED:
             self.progress.unexamined += 1
-            self._log(entry, examined)
+            self._log(entry, outcome.examined)
 
     def _log(self, entry: Found | Met, examined: Examined) -> None:
         facts = {"path": entry.path, "position": entry.position, "page": examined.page}

@@ -30,7 +30,8 @@ class Request:
     None for the first of each. device: one of `scanner.backends.choose.DEVICES`. batch_size and
     workers: None for the backend's own and for one a core. md5: take these hashes, too. known: hash
     lists. skip_known: leave out what is in them. passwords: tried in turn on whatever is encrypted.
-    sign: a private key's file. fresh: forget an interrupted scan. also_written: what the caller
+    sign: a private key's file. carve: search for pictures in
+    what nothing accounts for. fresh: forget an interrupted scan. also_written: what the caller
     writes meanwhile, such as a log, and what therefore must not be evidence either. command: what
     started the scan, for the manifest.
     """
@@ -49,6 +50,7 @@ class Request:
     passwords: tuple[str, ...] = ()
     sign: Path | None = None
     fresh: bool = False
+    carve: bool = True
     also_written: tuple[Path, ...] = ()
     command: tuple[str, ...] = ()
 

@@ -82,7 +82,7 @@ def _scan(
     key: Ed25519PrivateKey | None,
 ) -> Outcome:
     """From the evidence to reports and manifest, by way of the journal."""
-    identity = facts.identity(request.paths, request.limits, scorers, hashing)
+    identity = facts.identity(request.paths, request.limits, scorers, hashing, request.carve)
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
     seconds, rate = _examine(request, watcher, scorers, journal, hashing, identity)
@@ -111,6 +111,7 @@ def _scan(
             "kind_of_record": RECORDS_VERSION,
             "limits": asdict(request.limits),
             "hashing": facts.hashing_facts(hashing),
+            "carving": request.carve,
         }
         write_manifest(said | facts.surroundings(request.command) | custody, request.reports, key)
     else:
@@ -160,6 +161,7 @@ def _examine(
         workers=request.workers or usable_cores(),
         hashing=hashing,
         passwords=request.passwords,
+        carve=request.carve,
     )
     used = ", ".join(f"{scorer.model.name} on {scorer.backend.provider}" for scorer in scorers)
     logger.info("scanning with %s", used, extra={FACTS: identity})

@@ -10,11 +10,16 @@ from scanner.record import Record
 
 @dataclass
 class Progress:
-    """Running totals of this run of the command; the files of an earlier run are not in them."""
+    """Running totals of this run of the command; the files of an earlier run are not in them.
+
+    reading: a file that takes long because it is large, by its path, and the share of it that was
+    read, 0 to 1.
+    """
 
     files: int = 0
     fakes: int = 0
     unexamined: int = 0
+    reading: tuple[str, float] | None = None
 
 
 class Watcher:

@@ -6,6 +6,7 @@ import errno
 import io
 import math
 import os
+from array import array
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
+from scanner.carving.gaps import Gaps
 from scanner.containers import appended_zip
 from scanner.containers.budget import Budget, Metered
 from scanner.containers.container import (
@@ -87,28 +89,30 @@ def _opened(
 ) -> Iterator[Found | Met]:
     """What `source` is, `size` bytes that `stream` reads: a file, or a container with its members.
 
-    A container's own row comes last, when its fate is known. What is a file as well has the row of
-    that file, and one for the container only where that was not opened; so has a zip behind a
-    container whose parser would not see it.
+    A container's own row comes last, when its fate is known, and where in it no member lies. What
+    is a file as well has the row of that file, and one for the container only where that was not
+    opened; so has a zip behind a container whose parser would not see it.
     """
     kind, is_more = container_of(stream)
-    if kind is None or is_more:
-        yield Found(path, position, source)
     if kind is None:
+        yield Found(path, position, source)
         return
+    accounted = array("Q")
     name = f"{path}{INSIDE}" if is_more else path
-    fate = yield from _expand(kind, stream, size, name, depth, readers, outer)
-    if not is_more:
-        yield Found(path, position, source, fate=fate)
-    elif fate.status is not Status.CONTAINER:
+    fate = yield from _expand(kind, stream, size, name, depth, readers, outer, accounted)
+    if is_more and fate.status is not Status.CONTAINER:
         yield Met(name, position or 1, fate.status, fate.error)
     is_zip_behind = kind in ISOLATED and recognises(appended_zip, b"", stream)
     check_read(stream)
     if is_zip_behind:
         name = f"{name}{INSIDE}"
-        fate = yield from _expand(appended_zip, stream, size, name, depth, readers, outer)
-        if fate.status is not Status.CONTAINER:
-            yield Met(name, position or 1, fate.status, fate.error)
+        behind = yield from _expand(
+            appended_zip, stream, size, name, depth, readers, outer, accounted
+        )
+        if behind.status is not Status.CONTAINER:
+            yield Met(name, position or 1, behind.status, behind.error)
+    gaps = Gaps.all_but(accounted, size)
+    yield Found(path, position, source, fate=None if is_more else fate, gaps=gaps)
 
 
 def _expand(
@@ -119,8 +123,12 @@ def _expand(
     depth: int,
     readers: Readers,
     outer: Budget,
+    accounted: array[int],
 ) -> Generator[Found | Met, None, Fate]:
-    """The members of the container in `stream`, `size` stored bytes; nested ones recurse."""
+    """The members of the container in `stream`, `size` stored bytes; nested ones recurse.
+
+    accounted: takes start and stop of each stretch of the container that is a member, once read.
+    """
     limits = readers.limits
     noun = f"{'an' if kind.NOUN[0] in 'aeiou' else 'a'} {kind.NOUN}"
     if depth > limits.depth:
@@ -139,6 +147,7 @@ def _expand(
             if isinstance(read, Met):
                 yield read
                 continue
+            accounted.extend(place for stretch in member.stored for place in stretch)
             inner, size = io.BytesIO(read), len(read)
             yield from _opened(inner, read, size, member.path, number, depth + 1, readers, budget)
         check_read(stream)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from scanner.carving.gaps import Gaps
 from scanner.record import Status
 
 
@@ -24,13 +25,30 @@ class Fate(NamedTuple):
     error: str
 
 
+CARVED = "!/carved-"  # in the path of what was found in bytes, behind that of the file
+
+
+class Part(NamedTuple):
+    """A stretch of a file on disk, from `start` to `stop`, that stands for a picture.
+
+    coding: how its bytes are written there, one of `scanner.carving.coded.CODINGS`.
+    """
+
+    path: Path
+    start: int
+    stop: int
+    coding: str
+
+
 @dataclass(frozen=True)
 class Found:
-    """Bytes to examine: a file of its own, or a member already read into memory.
+    """Bytes to examine: a file of its own, or what was in one and is already in memory.
 
     stamp: of the file on disk that this is or lies in. fate: of a container, once it was read as
-    far as it goes; only the hashes of its bytes are still wanted. again: the pages that are to be
-    looked at a second time; nothing else is wanted then.
+    far as it goes; only the hashes of its bytes are still wanted. gaps: where a search for pictures
+    may look, None for everywhere. carved: whether it was found by such a search, and is not
+    searched itself. part: what of `source` it is, where not all. again: the pages that are to
+    be looked at a second time; nothing else is wanted then.
     """
 
     path: str
@@ -38,7 +56,15 @@ class Found:
     source: Path | bytes
     stamp: Stamp | None = None
     fate: Fate | None = None
+    gaps: Gaps | None = None
+    carved: bool = False
+    part: Part | None = None
     again: tuple[int, ...] = ()
+
+
+def carved_range(path: str) -> tuple[str, str]:
+    """Between which two paths those lie of what was found in the bytes of the file at `path`."""
+    return f"{path}{CARVED}", f"{path}{CARVED[:-1]}."  # the character behind the dash
 
 
 @dataclass(frozen=True)

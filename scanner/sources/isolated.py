@@ -42,6 +42,7 @@ class _Answer(NamedTuple):
     data: bytes | None = None
     status: Status | None = None
     error: str | None = None
+    stored: Sequence[tuple[int, int]] = ()
 
 
 class Readers:
@@ -138,7 +139,7 @@ def _member(path: str, answer: _Answer) -> Member:
     data = answer.data
     if data is None:
         return Member(path, None, answer.status, answer.error)
-    return Member(path, lambda: io.BytesIO(data))
+    return Member(path, lambda: io.BytesIO(data), stored=answer.stored)
 
 
 def _stop(reader: Child) -> None:
@@ -188,6 +189,7 @@ def _read(member: Member, limits: Limits) -> _Answer:
         return _Answer(member.path, None, member.status, member.error)
     try:
         with member.open() as content:
-            return _Answer(member.path, read_limited(content, limits.file_bytes))
+            data = read_limited(content, limits.file_bytes)
+            return _Answer(member.path, data, stored=member.stored)
     except Exception as error:
         return _Answer(member.path, None, *failure(error, "member"))

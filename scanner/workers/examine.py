@@ -1,14 +1,15 @@
 """What a worker does with one file: read once, hash, decode, make the views, gather provenance.
 
-Of containers, and of files too large to be held in memory, it takes the hashes alone. A page that
-was called fake it is asked to look at again.
+What no decoder accounts for it searches for pictures; so it does with what no member of a container
+takes, and with files too large to be held in memory, while it takes their hashes. A page that was
+called fake it is asked to look at again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.carving.coded import decode as from_coded
+from scanner.carving.gaps import Gaps
+from scanner.carving.search import Places, Search
 from scanner.containers.container import TooLarge, read_limited
 from scanner.files import file_facts, open_readonly
 from scanner.hashes.hashing import Hashes, Hashing, hash_bytes, hash_source
@@ -29,14 +33,19 @@ from scanner.images.decode import (
     opened,
 )
 from scanner.images.opacity import doubt as see_through
+from scanner.images.signatures import is_image
+from scanner.kinds import kind_of
 from scanner.limits import Limits
 from scanner.looks import LOOKS
 from scanner.model.card import Domain
 from scanner.preprocess import Preprocessing, view
+from scanner.processes import Alive, unheard
 from scanner.provenance import gather
+from scanner.provenance.finding import Finding
 from scanner.quality import Quality, QualityBounds, quality
 from scanner.record import UNEXAMINED, Status
-from scanner.sources.found import Fate, Stamp
+from scanner.sources.found import Fate, Part, Stamp
+from scanner.workers import searched
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 
@@ -65,7 +74,8 @@ class Examined:
     verdict, whatever the score; only with a view. quality: with a view, of models that bound it.
     evidence: provenance findings as JSON, also of images that could not be decoded. view: uint8,
     what the model sees of it, as `scanner.preprocess.view` makes it, or at second sight that once
-    for each look. further: the other pages that were looked at.
+    for each look. carved: where in it other pictures begin, which are to be examined. further: the
+    other pages that were looked at.
     """
 
     status: Status
@@ -84,28 +94,28 @@ class Examined:
     quality: Quality | None = None
     evidence: str | None = None
     view: NDArray[np.uint8] | None = None
+    carved: Places | None = None
     further: Sequence[Examined] = ()
 
 
 def examine(
-    source: Path | bytes,
+    source: Path | bytes | Part,
     views: Views,
     limits: Limits,
     hashing: Hashing = Hashing(),  # noqa: B008  immutable
-    alive: Callable[[], None] = lambda: None,
+    alive: Alive = unheard,
+    carve: bool = True,
+    gaps: Gaps | None = None,
 ) -> Examined:
-    """Examine a file or a member's bytes. Never raises for what is in the bytes.
+    """Examine a file, a member's bytes or a part. Never raises for what is in the bytes.
 
-    alive: called between the pages of an image, and while a file too large for it is hashed.
+    alive: called between the pages of an image, and while bytes are searched or, of a file too
+    large for more, hashed. carve: whether to search for pictures, and in which gaps.
     """
     try:
         data = source if isinstance(source, bytes) else _read(source, limits)
     except TooLarge as error:
-        reason = f"larger than the limit of {error.limit:,} bytes"
-        examined = _hashed(source, Examined(Status.OVER_LIMIT, reason), hashing, alive)
-        if listed := _left_out(examined.known, hashing):
-            return replace(examined, status=Status.KNOWN, error=listed)
-        return examined
+        return _examine_large(source, error, limits, hashing, alive, carve)
     except OSError as error:
         return _unreadable(error)
     hashes = hash_bytes([data], hashing.takes_md5)
@@ -114,27 +124,102 @@ def examine(
     if listed := _left_out(known, hashing):
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
-        outcomes = _decode(data, views, limits, alive)
-        evidence = gather(data)
+        outcomes, others = _decode(data, views, limits, alive)
+        outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
+        evidence = gather(data, findings)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
     facts |= {"bytes": len(data), "evidence": evidence}
     first, *further = (replace(outcome, **facts) for outcome in outcomes)
     return replace(first, further=further)
 
 
+def _carve(
+    data: bytes,
+    first: Examined,
+    others: Sequence[int],
+    limits: Limits,
+    alive: Alive,
+    wanted: bool,
+    gaps: Gaps | None,
+) -> tuple[Examined, Sequence[Finding]]:
+    """`first` with the pictures that begin in what no decoder accounts for, and what else is there.
+
+    others: where the further pictures of a file begin that was decoded.
+    """
+    search = None
+    if wanted and data:
+        decoded = () if first.format is None else (0, *others)
+        search = searched.search_bytes(data, gaps, limits, alive, decoded)
+    if data and (first.status is Status.NOT_IMAGE or _is_mistaken(data, first)):
+        status, why = searched.outcome(searched.ends_of(data), search)
+        return replace(
+            first, status=status, error=why, carved=search.places if search else None
+        ), ()
+    if search is None:
+        return first, ()
+    if first.status is Status.UNSUPPORTED and first.format is None:
+        return replace(first, carved=search.places), ()
+    places, findings = searched.behind_image(data, search)
+    return replace(first, carved=places), findings
+
+
+def _is_mistaken(data: bytes, first: Examined) -> bool:
+    """Whether a decoder failed on what only passed for its format, which has no mark of its own."""
+    if first.status is not Status.UNREADABLE or first.format is not None or is_image(data):
+        return False
+    return kind_of(*searched.ends_of(data)).status is not None
+
+
+def _examine_large(
+    source: Path | bytes | Part,
+    error: TooLarge,
+    limits: Limits,
+    hashing: Hashing,
+    alive: Alive,
+    carve: bool,
+) -> Examined:
+    """Examine a file that is too large to be held in memory: only what is searched for it shows."""
+    reason = f"larger than the limit of {error.limit:,} bytes"
+    outcome = Examined(Status.OVER_LIMIT, reason)
+    if not isinstance(source, Path):
+        return outcome
+    examined, search = _hashed(source, outcome, hashing, alive, limits if carve else None)
+    if examined.sha256 is None:
+        return examined
+    if listed := _left_out(examined.known, hashing):
+        return replace(examined, status=Status.KNOWN, error=listed)
+    try:
+        status, why = searched.large(searched.ends_of(source), search, error.limit)
+    except OSError as trouble:
+        return _unreadable(trouble)
+    return replace(examined, status=status, error=why, carved=search.places if search else None)
+
+
 def take_hashes(
     source: Path | bytes,
     fate: Fate,
     stamp: Stamp | None,
+    limits: Limits,
     hashing: Hashing = Hashing(),  # noqa: B008  immutable
-    alive: Callable[[], None] = lambda: None,
+    alive: Alive = unheard,
+    carve: bool = True,
+    gaps: Gaps | None = None,
 ) -> Examined:
-    """The fate of a container with the hashes of its bytes.
+    """The fate of a container with the hashes of its bytes, and the pictures in its `gaps`.
 
     stamp: of the file when it was opened for its members; if it has changed since, its hashes
     would not be theirs. alive: called while it goes on.
     """
-    hashed = _hashed(source, Examined(fate.status, fate.error), hashing, alive)
+    outcome = Examined(fate.status, fate.error)
+    hashed, search = _hashed(source, outcome, hashing, alive, limits if carve else None, gaps)
+    if search is not None and search.places:
+        hashed = replace(hashed, carved=search.places)
+        if fate.status is Status.NOT_IMAGE:
+            why = f"{fate.noun} that lists no files; what is in it all the same has rows of its own"
+            hashed = replace(hashed, status=Status.CONTAINER, error=why)
+    if search is not None and search.over is not None and fate.status not in UNEXAMINED:
+        why = f"{fate.noun} that holds {search.over}; the rest was not searched"
+        hashed = replace(hashed, status=Status.OVER_LIMIT, error=why)
     if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
         return hashed
     with contextlib.suppress(OSError):
@@ -145,15 +230,34 @@ def take_hashes(
 
 
 def _hashed(
-    source: Path | bytes, outcome: Examined, hashing: Hashing, alive: Callable[[], None]
-) -> Examined:
-    """`outcome` with the hashes of `source`, or the reason why there are none."""
-    try:
-        hashes, size = hash_source(source, hashing.takes_md5, alive)
-    except OSError as error:
-        return outcome if outcome.status in UNEXAMINED else _unreadable(error)
+    source: Path | bytes,
+    outcome: Examined,
+    hashing: Hashing,
+    alive: Alive,
+    limits: Limits | None,
+    gaps: Gaps | None = None,
+) -> tuple[Examined, Search | None]:
+    """`outcome` with the hashes of `source`, or the reason why there are none.
+
+    With limits, the same bytes are searched for pictures on the way.
+    """
+    with contextlib.ExitStack() as stack:
+        search: Search | None = None
+
+        def see(chunk: bytes, place: int) -> None:
+            alive(place)
+            if search is not None:
+                search.feed(chunk, place)
+
+        try:
+            if limits is not None:
+                search = stack.enter_context(searched.searching(source, gaps, limits, alive))
+            hashes, size = hash_source(source, hashing.takes_md5, see)
+        except OSError as error:
+            return outcome if outcome.status in UNEXAMINED else _unreadable(error), None
     known = _known(hashes, hashing)
-    return replace(outcome, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=size)
+    hashed = replace(outcome, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=size)
+    return hashed, search
 
 
 def _unreadable(error: OSError) -> Examined:
@@ -173,20 +277,25 @@ def _left_out(known: str | None, hashing: Hashing) -> str | None:
     return f"not examined, as --skip-known asks: its bytes are listed in {known}"
 
 
-def _decode(data: bytes, views: Views, limits: Limits, alive: Callable[[], None]) -> list[Examined]:
-    """The pages that are looked at; a single outcome where the file cannot even be opened."""
+def _decode(
+    data: bytes, views: Views, limits: Limits, alive: Alive
+) -> tuple[list[Examined], Sequence[int]]:
+    """The pages that are looked at; a single outcome where the file cannot even be opened.
+
+    With where pages begin that are files of their own behind the first.
+    """
     if not data:
-        return [Examined(Status.NOT_IMAGE, "the file is empty")]
+        return [Examined(Status.NOT_IMAGE, "the file is empty")], ()
     try:
         with opened(data, limits.pixels) as pages:
             if pages.frames == 1:
-                return [_page(pages, 1, views)]
-            return _pages(pages, views, limits, alive)
+                return [_page(pages, 1, views)], pages.others
+            return _pages(pages, views, limits, alive), pages.others
     except Exception as error:  # decoders raise nearly anything on broken files
-        return [_failure(error, limits)]
+        return [_failure(error, limits)], ()
 
 
-def _pages(pages: Pages, views: Views, limits: Limits, alive: Callable[[], None]) -> list[Examined]:
+def _pages(pages: Pages, views: Views, limits: Limits, alive: Alive) -> list[Examined]:
     looked_at = []
     for number in sample(pages.format, pages.frames, limits.pages):
         alive()
@@ -215,11 +324,11 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
 
 
 def look_again(
-    source: Path | bytes,
+    source: Path | bytes | Part,
     pages: Sequence[int],
     views: Views,
     limits: Limits,
-    alive: Callable[[], None] = lambda: None,
+    alive: Alive = unheard,
 ) -> Examined:
     """What a model sees of pages of a file by each of its `looks`, in their order, as `view`.
 
@@ -243,9 +352,7 @@ def look_again(
     return replace(first, further=further)
 
 
-def _looked_at(
-    pages: Pages, number: int, views: Views, limits: Limits, alive: Callable[[], None]
-) -> Examined:
+def _looked_at(pages: Pages, number: int, views: Views, limits: Limits, alive: Alive) -> Examined:
     """One page, with the views of all looks one behind the other."""
     alive()
     try:
@@ -284,6 +391,8 @@ def _page(pages: Pages, number: int, views: Views) -> Examined:
     seen = view(decoded.rgb, shown.preprocessing)
     found = None if shown.bounds is None else quality(decoded.rgb, seen, shown.preprocessing)
     doubt = see_through(decoded, shown.preprocessing)
+    if doubt is None and decoded.page == 1:
+        doubt = pages.damage()
     if doubt is None and shown.bounds is not None and found is not None:
         doubt = shown.bounds.doubt(found)
     return replace(page, model=model, doubt=doubt, quality=found, view=seen)
@@ -311,8 +420,17 @@ def _failure(error: Exception, limits: Limits) -> Examined:
     return Examined(Status.UNREADABLE, reason)
 
 
-def _read(path: Path, limits: Limits) -> bytes:
-    with open_readonly(path) as stream:
+def _read(source: Path | Part, limits: Limits) -> bytes:
+    if isinstance(source, Part):
+        return _read_part(source, limits)
+    with open_readonly(source) as stream:
         if os.fstat(stream.fileno()).st_size > limits.file_bytes:
             raise TooLarge(limits.file_bytes)
         return read_limited(stream, limits.file_bytes)
+
+
+def _read_part(part: Part, limits: Limits) -> bytes:
+    with open_readonly(part.path) as stream:
+        stream.seek(part.start)
+        data = stream.read(part.stop - part.start)
+    return from_coded(part.coding, data, limits.file_bytes)

@@ -45,6 +45,7 @@ class _Worker:
     child: Child
     waiting: deque[Found] = field(default_factory=deque)
     silent: float = 0.0  # watched seconds since it was sent files or last said something
+    read: int = 0  # bytes of the file that it is at, as far as it has said
 
 
 class Workers:
@@ -59,10 +60,12 @@ class Workers:
         views: Views,
         limits: Limits,
         hashing: Hashing = Hashing(),  # noqa: B008  immutable
+        carve: bool = True,
     ) -> None:
         self._views = views
         self._limits = limits
         self._hashing = hashing
+        self._carve = carve
         self._queue: deque[Found] = deque()
         self._queue_bytes = 0
         self._failed_starts = 0
@@ -86,6 +89,12 @@ class Workers:
     def busy(self) -> bool:
         """Whether any result is still due."""
         return bool(self._queue) or any(worker.waiting for worker in self._workers)
+
+    def reading(self) -> tuple[Found, int] | None:
+        """The file of which the most was read among those at work, and how many bytes of it."""
+        at_work = (worker for worker in self._workers if worker.read and worker.waiting)
+        worker = max(at_work, key=lambda worker: worker.read, default=None)
+        return None if worker is None else (worker.waiting[0], worker.read)
 
     def submit(self, found: Found) -> None:
         self._queue.append(found)
@@ -146,12 +155,12 @@ class Workers:
     def _receive(self, worker: _Worker) -> Iterator[tuple[Found, Examined]]:
         with contextlib.suppress(EOFError, OSError):
             while worker.child.pipe.poll():
-                examined = worker.child.receive()
+                answer = worker.child.receive()
                 self._failed_starts = 0
                 worker.silent = 0.0
-                if examined is not None:
-                    found = worker.waiting.popleft()
-                    yield found, examined
+                worker.read = answer if isinstance(answer, int) else 0
+                if isinstance(answer, Examined):
+                    yield worker.waiting.popleft(), answer
 
     def _is_late(self, worker: _Worker) -> bool:
         """Whether a worker hangs, be it on a file or before it starts."""
@@ -192,7 +201,7 @@ class Workers:
         return self._start()
 
     def _start(self) -> _Worker:
-        life = (self._views, self._limits, self._hashing)
+        life = (self._views, self._limits, self._hashing, self._carve)
         return _Worker(start(serve, self._limits.memory_bytes, *life))
 
     def _stop(self, worker: _Worker) -> None:
@@ -209,4 +218,6 @@ def held_bytes(found: Found) -> int:
 def _file_bytes(found: Found) -> int | None:
     if isinstance(found.source, bytes):
         return len(found.source)
+    if found.part is not None:
+        return None
     return found.stamp.bytes if found.stamp else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.processes import limit_work
-from scanner.sources.found import Fate, Found, Stamp
+from scanner.sources.found import Found
 from scanner.workers.examine import Examined, Views, examine, look_again, take_hashes
 from scanner.workers.freed_memory import keep_freed_memory
 
@@ -21,8 +22,11 @@ SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stre
 OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of a decoder
 
 
-def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing) -> None:
-    """A worker's life: announce itself, then one answer for each source, in order."""
+def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing, carve: bool) -> None:
+    """A worker's life: announce itself, then one answer for each source, in order.
+
+    Ahead of an answer may come numbers: how many bytes of a large file were read so far.
+    """
     keep_freed_memory()
     # Pillow refuses at twice this value, the limit itself is ours to check.
     Image.MAX_IMAGE_PIXELS = (limits.pixels + 1) // 2
@@ -32,14 +36,17 @@ def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing) -> N
     try:
         _send(pipe, None)
         while True:
-            for source, container, again in _receive(pipe):
+            for source, task in _receive(pipe):
                 limit_work(limits.seconds)
-                if again:
-                    examined = look_again(source, again, views, limits, alive)
-                elif container is None:
-                    examined = examine(source, views, limits, hashing, alive)
+                if task.again:
+                    examined = look_again(task.part or source, task.again, views, limits, alive)
+                elif task.fate is None:
+                    search = carve and not task.carved
+                    what = task.part or source
+                    examined = examine(what, views, limits, hashing, alive, search, task.gaps)
                 else:
-                    examined = take_hashes(source, *container, hashing, alive)
+                    fate = (task.fate, task.stamp, limits, hashing, alive, carve, task.gaps)
+                    examined = take_hashes(source, *fate)
                 limit_work(0)
                 _send(pipe, examined)
     except _ParentGone:
@@ -60,16 +67,16 @@ class _SignOfLife:
         self._seconds = seconds
         self._given = 0.0
 
-    def __call__(self) -> None:
+    def __call__(self, place: int = 0) -> None:
         limit_work(0)
         now = time.monotonic()
         if now - self._given > SIGN_SECONDS:
-            _send(self._pipe, None)
+            _send(self._pipe, place)
             self._given = now
         limit_work(self._seconds)
 
 
-def _send(pipe: Connection, answer: Examined | None) -> None:
+def _send(pipe: Connection, answer: Examined | int | None) -> None:
     try:
         pipe.send(answer)
     except OSError as error:
@@ -79,21 +86,17 @@ def _send(pipe: Connection, answer: Examined | None) -> None:
 def send_files(pipe: Connection, files: Collection[Found]) -> None:
     """What `_receive` takes. Members go unpickled: that would hold each twice, at both ends."""
     members = [found.source for found in files if isinstance(found.source, bytes)]
-    paths = [None if isinstance(found.source, bytes) else found.source for found in files]
-    containers = [found.fate and (found.fate, found.stamp) for found in files]
-    again = [found.again for found in files]
-    pipe.send(list(zip(paths, containers, again, strict=True)))
+    pipe.send([replace(it, source=b"") if isinstance(it.source, bytes) else it for it in files])
     for member in members:
         pipe.send_bytes(member)
 
 
-def _receive(
-    pipe: Connection,
-) -> list[tuple[Path | bytes, tuple[Fate, Stamp | None] | None, tuple[int, ...]]]:
-    """Sources; of containers with what `take_hashes` is to know, or with pages to look at again."""
+def _receive(pipe: Connection) -> list[tuple[Path | bytes, Found]]:
+    """Sources, each with the rest of what was found."""
     try:
         return [
-            (pipe.recv_bytes() if path is None else path, *wanted) for path, *wanted in pipe.recv()
+            (pipe.recv_bytes() if isinstance(found.source, bytes) else found.source, found)
+            for found in pipe.recv()
         ]
     except (EOFError, OSError) as error:
         raise _ParentGone from error

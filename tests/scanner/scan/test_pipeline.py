@@ -112,6 +112,7 @@ def test_one_archive_keeps_the_fate_of_each_of_its_places(
         "b.zip": Status.CONTAINER,
         "b.zip!/empty.zip": Status.OVER_LIMIT,
         "b.zip!/inner.zip": Status.OVER_LIMIT,
+        "b.zip!/inner.zip!/carved-0.png": Status.SCORED,
         "z.jpg": Status.CONTAINER,
         "z.jpg!/x.png": Status.SCORED,
     }

@@ -29,7 +29,7 @@ OPENED = Fate("an archive", Status.CONTAINER, "an archive; what is in it has row
     ("data", "status", "sentence"),
     [
         (b"", Status.NOT_IMAGE, "the file is empty"),
-        (b"text", Status.NOT_IMAGE, "no image decoder recognises the content"),
+        (b"text", Status.NOT_IMAGE, "text; no picture begins anywhere in it"),
         (image_bytes("PNG")[:200], Status.UNREADABLE, "damaged or of an unknown kind"),
         (encoded(Image.new("RGB", (9, 9)), "EPS"), Status.UNSUPPORTED, "PostScript"),
         (image_bytes("PNG", size=(40, 30)), Status.OVER_LIMIT, "40x30 pixels are more than"),
@@ -106,7 +106,7 @@ def test_a_container_is_hashed_and_keeps_its_fate(tmp_path: Path) -> None:
     hashing = Hashing(known=known, skip_known=True)
     limits = Limits(file_bytes=5)
     for source in (tmp_path / "a", data):
-        examined = take_hashes(source, OPENED, None, hashing)
+        examined = take_hashes(source, OPENED, None, limits, hashing)
         assert (examined.status, examined.error) == (OPENED.status, OPENED.error)
         assert examined.sha256 == hashlib.sha256(data).hexdigest()
         assert (examined.known, examined.bytes) == ("list", len(data))
@@ -118,7 +118,7 @@ def test_hashing_takes_memory_for_a_chunk_only(tmp_path: Path) -> None:
     with (tmp_path / "a").open("wb") as stream:
         stream.truncate(100 * CHUNK_BYTES)
     tracemalloc.start()
-    assert take_hashes(tmp_path / "a", OPENED, None).bytes == 100 * CHUNK_BYTES
+    assert take_hashes(tmp_path / "a", OPENED, None, Limits()).bytes == 100 * CHUNK_BYTES
     assert (
         examine(tmp_path / "a", EVERY_SIZE, Limits(file_bytes=9, ratio=10**6)).bytes
         == 100 * CHUNK_BYTES
@@ -134,9 +134,9 @@ def test_a_container_that_changed_while_it_was_read_is_not_hashed(tmp_path: Path
     path.write_bytes(b"old")
     facts = path.stat()
     stamp = Stamp(facts.st_size, facts.st_mtime_ns)
-    assert take_hashes(path, OPENED, stamp).status is OPENED.status
+    assert take_hashes(path, OPENED, stamp, Limits()).status is OPENED.status
     path.write_bytes(b"newer")
-    changed = take_hashes(path, OPENED, stamp)
+    changed = take_hashes(path, OPENED, stamp, Limits())
     assert (changed.status, changed.sha256) == (Status.UNREADABLE, None)
     assert changed.error == "an archive that changed while it was scanned"
 
@@ -144,10 +144,10 @@ def test_a_container_that_changed_while_it_was_read_is_not_hashed(tmp_path: Path
 def test_a_container_that_is_gone_before_it_is_hashed(tmp_path: Path) -> None:
     """What is known of it is said; that it could be opened, but not hashed, is a failure."""
     locked = Fate("an archive", Status.ENCRYPTED, "the archive is encrypted")
-    examined = take_hashes(tmp_path / "gone", locked, None)
+    examined = take_hashes(tmp_path / "gone", locked, None, Limits())
     assert (examined.status, examined.error) == (locked.status, locked.error)
     for fate in (OPENED, Fate("an archive", Status.NOT_IMAGE, "an archive without files")):
-        examined = take_hashes(tmp_path / "gone", fate, None)
+        examined = take_hashes(tmp_path / "gone", fate, None, Limits())
         assert examined.status is Status.UNREADABLE
         assert examined.error == "the file cannot be read: No such file or directory"
 

@@ -1,0 +1,1 @@
+"""Pictures that begin somewhere in bytes which no reader accounts for."""

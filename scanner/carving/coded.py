@@ -1,0 +1,170 @@
+"""Pictures that lie in bytes as text, or compressed: base64, hexadecimal, uuencode, deflate."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+import zlib
+from typing import NamedTuple
+
+from scanner.carving.window import PIECE_BYTES, Window
+from scanner.containers.container import TooLarge
+
+# How the bytes of a picture are written where they are not there as they are.
+PLAIN, BASE64, HEXADECIMAL, UUENCODE, DEFLATE = "", "base64", "hexadecimal", "uuencode", "deflate"
+CODINGS = (PLAIN, BASE64, HEXADECIMAL, UUENCODE, DEFLATE)
+# Lines may be broken and indented, and inside other text line breaks and slashes be escaped.
+BASE64_RUN = re.compile(
+    rb"(?:[A-Za-z0-9+/_-]++|(?:\r\n?+|\n)[ \t]*+(?=[A-Za-z0-9+/_-])|\\[rn/]|%2[BbFf])*+"
+)
+ESCAPED_BREAK = re.compile(rb"\\[rn]")
+PERCENT = re.compile(rb"%2([BbFf])")
+HEX_RUN = re.compile(rb"(?:[0-9A-Fa-f]++|\s)*+")
+UU_HEAD = re.compile(rb"begin [0-7]{3,4} [^\r\n]{1,255}\r?\n(?=[!-`])")
+UU_LINE = re.compile(rb"([ -`])[^\r\n]{0,200}\r?\n?")
+LONGEST_STEP = 64  # of what a run may be cut in two by, where a piece ends
+LOCAL_HEADER = struct.Struct("<HHHHHIIIHH")
+LATEST_ZIP, DEFLATED, LONGEST_NAME = 63, 8, 1_024
+
+
+class Run(NamedTuple):
+    """Coded bytes, of which `start` to `stop` count from the window's start."""
+
+    start: int
+    stop: int
+
+
+def base64_run(window: Window) -> Run:
+    return Run(0, _run_end(window, BASE64_RUN))
+
+
+def hex_run(window: Window) -> Run:
+    return Run(0, _run_end(window, HEX_RUN))
+
+
+def uu_run(window: Window) -> Run | None:
+    """The lines from the one behind `begin` on, up to the first that is none of uuencode."""
+    head = UU_HEAD.match(window.at(0, 300))
+    if head is None:
+        return None
+    place = head.end()
+    while piece := window.at(place, PIECE_BYTES):
+        at = 0
+        while (line := UU_LINE.match(piece, at)) and _is_uu_line(line[0]):
+            if line.end() == len(piece) and place + at + len(line[0]) < window.size:
+                break  # it may go on in the next piece
+            at = line.end()
+        place += at
+        if not at or (line is None or line.end() < len(piece)):
+            break
+    return Run(head.end(), place)
+
+
+def _is_uu_line(line: bytes) -> bool:
+    content = line.rstrip(b"\r\n")
+    groups = -(-(line[0] - 32 & 63) // 3) * 4
+    # Trailing blanks may have been lost, and some writers add a character.
+    return groups > 0 and groups - 3 <= len(content) - 1 <= groups + 1
+
+
+def deflated(window: Window, limit: int) -> tuple[Run, int] | None:
+    """A zip member that its local header announces, in deflate, and its expanded size.
+
+    None for what is no such header, and what does not expand as far as its first bytes. Raises
+    TooLarge where more than `limit` bytes come out.
+    """
+    head = window.at(4, LOCAL_HEADER.size)
+    if len(head) < LOCAL_HEADER.size:
+        return None
+    version, flags, method, _, _, _, stored, _, name_bytes, extra_bytes = LOCAL_HEADER.unpack(head)
+    known = version & 0xFF <= LATEST_ZIP and not flags & 0x1 and method == DEFLATED
+    if not known or not 0 < name_bytes <= LONGEST_NAME:
+        return None
+    start = 4 + LOCAL_HEADER.size + name_bytes + extra_bytes
+    stop = start + stored if stored and not flags & 0x8 else window.size
+    expanded = _Expanded(limit)
+    place = start
+    try:
+        while not expanded.eof and (
+            piece := window.at(place, min(PIECE_BYTES, min(stop, window.size) - place))
+        ):
+            expanded.feed(piece)
+            place += len(piece)
+    except zlib.error:
+        pass
+    if not expanded.size:
+        return None
+    return Run(start, place - expanded.unused), expanded.size
+
+
+class _Expanded:
+    """How much comes out of a deflated stream, without keeping it."""
+
+    def __init__(self, limit: int) -> None:
+        self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._limit = limit
+        self.size = 0
+
+    def feed(self, data: bytes) -> None:
+        while data:
+            self.size += len(self._stream.decompress(data, PIECE_BYTES))
+            data = self._stream.unconsumed_tail
+            if self.size > self._limit:
+                raise TooLarge(self._limit)
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def unused(self) -> int:
+        return len(self._stream.unused_data)
+
+
+def _run_end(window: Window, run: re.Pattern[bytes]) -> int:
+    place = 0
+    while piece := window.at(place, PIECE_BYTES):
+        found = run.match(piece)
+        end = found.end() if found else 0
+        if end < len(piece) - LONGEST_STEP or place + len(piece) == window.size:
+            return place + end
+        if not end:
+            break
+        place += end
+    return place
+
+
+def decode(coding: str, data: bytes, limit: int) -> bytes:
+    """The bytes that `data` stands for, as far as it can be read. Raises TooLarge."""
+    if coding == BASE64:
+        return _from_base64(data)
+    if coding == HEXADECIMAL:
+        digits = re.sub(rb"\s+", b"", data)
+        return binascii.unhexlify(digits[: len(digits) & ~1])
+    if coding == UUENCODE:
+        return b"".join(_uu_line(line) for line in data.splitlines())
+    if coding == DEFLATE:
+        stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        expanded = stream.decompress(data, limit + 1)
+        if len(expanded) > limit:
+            raise TooLarge(limit)
+        return expanded
+    return data
+
+
+def _from_base64(data: bytes) -> bytes:
+    data = PERCENT.sub(lambda found: b"+" if found[1] in b"Bb" else b"/", data)
+    data = ESCAPED_BREAK.sub(b"", data).translate(bytes.maketrans(b"-_", b"+/"), b"\r\n\t \\")
+    whole = data[: len(data) & ~3]
+    rest = data[len(whole) :]
+    return base64.b64decode(whole + (rest.ljust(4, b"=") if len(rest) > 1 else b""))
+
+
+def _uu_line(line: bytes) -> bytes:
+    groups = -(-(line[0] - 32 & 63) // 3) * 4
+    try:
+        return binascii.a2b_uu(line[: 1 + groups])
+    except binascii.Error:
+        return b""

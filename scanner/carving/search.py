@@ -1,0 +1,187 @@
+"""The search of a stream for pictures that begin in it, chunk by chunk, in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import struct
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from scanner.carving import coded
+from scanner.carving.coded import CODINGS, PLAIN, Run
+from scanner.carving.entropy import Opaque
+from scanner.carving.extents import Extent, is_film
+from scanner.carving.gaps import Gaps
+from scanner.carving.marks import LONGEST_MARK, MARKS, SUFFIXES, Mark, matcher, picture_at
+from scanner.carving.window import Window
+from scanner.containers.container import TooLarge
+from scanner.limits import Limits
+from scanner.processes import Alive, unheard
+
+SOME_ZEROS = bytes(64)
+PACKED = struct.Struct("<QQQBB")
+
+
+class Place(NamedTuple):
+    """Where a picture lies: the bytes `start` to `stop`, in CODINGS' `coding`.
+
+    offset: where it begins, with what announces it. suffix: of the kind that it begins like.
+    """
+
+    offset: int
+    start: int
+    stop: int
+    suffix: str
+    coding: str
+
+
+class Places:
+    """Many of them, in the order in which they lie, in a few bytes each."""
+
+    def __init__(self) -> None:
+        self._packed = bytearray()
+
+    def append(self, place: Place) -> None:
+        kinds = SUFFIXES.index(place.suffix), CODINGS.index(place.coding)
+        self._packed += PACKED.pack(place.offset, place.start, place.stop, *kinds)
+
+    def __len__(self) -> int:
+        return len(self._packed) // PACKED.size
+
+    def __iter__(self) -> Iterator[Place]:
+        for offset, start, stop, suffix, coding in PACKED.iter_unpack(self._packed):
+            yield Place(offset, start, stop, SUFFIXES[suffix], CODINGS[coding])
+
+
+class Search:
+    """Fed a stream's bytes in order, it notes the pictures that begin in its `gaps`.
+
+    stream: the same bytes, to be read at any place; a stream of its own. places: what was found.
+    over: completes "holds" where a limit ended the search. films: where ISO media begins that is
+    no picture. opaque: what looks compressed or encrypted. alive: called at every candidate.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        gaps: Gaps,
+        limits: Limits,
+        alive: Alive = unheard,
+    ) -> None:
+        self.places = Places()
+        self.films: list[int] = []
+        self.over: str | None = None
+        self.opaque = Opaque()
+        self._stream = stream
+        self._gaps = gaps
+        self._limits = limits
+        self._alive = alive
+        self._left = b""  # of the gap so far, what a mark may have begun in
+        self._next = 0  # where the gap goes on
+        self._done = 0  # up to where all belongs to pictures that were found
+        self._room = limits.archive_bytes
+        self._recent: list[tuple[int, int]] = [(0, 0)]
+
+    def feed(self, chunk: bytes, offset: int) -> None:
+        """Search the bytes from `offset` on. Raises OSError."""
+        for start, stop in self._gaps.within(offset, offset + len(chunk)):
+            piece = chunk if stop - start == len(chunk) else chunk[start - offset : stop - offset]
+            if self.over is None:
+                self._search(piece, start, self._gaps.end(start))
+            self.opaque.feed(piece, start, self._is_found)
+
+    def _is_found(self, place: int) -> bool:
+        """Whether `place` lies in a picture that was found."""
+        start, stop = self._recent[bisect_right(self._recent, (place, 1 << 62)) - 1]
+        return start <= place < stop
+
+    def _search(self, piece: bytes, start: int, gap_end: int) -> None:
+        if start != self._next:
+            self._left = b""
+        self._next = start + len(piece)
+        self._recent = self._recent[-1:]
+        for mark, place in self._marks(piece, start):
+            begin = place - mark.back
+            if begin >= max(self._done, self._gaps.start(start)):
+                self._try(begin, gap_end, mark.coding)
+                if self.over is not None:
+                    return
+
+    def _marks(self, piece: bytes, start: int) -> Iterator[tuple[Mark, int]]:
+        """The marks that end in `piece`, which lies at `start`, each with its place."""
+        left, edge = self._left, piece[: LONGEST_MARK - 1]
+        self._left = (
+            (left + piece)[1 - LONGEST_MARK :]
+            if len(piece) < LONGEST_MARK
+            else (piece[1 - LONGEST_MARK :])
+        )
+        for index, at, end in _matches(left + edge):
+            if at < len(left) < end:
+                yield MARKS[index], start - len(left) + at
+        if piece.startswith(SOME_ZEROS) and piece == bytes(len(piece)):
+            return
+        for index, at, _ in _matches(piece):
+            yield MARKS[index], start + at
+
+    def _try(self, begin: int, gap_end: int, coding: str) -> None:
+        """Note the picture that begins at `begin`, if one does."""
+        self._alive()
+        window = Window(self._stream, begin, gap_end)
+        if coding == PLAIN:
+            if found := picture_at(window):
+                suffix, extent = found
+                size = min(extent.size, self._limits.file_bytes)
+                self._note(begin, Run(0, size), suffix, coding, size, extent)
+            elif is_film(window):
+                self.films.append(begin)
+            return
+        try:
+            self._try_coded(window, begin, coding)
+        except TooLarge:
+            self.over = (
+                f"something compressed that expands to more than {self._limits.file_bytes:,} bytes"
+            )
+
+    def _try_coded(self, window: Window, begin: int, coding: str) -> None:
+        run, size = self._run(window, coding)
+        if run is None:
+            return
+        data = coded.decode(
+            coding, window.at(run.start, run.stop - run.start), self._limits.file_bytes
+        )
+        if found := picture_at(Window(io.BytesIO(data), 0, len(data))):
+            suffix, extent = found
+            self._note(begin, run, suffix, coding, size or len(data), extent)
+
+    def _run(self, window: Window, coding: str) -> tuple[Run | None, int]:
+        limit = self._limits.file_bytes
+        if coding == coded.DEFLATE:
+            return coded.deflated(window, limit) or (None, 0)
+        runs = {
+            coded.BASE64: coded.base64_run,
+            coded.HEXADECIMAL: coded.hex_run,
+            coded.UUENCODE: coded.uu_run,
+        }
+        run = runs[coding](window)
+        return (run if run and run.stop - run.start <= 2 * limit else None), 0
+
+    def _note(
+        self, begin: int, run: Run, suffix: str, coding: str, size: int, extent: Extent
+    ) -> None:
+        self._room -= size
+        if len(self.places) >= self._limits.members:
+            self.over = f"more than {self._limits.members:,} pictures"
+        elif self._room < 0:
+            self.over = f"pictures of more than {self._limits.archive_bytes:,} bytes"
+        else:
+            place = Place(begin, begin + run.start, begin + run.stop, suffix, coding)
+            self.places.append(place)
+            # In one that breaks off another may begin, as the small one inside a large one does.
+            self._done = place.stop if extent.whole or coding != PLAIN else begin + 1
+            self._recent.append((place.start, place.stop))
+
+
+def _matches(data: bytes) -> list[tuple[int, int, int]]:
+    """Index, start and end of each of MARKS in `data`, also where they overlap."""
+    return matcher().find_matches_as_indexes(data, overlapping=True)

@@ -1,0 +1,32 @@
+"""A stretch of a stream, any place of which can be read."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+PIECE_BYTES = 1 << 16
+
+
+class Window:
+    """The bytes of `stream` from `start` to `stop`, whose places count from 0.
+
+    stream: seekable; its position is left anywhere. size: how many bytes there are.
+    """
+
+    def __init__(self, stream: BinaryIO, start: int, stop: int) -> None:
+        self._stream = stream
+        self._start = start
+        self.size = max(0, stop - start)
+
+    def at(self, place: int, size: int) -> bytes:
+        """`size` bytes from `place` on, fewer where the stretch ends. Raises OSError."""
+        size = min(size, self.size - place)
+        if place < 0 or size <= 0:
+            return b""
+        self._stream.seek(self._start + place)
+        return self._stream.read(size)
+
+    def number(self, place: int, size: int, order: str = "big") -> int:
+        """The unsigned number at `place`; what lies behind the end counts as zeros."""
+        found = self.at(place, size).ljust(size, b"\0")
+        return int.from_bytes(found, "little" if order == "little" else "big")

@@ -1,0 +1,27 @@
+"""Damage inside the compressed data of a JPEG, of which a decoder that goes on says nothing.
+
+A picture whose middle was overwritten decodes all the same, as carved fragments do: below the place
+everything is shifted or made up, and a verdict would be about that.
+"""
+
+from __future__ import annotations
+
+DAMAGE = "Corrupt JPEG data"  # as libjpeg-turbo begins what it warns of
+SMALLEST_SCALE = (
+    8  # a JPEG's blocks each become one pixel: the compressed data are read all the same
+)
+
+
+def jpeg_damage(data: bytes) -> str | None:
+    """What is wrong with the compressed data of the first picture of a JPEG file, in a sentence."""
+    import simplejpeg
+
+    try:
+        simplejpeg.decode_jpeg(
+            data, "GRAY", fastdct=True, fastupsample=True,
+            min_height=1, min_width=1, min_factor=SMALLEST_SCALE, strict=True,
+        )  # fmt: skip
+    except (ValueError, MemoryError) as error:  # others are of kinds that it does not know
+        if DAMAGE in str(error):
+            return "the compressed data of the image are damaged, though it can be decoded"
+    return None

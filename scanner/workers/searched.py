@@ -1,0 +1,147 @@
+"""Bytes that no decoder and no reader accounts for: searched for pictures, and called by name."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from scanner.carving.gaps import Gaps
+from scanner.carving.marks import end_of_first
+from scanner.carving.search import Places, Search
+from scanner.carving.window import Window
+from scanner.containers.container import CHUNK_BYTES
+from scanner.files import open_readonly
+from scanner.images.signatures import is_image, unread_image
+from scanner.kinds import HEAD_BYTES, TAIL_BYTES, kind_of
+from scanner.limits import Limits
+from scanner.processes import Alive
+from scanner.provenance.finding import Finding, Tag
+from scanner.record import Status
+
+NOT_SEARCHED = "no image decoder recognises the content; what is in it was not searched for"
+# What a JPEG says that holds how much brighter a screen may show the one before it: Adobe's
+# namespace and that of ISO 21496-1.
+GAIN_MAPS = (b"hdrgm:Version", b"urn:iso:std:iso:ts:21496:-1")
+GAIN_MAP_WITHIN = 1 << 16
+
+
+@contextmanager
+def searching(
+    source: Path | bytes,
+    gaps: Gaps | None,
+    limits: Limits,
+    alive: Alive,
+    decoded: Sequence[int] = (),
+) -> Iterator[Search]:
+    """A search of `source`, to be fed its bytes. Raises OSError.
+
+    gaps: where it may look; None for everywhere. decoded: where pictures begin that were, of which
+    the first is what the file begins with. They are not found again, nor is a damaged one that it
+    begins with; where nothing tells how far a sound one reaches, there is nothing to search.
+    """
+    with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
+        size = stream.seek(0, io.SEEK_END)
+        known = [_stretch(stream, start, size, bool(decoded)) for start in {0, *decoded}]
+        everywhere = Gaps([(0, size)])
+        where = everywhere if gaps is None else gaps
+        yield Search(stream, where.without(known), limits, alive)
+
+
+def search_bytes(
+    data: bytes,
+    gaps: Gaps | None,
+    limits: Limits,
+    alive: Alive,
+    decoded: Sequence[int] = (),
+) -> Search:
+    """As `searching`, of bytes in memory, when it is done."""
+    with searching(data, gaps, limits, alive, decoded) as search:
+        for place in range(0, len(data), CHUNK_BYTES):
+            alive(place)
+            search.feed(data[place : place + CHUNK_BYTES], place)
+    return search
+
+
+def _stretch(stream: BinaryIO, start: int, size: int, is_sound: bool) -> tuple[int, int]:
+    """That of the picture that begins at `start`."""
+    end = end_of_first(Window(stream, start, size))
+    return start, start + end if end is not None else size if is_sound else start
+
+
+def ends_of(source: Path | bytes) -> tuple[bytes, bytes]:
+    """What tells a file's kind: its first and its last bytes. Raises OSError."""
+    if isinstance(source, bytes):
+        return source[:HEAD_BYTES], source[-TAIL_BYTES:]
+    with open_readonly(source) as stream:
+        head = stream.read(HEAD_BYTES)
+        stream.seek(max(0, stream.seek(0, io.SEEK_END) - TAIL_BYTES))
+        return head, stream.read(TAIL_BYTES)
+
+
+def outcome(ends: tuple[bytes, bytes], search: Search | None) -> tuple[Status, str]:
+    """What becomes of a file that is no image and no container, and why.
+
+    ends: as `ends_of` gives them. search: None where none was wanted.
+    """
+    kind = kind_of(*ends)
+    name = f"{kind.name}" if kind.name else "a file of unknown kind"
+    found = _found(search)
+    if kind.status is Status.ENCRYPTED:
+        return kind.status, f"{name}; it is encrypted{found}"
+    if kind.status is not None:
+        return kind.status, f"{name}, which imgscan does not open{found}"
+    if search is None:
+        return Status.NOT_IMAGE, NOT_SEARCHED
+    if search.over is not None:
+        return Status.OVER_LIMIT, f"{name} that holds {search.over}; the rest was not searched"
+    if search.opaque and not kind.is_dense:
+        noise = "bytes that look compressed or encrypted, where pictures cannot be searched for"
+        return Status.UNSUPPORTED, f"{name} with {noise}{found}"
+    if search.places:
+        return Status.CONTAINER, f"{name}{found}"
+    return Status.NOT_IMAGE, f"{name}; no picture begins anywhere in it"
+
+
+def _found(search: Search | None) -> str:
+    if search is None or not search.places:
+        return ""
+    number = len(search.places)
+    what = (
+        "1 picture was found in it, which has a row"
+        if number == 1
+        else (f"{number:,} pictures were found in it, which have rows")
+    )
+    return f"; {what} of its own" if number == 1 else f"; {what} of their own"
+
+
+def large(ends: tuple[bytes, bytes], search: Search | None, limit: int) -> tuple[Status, str]:
+    """What becomes of a file that is too large to be held in memory."""
+    head, _ = ends
+    if is_image(head):
+        return Status.OVER_LIMIT, f"larger than the limit of {limit:,} bytes{_found(search)}"
+    if name := unread_image(head):
+        return Status.UNSUPPORTED, f"{name}, which imgscan does not open{_found(search)}"
+    if search is None:
+        return Status.OVER_LIMIT, f"larger than the limit of {limit:,} bytes"
+    return outcome(ends, search)
+
+
+def behind_image(data: bytes, search: Search) -> tuple[Places, list[Finding]]:
+    """Of what was found behind an image: the pictures that want rows, and what else to tell of."""
+    places, findings = Places(), []
+    for place in search.places:
+        head = data[place.start : place.start + GAIN_MAP_WITHIN]
+        if place.suffix == "jpg" and any(mark in head for mark in GAIN_MAPS):
+            findings.append(_told("gain_map_behind", f"at byte {place.start:,}; it was not judged"))
+        else:
+            places.append(place)
+    films = (f"at byte {film:,}; it was not looked at" for film in search.films)
+    findings += [_told("film_behind", text) for text in films]
+    return places, findings
+
+
+def _told(name: str, text: str) -> Finding:
+    return Finding("file", Tag.INFERRED, name, text)

@@ -1,0 +1,135 @@
+"""Protects: a picture is found wherever it lies, however it is written, whatever surrounds it."""
+
+from __future__ import annotations
+
+import io
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scanner.carving.coded import decode
+from scanner.carving.gaps import Gaps
+from scanner.carving.search import Place, Places, Search
+from scanner.limits import Limits
+from tests.scanner.carving.pictures import CODINGS, KINDS, encoded, jpeg, zip_entry
+
+LIMITS = Limits()
+
+
+def searched(
+    data: bytes, chunk: int = 1 << 20, limits: Limits = LIMITS, gaps: Gaps | None = None
+) -> Search:
+    search = Search(io.BytesIO(data), gaps or Gaps([(0, len(data))]), limits)
+    for place in range(0, len(data), chunk):
+        search.feed(data[place : place + chunk], place)
+    return search
+
+
+def cut(data: bytes, place: Place) -> bytes:
+    return decode(place.coding, data[place.start : place.stop], LIMITS.file_bytes)
+
+
+def surroundings(kind: str, size: int, seed: int) -> bytes:
+    chance = random.Random(seed)
+    if kind == "noise":
+        return chance.randbytes(size)
+    if kind == "zeros":
+        return bytes(size)
+    # In no alphabet that a picture could be written in, so that text ends where text begins.
+    words = ["«", "?", "{}", "; ", "(.)", "\n", "<a>", "”"]
+    return "".join(chance.choice(words) for _ in range(size)).encode()[:size]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(range(len(KINDS))),
+    st.sampled_from(sorted(CODINGS)),
+    st.sampled_from(["noise", "zeros", "text"]),
+    st.integers(0, 5_000),
+    st.integers(1, 5_000),
+    st.sampled_from([64, 1_000, 4_096, 1 << 20]),
+)
+def test_a_picture_in_other_bytes(
+    kind: int, coding: str, around: str, before: int, behind: int, chunk: int
+) -> None:
+    picture = encoded(kind, seed=before)
+    written = CODINGS[coding](picture)
+    if coding.startswith("base64") and KINDS[kind][0] in ("bmp",):
+        return  # two letters, which are searched for in data URIs alone
+    if coding.startswith(("hexadecimal",)) and KINDS[kind][0] in ("bmp", "webp", "heic", "avif"):
+        return  # marks that lie behind a size are searched for as they are, and in base64
+    front = surroundings(around, before, 1)
+    if coding == "uuencode" and front:
+        front += b"\n"
+    data = front + written + b"\n" + surroundings(around, behind, 2)
+    found = [place for place in searched(data, chunk).places if place.offset == len(front)]
+    assert len(found) == 1
+    assert found[0].suffix == KINDS[kind][0]
+    assert cut(data, found[0])[: len(picture)] == picture
+
+
+def test_one_behind_the_other_and_across_chunks() -> None:
+    pictures = [encoded(kind, seed) for seed in range(3) for kind in range(len(KINDS))]
+    data = b"".join(pictures)
+    for chunk in (500, 1 << 20):
+        assert [cut(data, place) for place in searched(data, chunk).places] == pictures
+
+
+def test_the_small_one_inside_a_damaged_large_one() -> None:
+    small = jpeg(5)
+    large = jpeg(6)
+    segment = b"Exif\0\0" + small
+    data = large[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2) + segment + large[2:-9]
+    assert [cut(data, place) for place in searched(data).places] == [data, small]
+    whole = data + large[-9:]
+    assert [cut(whole, place) for place in searched(whole).places] == [whole]
+
+
+def test_only_gaps_are_searched() -> None:
+    data = jpeg(1) + jpeg(2) + jpeg(3)
+    first, second = len(jpeg(1)), len(jpeg(1) + jpeg(2))
+    gaps = Gaps([(first, second)])
+    assert [cut(data, place) for place in searched(data, gaps=gaps).places] == [jpeg(2)]
+    # One that begins in a gap ends with it: what lies behind is somebody else's.
+    (place,) = searched(data, gaps=Gaps([(first, second - 100)])).places
+    assert (place.start, place.stop) == (first, second - 100)
+
+
+def test_limits_end_the_search_and_are_told() -> None:
+    data = jpeg(1) + jpeg(2)
+    search = searched(data, limits=replace(LIMITS, members=1))
+    assert (len(search.places), search.over) == (1, "more than 1 pictures")
+    search = searched(data, limits=replace(LIMITS, archive_bytes=len(jpeg(1))))
+    assert len(search.places) == 1
+    assert search.over is not None
+    bomb = zip_entry(jpeg() + bytes(1 << 20))
+    search = searched(bomb, limits=replace(LIMITS, file_bytes=1 << 16))
+    assert search.over is not None
+
+
+def test_coded_bytes_that_are_no_picture() -> None:
+    for write in CODINGS.values():
+        assert len(searched(b"(" + write(b"a text that says nothing " * 20) + b")").places) == 0
+
+
+@pytest.mark.parametrize(
+    "quote", [b'src="data:image/bmp;base64,%s"', b"url(data:image/x-bmp;base64,%s)"]
+)
+def test_a_bitmap_in_a_data_address(quote: bytes) -> None:
+    import base64
+
+    bitmap = encoded(9)
+    data = quote % base64.b64encode(bitmap)
+    assert [cut(data, place) for place in searched(data).places] == [bitmap]
+
+
+def test_many_places_take_few_bytes() -> None:
+    places = Places()
+    wanted = [Place(n * 10**11, n * 10**11 + 1, n * 10**11 + 9, "webp", "base64") for n in range(9)]
+    for place in wanted:
+        places.append(place)
+    assert list(places) == wanted
+    assert len(places) == 9
