@@ -7,6 +7,7 @@ Every finished report, in each format, must be byte-identical to that of a scan 
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import random
@@ -99,7 +100,7 @@ def _finish(scan: subprocess.Popen[bytes]) -> None:
 def make_evidence(folder: Path, images: int) -> None:
     """Distinct 32-pixel images in folders, containers and containers in these, and broken files.
 
-    Documents of nine pages are among them.
+    Documents of nine pages are among them, and images that lie in other bytes.
     """
     noise = np.random.default_rng(0)
     pool = [_image(noise, ("JPEG", "PNG", "WEBP", "BMP")[n % 4]) for n in range(images)]
@@ -118,11 +119,21 @@ def make_evidence(folder: Path, images: int) -> None:
         (folder / f"document.{kind.lower()}").write_bytes(document)
         (folder / f"{kind.lower()}s.7z").write_bytes(_7z([document, *pool[:5]]))
         (folder / f"{kind.lower()}.eml").write_bytes(_mail([document, *pool[5:9]]))
+    _hide(folder, pool[5:25])
     (folder / "cut.gz").write_bytes(gzip.compress(bytes(20_000_000))[:-9000])
     (folder / "cut.zip").write_bytes(_zip(pool[:3])[:-40])
     (folder / "broken.png").write_bytes(pool[1][:200])
     (folder / "copy.png").write_bytes(pool[1])
     (folder / "empty").touch()
+
+
+def _hide(folder: Path, images: Sequence[bytes]) -> None:
+    """Write files in whose bytes images lie that nothing lists."""
+    text = b"something else "
+    (folder / "disk.dd").write_bytes(text.join([bytes(9_000), *images, bytes(9_000)]))
+    (folder / "behind.img").write_bytes(b"".join(images))
+    (folder / "page.html").write_bytes(text + b"'".join(map(base64.b64encode, images[:9])))
+    (folder / "disks.zip").write_bytes(_zip([text.join(images), text + images[0] + b"PK"]))
 
 
 def _image(noise: np.random.Generator, kind: str) -> bytes:

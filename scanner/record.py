@@ -69,7 +69,9 @@ class Record:
 
     path: Annotated[
         str,
-        "Relative to the evidence; members as `archive.zip!/inner.tar!/a.jpg`. A backslash is "
+        "Relative to the evidence; members as `archive.zip!/inner.tar!/a.jpg`, and a "
+        "picture that was found in a file's bytes as `disk.dd!/carved-4096.jpg`, by the byte where "
+        "it begins (`carved-rest` where a limit ended the search). A backslash is "
         "doubled; ASCII's control characters, bytes that are no UTF-8 and the ! of a folder named "
         "`x!` are `\\xNN`, other control characters, surrogates and marks that turn the direction "
         "of text `\\uNNNN`.",
@@ -77,7 +79,8 @@ class Record:
     position: Annotated[
         int,
         "Its place among all that came out of its outermost archive, from 1; 0 for a file of its "
-        "own. Archives may hold several members of one name.",
+        "own. Archives may hold several members of one name. What was found in a file's bytes has "
+        "the file's.",
     ]
     sha256: Annotated[str | None, "SHA-256 of the content, 64 hex digits."]
     md5: Annotated[
@@ -101,8 +104,9 @@ class Record:
     frames: Annotated[int | None, "How many frames or pages the image has."]
     status: Annotated[
         Status,
-        "What became of the file: `scored`, `not_image`, `container` (opened; what is in it has "
-        "rows of its own), `known` (left out by `--skip-known`), or why it was not examined: "
+        "What became of the file: `scored`, `not_image` (of a kind that holds no pictures, or "
+        "searched from end to end and without any), `container` (what is in it has rows of its "
+        "own), `known` (left out by `--skip-known`), or why it was not examined: "
         "`unreadable`, `encrypted`, `over_limit`, `timeout`, `crashed`, `unsupported`.",
     ]
     verdict: Annotated[

@@ -167,10 +167,12 @@ def _blocks_end(window: Window, place: int) -> int:
 
 
 def webp(window: Window) -> Extent | None:
-    """A RIFF file by the size that it states."""
-    if window.at(0, 4) != b"RIFF":
-        return None
+    """A RIFF file by the size that it states; None unless its first chunk fits into that."""
     size = 8 + window.number(4, 4, "little")
+    chunk = window.number(16, 4, "little")
+    known = window.at(12, 4) in (b"VP8 ", b"VP8L", b"VP8X")
+    if window.at(0, 4) != b"RIFF" or not known or not 0 < chunk <= size - 20:
+        return None
     size += size & 1
     # The pad byte behind an odd size is left out by some writers.
     return Extent(size, True) if size <= window.size else Extent(window.size, False)

@@ -37,9 +37,13 @@ class Place(NamedTuple):
 
 
 class Places:
-    """Many of them, in the order in which they lie, in a few bytes each."""
+    """Many of them, in the order in which they lie, in a few bytes each.
+
+    over: completes "holds" where a limit ended the search for more.
+    """
 
     def __init__(self) -> None:
+        self.over: str | None = None
         self._packed = bytearray()
 
     def append(self, place: Place) -> None:
@@ -58,8 +62,8 @@ class Search:
     """Fed a stream's bytes in order, it notes the pictures that begin in its `gaps`.
 
     stream: the same bytes, to be read at any place; a stream of its own. places: what was found.
-    over: completes "holds" where a limit ended the search. films: where ISO media begins that is
-    no picture. opaque: what looks compressed or encrypted. alive: called at every candidate.
+    films: where ISO media begins that is no picture. opaque: what looks compressed or encrypted.
+    alive: called at every candidate.
     """
 
     def __init__(
@@ -71,7 +75,6 @@ class Search:
     ) -> None:
         self.places = Places()
         self.films: list[int] = []
-        self.over: str | None = None
         self.opaque = Opaque()
         self._stream = stream
         self._gaps = gaps
@@ -87,7 +90,7 @@ class Search:
         """Search the bytes from `offset` on. Raises OSError."""
         for start, stop in self._gaps.within(offset, offset + len(chunk)):
             piece = chunk if stop - start == len(chunk) else chunk[start - offset : stop - offset]
-            if self.over is None:
+            if self.places.over is None:
                 self._search(piece, start, self._gaps.end(start))
             self.opaque.feed(piece, start, self._is_found)
 
@@ -105,7 +108,7 @@ class Search:
             begin = place - mark.back
             if begin >= max(self._done, self._gaps.start(start)):
                 self._try(begin, gap_end, mark.coding)
-                if self.over is not None:
+                if self.places.over is not None:
                     return
 
     def _marks(self, piece: bytes, start: int) -> Iterator[tuple[Mark, int]]:
@@ -139,7 +142,7 @@ class Search:
         try:
             self._try_coded(window, begin, coding)
         except TooLarge:
-            self.over = (
+            self.places.over = (
                 f"something compressed that expands to more than {self._limits.file_bytes:,} bytes"
             )
 
@@ -171,9 +174,9 @@ class Search:
     ) -> None:
         self._room -= size
         if len(self.places) >= self._limits.members:
-            self.over = f"more than {self._limits.members:,} pictures"
+            self.places.over = f"more than {self._limits.members:,} pictures"
         elif self._room < 0:
-            self.over = f"pictures of more than {self._limits.archive_bytes:,} bytes"
+            self.places.over = f"pictures of more than {self._limits.archive_bytes:,} bytes"
         else:
             place = Place(begin, begin + run.start, begin + run.stop, suffix, coding)
             self.places.append(place)

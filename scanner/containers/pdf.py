@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from scanner.containers.container import Member, MemberError, encrypted, failure
+from scanner.containers.container import CHUNK_BYTES, Member, MemberError, encrypted, failure
 from scanner.images.signatures import is_image
 from scanner.limits import Limits
 from scanner.record import Status, path_text
@@ -28,6 +28,8 @@ MAGIC = re.compile(rb"%PDF-\d\.\d")
 MAGIC_WITHIN = 1024  # as readers allow
 OBJECT = re.compile(rb"\d{1,10}\s{1,9}\d{1,5}\s{1,9}obj\b")
 OBJECT_WITHIN = 8192
+LONGEST_OBJECT_HEAD = 40
+MOST_BLANKS = 4  # between where the list of objects says that one begins and its number
 HEADER_WITHIN = 1 << 16  # of an object, ahead of its stream
 # Filters whose output is a file that image decoders read.
 WHOLE_FILES = {"/DCTDecode": "jpg", "/DCT": "jpg", "/JPXDecode": "jp2"}
@@ -48,7 +50,8 @@ def recognises(head: bytes, stream: BinaryIO) -> bool:
 def members(
     stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
 ) -> Iterator[Member]:
-    """Objects by number, on pages or not, then the images inside the pages' own content.
+    """Objects by number, on pages or not, then images of objects that are none any more, then the
+    images inside the pages' own content.
 
     Images inside forms and patterns, the drawings that pages share, come with these.
     """
@@ -83,8 +86,60 @@ def members(
             drawing[NameObject("/Contents")] = item
             drawing[NameObject("/Resources")] = item.get("/Resources", DictionaryObject())
             yield from _inline_images(drawing, f"{name}!/drawing-{number}")
+    yield from _unused(reader, stream, set(places.values()), name, limits)
     for number, page in enumerate(reader.pages, 1):
         yield from _inline_images(page, f"{name}!/page-{number}")
+
+
+def _unused(
+    reader: PdfReader, stream: BinaryIO, live: set[int], name: str, limits: Limits
+) -> Iterator[Member]:
+    """Images in objects that were replaced or that nothing lists, by where they begin.
+
+    But for those that lie there as files of their own, which a search for pictures finds.
+    """
+    for place in _objects_written(stream):
+        is_live = any(place - blanks in live for blanks in range(MOST_BLANKS))
+        item = None if is_live else _object_at(reader, stream, place)
+        if item is None or item.get("/Subtype") != "/Image" or _is_only_mask(item):
+            continue
+        whole = WHOLE_FILES.get(_last_filter(item))
+        if whole and not isinstance(item.get("/Filter"), list):
+            continue
+        read = item.get_data if whole else partial(_lossless, item, limits)
+        yield Member(f"{name}!/unused-{place}.{whole or 'png'}", _opener(read))
+
+
+def _objects_written(stream: BinaryIO) -> Iterator[int]:
+    """Where what looks like the beginning of an object stands, whether or not it is one."""
+    place, left = 0, b""
+    while True:
+        stream.seek(place)
+        chunk = stream.read(CHUNK_BYTES)
+        if not chunk:
+            return
+        place += len(chunk)
+        text = left + chunk
+        start = place - len(text)
+        yield from [
+            start + found.start()
+            for found in OBJECT.finditer(text)
+            # A shorter number may be the end of a longer one that the last chunk held.
+            if found.end() > len(left)
+        ]
+        left = text[-LONGEST_OBJECT_HEAD:]
+
+
+def _object_at(reader: PdfReader, stream: BinaryIO, place: int) -> Any:
+    """The stream object that begins there, None where none does."""
+    from pypdf.generic import StreamObject, read_object
+
+    with contextlib.suppress(Exception):  # a parser raises nearly anything on other bytes
+        stream.seek(place)
+        reader.read_object_header(stream)
+        item = read_object(stream, reader)
+        return item if isinstance(item, StreamObject) else None
+    return None
 
 
 def _stretch(stream: BinaryIO, place: int | None, item: Any) -> Sequence[tuple[int, int]]:

@@ -18,7 +18,6 @@ from scanner.images.damage import jpeg_damage
 from scanner.images.pixels import NoPicture, to_rgb
 from scanner.limits import MAX_PIXELS
 
-MP_ENTRIES = 0xB002
 ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # formats whose frames follow each other in time
 
 
@@ -125,11 +124,10 @@ class Pages:
 
 
 def _places_of_others(image: Image.Image) -> tuple[int, ...]:
-    """Of a JPEG with several pictures, by its own index (CIPA DC-007)."""
-    index: Any = getattr(image, "mpinfo", None) or {}
-    origin = image.info.get("mpoffset", 0)
-    entries = index.get(MP_ENTRIES, ())
-    return tuple(origin + it["DataOffset"] for it in entries if it["DataOffset"] > 0)
+    """Of a JPEG with several pictures, as the decoder itself will go to them."""
+    # Not by the index in the file, of which a forger could write a second one.
+    places: list[int] = getattr(image, "_MpoImageFile__mpoffsets", [])
+    return tuple(places[1:])
 
 
 def _open_tiff_page(data: bytes, offset: int) -> Image.Image:

@@ -58,7 +58,6 @@ UNREAD_IMAGES = (
     (0, b"\xd7\xcd\xc6\x9a\0\0", "a Windows metafile"),
     (40, b" EMF\0\0\1\0", "an enhanced metafile"),
     (522, b"\0\x11\x02\xff\x0c\0", "a PICT drawing"),
-    (522, b"\x11\x01", "a PICT drawing"),
     (10, b"\0\x11\x02\xff\x0c\0", "a PICT drawing"),
 )
 # Its groups are atomic: many comments would else be taken apart in exponentially many ways.

@@ -21,7 +21,7 @@ class Kind(NamedTuple):
     """status: of a file of this kind, None where it depends on what a search finds in its bytes.
 
     name: for a person, such as "an ARJ archive". is_dense: whether its bytes look compressed and
-    yet hold no picture, as those of sounds and fonts do.
+    yet hold no picture, as those of sounds, fonts and public keys do.
     """
 
     status: Status | None
@@ -43,6 +43,8 @@ def kind_of(head: bytes, tail: bytes) -> Kind:
 def _by_description(text: str) -> Kind:
     if libmagic.ENCRYPTED.search(text):
         return Kind(Status.ENCRYPTED, text)
+    if libmagic.DECODED.match(text):
+        return Kind(Status.UNREADABLE, text)
     if libmagic.UNOPENED.search(text):
         return Kind(Status.UNSUPPORTED, text)
     return Kind(None, text or None, libmagic.DENSE.search(text) is not None)

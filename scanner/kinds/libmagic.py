@@ -23,9 +23,17 @@ UNOPENED = re.compile(
     r"|\bbitmap\b|\bpicture\b|\bvideo\b|\bmovie\b|\btexture\b|\bbackup\b|\braster\b",
     re.IGNORECASE,
 )
-DENSE = re.compile(r"\baudio\b|\bsound\b|\bfont\b|ADTS|MIDI|^Ogg data|FLAC", re.IGNORECASE)
-# What says nothing; the last is told by two bytes, and better by what follows them.
+# Images that decoders here read, where they are not damaged.
+DECODED = re.compile(
+    r"(?:GIF|PNG|JPEG|TIFF|Netpbm|Adobe Photoshop|PCX|PC bitmap|MS Windows icon)\b"
+)
+DENSE = re.compile(
+    r"\baudio\b|\bsound\b|\bfont\b|ADTS|MIDI|^Ogg data|FLAC|\bpublic key\b|certificate",
+    re.IGNORECASE,
+)
+# What says nothing; the last is told better by what follows its two bytes.
 NOTHING = ("data", "very short file (no magic)", "zlib compressed data")
+WEAK = re.compile(r"TTComp|Targa|DIY-Thermocam")  # told by a byte or two, which others have as well
 
 
 def description(head: bytes) -> str:
@@ -37,7 +45,7 @@ def description(head: bytes) -> str:
     found: bytes | None = functions.magic_buffer(cookie, head, len(head))
     text = (found or b"").decode("ascii", "replace")
     text = text.partition(",")[0].partition(" - ")[0].strip()
-    return "" if text in NOTHING else text[:LONGEST_NAME]
+    return "" if text in NOTHING or WEAK.match(text) else text[:LONGEST_NAME]
 
 
 @cache

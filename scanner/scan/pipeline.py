@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ from scanner.sources.found import CARVED, Found, Met, Part
 from scanner.sources.walk import walk
 from scanner.workers.examine import Examined, Shown
 from scanner.workers.pool import CHUNK_BYTES, CHUNK_FILES, Workers, held_bytes
+
+Entry = TypeVar("Entry", bound=Found | Met)
 
 POLL_SECONDS = 0.5
 DEATHS_TO_QUARANTINE = 2  # of the scan, with no other file in flight: one may be anybody's kill
@@ -208,9 +210,16 @@ class Pipeline:
                 entry = self._cut(found, place, path)
             except (OverLimit, TooLarge) as error:
                 entry = Met(path, found.position, *failure(error, "picture"))
-            entry = replace(entry, stamp=found.stamp)
-            self._origins[id(entry)] = (entry, file)
-            yield entry
+            yield self._of(file, replace(entry, stamp=found.stamp))
+        if places.over is not None:
+            why = f"the file holds {places.over}; the rest was not searched"
+            rest = Met(f"{found.path}{CARVED}rest", found.position, Status.OVER_LIMIT, why)
+            yield self._of(file, replace(rest, stamp=found.stamp))
+
+    def _of(self, file: File, entry: Entry) -> Entry:
+        """`entry`, noted as found in the bytes of `file`."""
+        self._origins[id(entry)] = (entry, file)
+        return entry
 
     def _cut(self, found: Found, place: Place, path: str) -> Found:
         """What is to be examined of the picture at `place` in a file. Raises TooLarge."""
@@ -286,8 +295,8 @@ class Pipeline:
         first = replace(examined, further=(), carved=None)
         pages = [storable(page) for page in (first, *examined.further)]
         file = File(found, len(pages), origin=self._origin(found))
-        if examined.carved:
-            file.carved = len(examined.carved)
+        if examined.carved is not None and (examined.carved or examined.carved.over):
+            file.carved = len(examined.carved) + (examined.carved.over is not None)
             self._to_carve.append((file, found, examined.carved))
         # Nor does it hold a member's bytes, but where they may have to be looked at again.
         if not any(self._may_be_looked_at_again(page) for page in pages):

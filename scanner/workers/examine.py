@@ -47,6 +47,7 @@ from scanner.record import UNEXAMINED, Status
 from scanner.sources.found import Fate, Part, Stamp
 from scanner.workers import searched
 
+CARVED_IN_VAIN = "it begins like an image, but no decoder recognises it"
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 
 
@@ -106,11 +107,13 @@ def examine(
     alive: Alive = unheard,
     carve: bool = True,
     gaps: Gaps | None = None,
+    carved: bool = False,
 ) -> Examined:
     """Examine a file, a member's bytes or a part. Never raises for what is in the bytes.
 
     alive: called between the pages of an image, and while bytes are searched or, of a file too
-    large for more, hashed. carve: whether to search for pictures, and in which gaps.
+    large for more, hashed. carve: whether to search for pictures, and in which gaps. carved: that
+    it was found so itself; it is not searched, and no image it cannot be.
     """
     try:
         data = source if isinstance(source, bytes) else _read(source, limits)
@@ -125,7 +128,11 @@ def examine(
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
         outcomes, others = _decode(data, views, limits, alive)
-        outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
+        findings: Sequence[Finding] = ()
+        if carved and outcomes[0].status is Status.NOT_IMAGE:
+            outcomes = [Examined(Status.UNREADABLE, CARVED_IN_VAIN)]
+        elif not carved:
+            outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
         evidence = gather(data, findings)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
     facts |= {"bytes": len(data), "evidence": evidence}
@@ -158,7 +165,8 @@ def _carve(
     if search is None:
         return first, ()
     if first.status is Status.UNSUPPORTED and first.format is None:
-        return replace(first, carved=search.places), ()
+        why = f"{first.error}{searched.told(search)}"
+        return replace(first, error=why, carved=search.places), ()
     places, findings = searched.behind_image(data, search)
     return replace(first, carved=places), findings
 
@@ -217,9 +225,6 @@ def take_hashes(
         if fate.status is Status.NOT_IMAGE:
             why = f"{fate.noun} that lists no files; what is in it all the same has rows of its own"
             hashed = replace(hashed, status=Status.CONTAINER, error=why)
-    if search is not None and search.over is not None and fate.status not in UNEXAMINED:
-        why = f"{fate.noun} that holds {search.over}; the rest was not searched"
-        hashed = replace(hashed, status=Status.OVER_LIMIT, error=why)
     if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
         return hashed
     with contextlib.suppress(OSError):

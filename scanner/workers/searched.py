@@ -88,15 +88,15 @@ def outcome(ends: tuple[bytes, bytes], search: Search | None) -> tuple[Status, s
     """
     kind = kind_of(*ends)
     name = f"{kind.name}" if kind.name else "a file of unknown kind"
-    found = _found(search)
+    found = told(search)
     if kind.status is Status.ENCRYPTED:
         return kind.status, f"{name}; it is encrypted{found}"
+    if kind.status is Status.UNREADABLE:
+        return kind.status, f"{name} that no decoder can read{found}"
     if kind.status is not None:
         return kind.status, f"{name}, which imgscan does not open{found}"
     if search is None:
         return Status.NOT_IMAGE, NOT_SEARCHED
-    if search.over is not None:
-        return Status.OVER_LIMIT, f"{name} that holds {search.over}; the rest was not searched"
     if search.opaque and not kind.is_dense:
         noise = "bytes that look compressed or encrypted, where pictures cannot be searched for"
         return Status.UNSUPPORTED, f"{name} with {noise}{found}"
@@ -105,7 +105,8 @@ def outcome(ends: tuple[bytes, bytes], search: Search | None) -> tuple[Status, s
     return Status.NOT_IMAGE, f"{name}; no picture begins anywhere in it"
 
 
-def _found(search: Search | None) -> str:
+def told(search: Search | None) -> str:
+    """What the error of a file says of the pictures that were found in it."""
     if search is None or not search.places:
         return ""
     number = len(search.places)
@@ -121,9 +122,9 @@ def large(ends: tuple[bytes, bytes], search: Search | None, limit: int) -> tuple
     """What becomes of a file that is too large to be held in memory."""
     head, _ = ends
     if is_image(head):
-        return Status.OVER_LIMIT, f"larger than the limit of {limit:,} bytes{_found(search)}"
+        return Status.OVER_LIMIT, f"larger than the limit of {limit:,} bytes{told(search)}"
     if name := unread_image(head):
-        return Status.UNSUPPORTED, f"{name}, which imgscan does not open{_found(search)}"
+        return Status.UNSUPPORTED, f"{name}, which imgscan does not open{told(search)}"
     if search is None:
         return Status.OVER_LIMIT, f"larger than the limit of {limit:,} bytes"
     return outcome(ends, search)
@@ -132,16 +133,19 @@ def large(ends: tuple[bytes, bytes], search: Search | None, limit: int) -> tuple
 def behind_image(data: bytes, search: Search) -> tuple[Places, list[Finding]]:
     """Of what was found behind an image: the pictures that want rows, and what else to tell of."""
     places, findings = Places(), []
+    places.over = search.places.over
     for place in search.places:
         head = data[place.start : place.start + GAIN_MAP_WITHIN]
         if place.suffix == "jpg" and any(mark in head for mark in GAIN_MAPS):
-            findings.append(_told("gain_map_behind", f"at byte {place.start:,}; it was not judged"))
+            findings.append(
+                _finding("gain_map_behind", f"at byte {place.start:,}; it was not judged")
+            )
         else:
             places.append(place)
     films = (f"at byte {film:,}; it was not looked at" for film in search.films)
-    findings += [_told("film_behind", text) for text in films]
+    findings += [_finding("film_behind", text) for text in films]
     return places, findings
 
 
-def _told(name: str, text: str) -> Finding:
+def _finding(name: str, text: str) -> Finding:
     return Finding("file", Tag.INFERRED, name, text)

@@ -41,9 +41,8 @@ def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing, carv
                 if task.again:
                     examined = look_again(task.part or source, task.again, views, limits, alive)
                 elif task.fate is None:
-                    search = carve and not task.carved
-                    what = task.part or source
-                    examined = examine(what, views, limits, hashing, alive, search, task.gaps)
+                    how = (limits, hashing, alive, carve, task.gaps, task.carved)
+                    examined = examine(task.part or source, views, *how)
                 else:
                     fate = (task.fate, task.stamp, limits, hashing, alive, carve, task.gaps)
                     examined = take_hashes(source, *fate)

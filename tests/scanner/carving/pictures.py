@@ -79,7 +79,7 @@ CODINGS: dict[str, Callable[[bytes], bytes]] = {
     "base64 with slashes escaped": lambda data: base64.b64encode(data).replace(b"/", b"\\/"),
     "base64 with lines escaped": lambda data: base64.encodebytes(data).replace(b"\n", b"\\n"),
     "hexadecimal": lambda data: data.hex().encode(),
-    "hexadecimal in lines": lambda data: data.hex(" ", 32).upper().replace(" ", "\r\n").encode(),
+    "hexadecimal in lines": lambda data: data.hex(" ", -32).upper().replace(" ", "\r\n").encode(),
     "uuencode": uuencoded,
     "deflate": zip_entry,
 }

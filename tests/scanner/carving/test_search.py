@@ -101,13 +101,13 @@ def test_only_gaps_are_searched() -> None:
 def test_limits_end_the_search_and_are_told() -> None:
     data = jpeg(1) + jpeg(2)
     search = searched(data, limits=replace(LIMITS, members=1))
-    assert (len(search.places), search.over) == (1, "more than 1 pictures")
+    assert (len(search.places), search.places.over) == (1, "more than 1 pictures")
     search = searched(data, limits=replace(LIMITS, archive_bytes=len(jpeg(1))))
     assert len(search.places) == 1
-    assert search.over is not None
+    assert search.places.over is not None
     bomb = zip_entry(jpeg() + bytes(1 << 20))
     search = searched(bomb, limits=replace(LIMITS, file_bytes=1 << 16))
-    assert search.over is not None
+    assert search.places.over is not None
 
 
 def test_coded_bytes_that_are_no_picture() -> None:

@@ -230,3 +230,14 @@ def test_a_fault_of_the_command_itself_is_a_sentence(name: str, tmp_path: Path) 
         r"met a fault of its own (LookupError: of nobody\x0a\x1b[2J)."
     )
     assert "Traceback" not in done.stderr
+
+
+def test_what_is_named_like_a_command_can_be_scanned(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a.png").write_bytes(image_bytes())
+    words = [["models"], ["./models", "--quiet"]]
+    taken, scanned = one_after_the_other(words, tmp_path)
+    hint = "models is taken for the command; to scan what has that name here, write ./models"
+    assert hint in taken.stderr
+    assert "taken for the command" not in scanned.stderr
+    assert "a.png" in scanned.stdout

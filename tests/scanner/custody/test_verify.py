@@ -16,6 +16,7 @@ from scanner.custody.manifest import ManifestError
 from scanner.custody.signing import SigningError, generate_key
 from scanner.custody.verify import Weight, exit_code, verify
 from tests.conftest import imgscan
+from tests.scanner.carving.pictures import jpeg
 from tests.scanner.walking import zipped
 
 INTACT, DIFFERS, UNCHECKED = 0, 1, 2
@@ -328,3 +329,21 @@ def test_what_differs_outweighs_what_was_not_checked() -> None:
     assert exit_code([Weight.NOTE]) == INTACT
     assert exit_code([Weight.NOTE, Weight.UNCHECKED]) == UNCHECKED
     assert exit_code([Weight.UNCHECKED, Weight.DIFFERS]) == DIFFERS
+
+
+def test_what_was_found_in_the_bytes_of_a_file_is_covered_by_its_hash(tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    disk = b"a text " * 99 + jpeg(1) + bytes(99) + jpeg(2)
+    (evidence / "disk.bin").write_bytes(disk)
+    done = imgscan(evidence, "--report", "out.csv", "--device", "cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.csv").read_text().count("carved-") == 2
+    report = tmp_path / "out.csv"
+    told = list(verify(report, None, [evidence]))
+    assert exit_code({finding.weight for finding in told}) == INTACT
+    assert any("1 hashes of the report were compared" in finding.text for finding in told)
+    (evidence / "disk.bin").write_bytes(disk[:-1] + b"x")
+    changed = [f.text for f in verify(report, None, [evidence]) if f.weight is Weight.DIFFERS]
+    assert len(changed) == 1
+    assert "its bytes changed" in changed[0]

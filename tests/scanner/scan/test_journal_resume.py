@@ -208,3 +208,20 @@ def test_what_a_user_sees_of_refused_journals(tmp_path: Path) -> None:
     (evidence / "slow.gif").unlink()
     assert run(*command, "--fresh").returncode == 0
     assert not list(tmp_path.glob("*journal*"))
+
+
+def test_what_was_found_in_a_file_is_met_with_it(tmp_path: Path) -> None:
+    """A search is not made twice of a file whose record followed those of all that it found."""
+    journal = opened(tmp_path)
+    for name in ("disk!/carved-9.jpg", "disk!/carved-10.png", "disk", "disk2!/carved-9.jpg"):
+        journal.add(name, 0, TEXT)
+    journal.add("disk!/carved-9.jpg", 3, TEXT)  # of a member that is called so
+    journal.commit()
+    journal.close()
+    journal = opened(tmp_path)
+    assert journal.has("disk", 0)
+    with pytest.raises(JournalError, match=r"2 files .* no longer there"):
+        journal.check_all_met()
+    assert journal.has("disk!/carved-9.jpg", 3)
+    assert journal.has("disk2!/carved-9.jpg", 0)
+    journal.check_all_met()

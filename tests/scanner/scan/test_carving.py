@@ -1,0 +1,352 @@
+"""Protects: a hidden picture has a row, whatever it hides in, and that is not called clean.
+
+The evidence is of the kinds in which examiners find pictures that no file system lists.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import sqlite3
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from scanner.backends.choose import open_backend
+from scanner.images.damage import jpeg_damage
+from scanner.limits import Limits
+from scanner.model import open_model
+from scanner.record import Record, Status
+from scanner.scan.journal import Journal
+from scanner.scan.pipeline import Pipeline
+from scanner.scan.records import records as scan_records
+from scanner.scan.scorers import Scorer
+from tests.scanner.carving.pictures import jpeg, uuencoded, zip_entry
+
+SHOWN, HIDDEN = jpeg(1), jpeg(2)
+
+
+def scan(root: Path, model_file: Path, carve: bool = True, **limits: Any) -> dict[str, Record]:
+    model = open_model(str(model_file))
+    journal = Journal(root.with_suffix(".journal"), fresh=True)
+    journal.begin({})
+    scorer = Scorer(model, open_backend(model, "cpu", 1, 4))
+    Pipeline([root], [scorer], journal, Limits(**limits), 2, carve=carve).run(lambda _: None)
+    found = {record.path: record for record in scan_records(journal)}
+    journal.remove()
+    return found
+
+
+def zipped(*members: tuple[str, bytes], comment: bytes = b"") -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+        archive.comment = comment
+    return stream.getvalue()
+
+
+def unlisted(names: int = 3) -> bytes:
+    """A zip whose directory says nothing of its second member."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(names):
+            archive.writestr(f"{number}.jpg", HIDDEN if number == 1 else jpeg(10 + number))
+        del archive.filelist[1]
+    return stream.getvalue()
+
+
+def in_an_extra_field() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        info = zipfile.ZipInfo("a.jpg")
+        info.extra = struct.pack("<HH", 0x7777, len(HIDDEN)) + HIDDEN
+        archive.writestr(info, SHOWN)
+    return stream.getvalue()
+
+
+def behind_the_size() -> bytes:
+    """A stored member of which the directory counts fewer bytes than lie there."""
+    data = bytearray(zipped(("a.jpg", SHOWN + HIDDEN)))
+    for place in (22, data.index(b"PK\1\2") + 24):
+        struct.pack_into("<I", data, place, len(SHOWN))
+    for place in (14, data.index(b"PK\1\2") + 16):
+        struct.pack_into("<I", data, place, zlib.crc32(SHOWN))
+    return bytes(data)
+
+
+def a_folder_with_content() -> bytes:
+    data = zipped(("a.jpg", SHOWN), ("folder/", b""))
+    place = data.index(b"folder/") + 7
+    end = bytearray(data[place:])
+    directory = end.index(b"PK\5\6") + 16
+    (start,) = struct.unpack_from("<I", end, directory)
+    struct.pack_into("<I", end, directory, start + len(HIDDEN))
+    return data[:place] + HIDDEN + bytes(end)
+
+
+def tar_padding() -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a.jpg")
+        info.size = len(SHOWN)
+        info.pax_headers = {"comment": base64.b64encode(HIDDEN).decode()}
+        archive.addfile(info, io.BytesIO(SHOWN))
+    return stream.getvalue()
+
+
+def gzip_comment() -> bytes:
+    data = gzip.compress(SHOWN)
+    extra = struct.pack("<H", len(HIDDEN)) + HIDDEN
+    return data[:3] + bytes([data[3] | 4]) + data[4:10] + extra + data[10:]
+
+
+def pdf(*objects: bytes, behind: bytes = b"") -> bytes:
+    """A document of a page and `objects`, numbered from 4, then whatever is put behind its end."""
+    parts = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] >>",
+        *objects,
+    ]
+    data, places = b"%PDF-1.5\n", []
+    for number, part in enumerate(parts, 1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, part)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    start = len(data)
+    data += b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(parts) + 1, table)
+    data += b"trailer\n<< /Size %d /Root 1 0 R >>\n" % (len(parts) + 1)
+    return data + b"startxref\n%d\n%%%%EOF\n" % start + behind
+
+
+def image_object(data: bytes) -> bytes:
+    facts = b"/Type /XObject /Subtype /Image /Width 32 /Height 32 /BitsPerComponent 8"
+    colours = b"/ColorSpace /DeviceRGB /Filter /DCTDecode"
+    return b"<< %s %s /Length %d >>\nstream\n%s\nendstream" % (facts, colours, len(data), data)
+
+
+def plain_object(data: bytes, *more: bytes) -> bytes:
+    return b"<< /Length %d %s >>\nstream\n%s\nendstream" % (len(data), b" ".join(more), data)
+
+
+def replaced_revision(image: bytes | None = None) -> bytes:
+    """A document whose fourth object, an image, was replaced when it was saved again."""
+    old = pdf(image or image_object(HIDDEN))
+    place = len(old)
+    table = old.rindex(b"xref\n0")
+    new = old + b"4 0 obj\n%s\nendobj\n" % image_object(SHOWN)
+    start = len(new)
+    new += b"xref\n4 1\n%010d 00000 n \n" % place
+    new += b"trailer\n<< /Size 5 /Root 1 0 R /Prev %d >>\n" % table
+    return new + b"startxref\n%d\n%%%%EOF\n" % start
+
+
+def database() -> bytes:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE icon (data BLOB)")
+    connection.execute("INSERT INTO icon VALUES (?)", (HIDDEN,))
+    connection.commit()
+    data = connection.serialize()
+    connection.close()
+    return data
+
+
+def volume(head: bytes = b"\xeb\x3c\x90MSDOS5.0") -> bytes:
+    """A FAT volume of which nothing but the boot sector and one cluster is written."""
+    boot = (head.ljust(54, b"\0") + b"FAT16   ").ljust(510, b"\0") + b"\x55\xaa"
+    return boot + bytes(16_384) + HIDDEN.ljust(2_048, b"\0") + bytes(16_384)
+
+
+def ext_volume() -> bytes:
+    superblock = bytes(56) + b"\x53\xef\1\0\1\0"
+    return bytes(1_024) + superblock.ljust(1_024, b"\0") + bytes(8_192) + HIDDEN + bytes(9_000)
+
+
+# Name: what lies there, the status of the file's own row, and how many scored rows there are.
+CASES: dict[str, tuple[Callable[[], bytes], Status, int]] = {
+    "gap.zip": (lambda: unlisted(), Status.CONTAINER, 3),
+    "comment.zip": (lambda: zipped(("a.jpg", SHOWN), comment=HIDDEN), Status.CONTAINER, 2),
+    "extra.zip": (in_an_extra_field, Status.CONTAINER, 3),  # and the directory repeats it
+    "size.zip": (behind_the_size, Status.CONTAINER, 2),
+    "folder.zip": (a_folder_with_content, Status.CONTAINER, 2),
+    "headers.tar": (tar_padding, Status.CONTAINER, 2),
+    "header.gz": (gzip_comment, Status.CONTAINER, 2),
+    "cut.zip": (lambda: zipped(("a", b"x"), ("b", HIDDEN))[:-60], Status.UNREADABLE, 1),
+    "zeros.zip": (lambda: zipped(("a.jpg", HIDDEN)) + bytes(99_999), Status.CONTAINER, 1),
+    "behind.pdf": (lambda: pdf(image_object(SHOWN), behind=HIDDEN), Status.CONTAINER, 2),
+    "called-nothing.pdf": (lambda: pdf(plain_object(HIDDEN)), Status.CONTAINER, 1),
+    "revision.pdf": (replaced_revision, Status.CONTAINER, 2),
+    "behind.jpg": (lambda: SHOWN + HIDDEN, Status.SCORED, 2),
+    "cache.db": (database, Status.CONTAINER, 1),
+    "fat.dd": (volume, Status.UNSUPPORTED, 1),
+    "ext.dd": (ext_volume, Status.UNSUPPORTED, 1),
+    "dump.bin": (lambda: b"\x90\1" * 3_000 + HIDDEN + b"\1\x90" * 3_000, Status.CONTAINER, 1),
+    "zip-in-dump.bin": (lambda: bytes(999) + zip_entry(HIDDEN) + bytes(999), Status.CONTAINER, 1),
+    "page.html": (
+        lambda: b'<img src="data:image/jpeg;base64,' + base64.b64encode(HIDDEN) + b'">',
+        Status.CONTAINER, 1,
+    ),
+    "letter.rtf": (
+        lambda: rb"{\rtf1 {\pict\jpegblip " + HIDDEN.hex().encode() + b"}}", Status.CONTAINER, 1,
+    ),
+    "mail.uue": (lambda: b"a letter\n\n" + uuencoded(HIDDEN), Status.CONTAINER, 1),
+    "drawing.svg": (
+        lambda: b'<svg><image href="data:image/jpeg;base64,' + base64.b64encode(HIDDEN) + b'"/>',
+        Status.UNSUPPORTED, 1,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory, brightness_model: Path) -> dict[str, Record]:
+    root = tmp_path_factory.mktemp("carving") / "evidence"
+    root.mkdir()
+    for name, (make, _, _) in CASES.items():
+        (root / name).write_bytes(make())
+    # And each of them where no file can be read again: in an archive.
+    (root / "all.tar").write_bytes(tarred({name: make() for name, (make, _, _) in CASES.items()}))
+    return scan(root, brightness_model)
+
+
+def tarred(contents: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, data in contents.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("prefix", ["", "all.tar!/"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_hidden_picture_has_a_row(name: str, prefix: str, scanned: dict[str, Record]) -> None:
+    _, status, scored = CASES[name]
+    path = f"{prefix}{name}"
+    assert scanned[path].status is status
+    inside = [record for other, record in scanned.items() if other.startswith(f"{path}!/")]
+    own = scanned[path].status is Status.SCORED
+    assert sum(record.status is Status.SCORED for record in inside) + own == scored
+    assert all(record.sha256 for record in inside)
+    positions = {record.position for record in inside if "!/carved-" in record.path}
+    assert positions <= {scanned[path].position}
+    if status is Status.UNSUPPORTED:
+        assert "1 picture was found in it" in (scanned[path].error or "")
+
+
+def test_it_is_the_very_picture(scanned: dict[str, Record]) -> None:
+    hidden = hashlib.sha256(HIDDEN).hexdigest()
+    for name in ("behind.jpg", "cache.db", "fat.dd", "page.html", "letter.rtf", "mail.uue",
+                 "zip-in-dump.bin", "comment.zip", "behind.pdf"):  # fmt: skip
+        inside = [r for path, r in scanned.items() if path.startswith(f"{name}!/")]
+        assert hidden in {record.sha256 for record in inside}, name
+
+
+def test_without_carving_only_readers_find(evidence: Path, brightness_model: Path) -> None:
+    for name in ("cache.db", "behind.jpg", "comment.zip", "fat.dd"):
+        (evidence / name).write_bytes(CASES[name][0]())
+    found = scan(evidence, brightness_model, carve=False)
+    assert {path: record.status for path, record in found.items()} == {
+        "behind.jpg": Status.SCORED,
+        "cache.db": Status.NOT_IMAGE,
+        "comment.zip": Status.CONTAINER,
+        "comment.zip!/a.jpg": Status.SCORED,
+        "fat.dd": Status.UNSUPPORTED,
+    }
+    assert "not searched" in (found["cache.db"].error or "")
+
+
+def test_a_file_too_large_to_be_held_is_searched(evidence: Path, brightness_model: Path) -> None:
+    (evidence / "disk.bin").write_bytes(b"a text \n" * 400_000 + HIDDEN + bytes(1 << 20) + SHOWN)
+    (evidence / "large.jpg").write_bytes(jpeg(3, side=500) + bytes(9) + HIDDEN)
+    found = scan(evidence, brightness_model, file_bytes=50_000)
+    assert {path: record.status for path, record in found.items()} == {
+        "disk.bin": Status.CONTAINER,
+        f"disk.bin!/carved-{3_200_000}.jpg": Status.SCORED,
+        f"disk.bin!/carved-{3_200_000 + len(HIDDEN) + (1 << 20)}.jpg": Status.SCORED,
+        "large.jpg": Status.OVER_LIMIT,
+        f"large.jpg!/carved-{len(jpeg(3, side=500)) + 9}.jpg": Status.SCORED,
+    }
+
+
+def test_a_fragmented_picture_gets_no_verdict(evidence: Path, brightness_model: Path) -> None:
+    """What a disk image holds in pieces decodes all the same, and half of it is made up."""
+    whole = jpeg(4)
+    cluster = b"the cluster of another file " * 4
+    broken_ones = (
+        whole[:at] + cluster + whole[at + len(cluster) :]
+        for at in range(whole.index(b"\xff\xda") + 14, len(whole) - 200)
+    )
+    pieces = next(data for data in broken_ones if jpeg_damage(data))
+    (evidence / "disk.bin").write_bytes(bytes(600) + pieces + bytes(600) + whole)
+    found = scan(evidence, brightness_model)
+    broken = found["disk.bin!/carved-600.jpg"]
+    sound = found[f"disk.bin!/carved-{600 + len(whole) + 600}.jpg"]
+    assert broken.p_fake is None
+    assert "damaged" in (broken.reason or "") + (broken.error or "")
+    assert sound.p_fake is not None
+
+
+def test_what_is_told_of_but_has_no_row(evidence: Path, brightness_model: Path) -> None:
+    film = struct.pack(">I4s4sI4s", 20, b"ftyp", b"isom", 0, b"mp42")
+    film += struct.pack(">I4s", 16, b"mdat") + bytes(8)
+    (evidence / "motion.jpg").write_bytes(SHOWN + film)
+    note = b"http://ns.adobe.com/xap/1.0/\0<x hdrgm:Version='1.0'/>"
+    gain = HIDDEN[:2] + b"\xff\xe1" + struct.pack(">H", len(note) + 2) + note + HIDDEN[2:]
+    (evidence / "hdr.jpg").write_bytes(SHOWN + gain)
+    found = scan(evidence, brightness_model)
+    assert set(found) == {"motion.jpg", "hdr.jpg"}
+    assert "film_behind" in (found["motion.jpg"].evidence or "")
+    assert "gain_map_behind" in (found["hdr.jpg"].evidence or "")
+
+
+def test_the_pictures_of_a_multi_picture_file_are_pages_alone(
+    evidence: Path, brightness_model: Path
+) -> None:
+    stream = io.BytesIO()
+    frames = [Image.open(io.BytesIO(jpeg(seed))) for seed in (5, 6, 7)]
+    frames[0].save(stream, "MPO", save_all=True, append_images=frames[1:])
+    (evidence / "a.mpo").write_bytes(stream.getvalue())
+    assert set(scan(evidence, brightness_model)) == {"a.mpo"}
+    (evidence / "a.mpo").write_bytes(stream.getvalue() + HIDDEN)
+    found = scan(evidence, brightness_model)
+    assert set(found) == {"a.mpo", f"a.mpo!/carved-{len(stream.getvalue())}.jpg"}
+
+
+def test_limits_hold_for_what_is_found(evidence: Path, brightness_model: Path) -> None:
+    (evidence / "disk.bin").write_bytes(b"\0" + b"\0".join(jpeg(seed) for seed in range(6)))
+    (evidence / "a.jpg").write_bytes(b"".join(jpeg(seed) for seed in range(10, 16)))
+    found = scan(evidence, brightness_model, members=4)
+    assert len(found) == 2 + 4 + 4 + 2
+    for name in ("disk.bin", "a.jpg"):
+        rest = found[f"{name}!/carved-rest"]
+        assert rest.status is Status.OVER_LIMIT
+        assert rest.error == "the file holds more than 4 pictures; the rest was not searched"
+    found = scan(evidence, brightness_model, total_bytes=2 * len(jpeg()))
+    assert sum(record.status is Status.OVER_LIMIT for record in found.values()) >= 3
+
+
+def test_a_replaced_image_that_was_compressed(evidence: Path, brightness_model: Path) -> None:
+    """It is no file of its own in there, so that only the document's reader can tell it."""
+    pixels = zlib.compress(Image.open(io.BytesIO(HIDDEN)).tobytes())
+    facts = b"/Type /XObject /Subtype /Image /Width 32 /Height 32 /BitsPerComponent 8"
+    facts += b" /ColorSpace /DeviceRGB /Filter /FlateDecode"
+    image = b"<< %s /Length %d >>\nstream\n%s\nendstream" % (facts, len(pixels), pixels)
+    (evidence / "a.pdf").write_bytes(replaced_revision(image))
+    found = scan(evidence, brightness_model)
+    place = replaced_revision(image).index(b"4 0 obj")
+    assert {path: record.status for path, record in found.items()} == {
+        "a.pdf": Status.CONTAINER,
+        "a.pdf!/object-4.jpg": Status.SCORED,
+        f"a.pdf!/unused-{place}.png": Status.SCORED,
+    }
