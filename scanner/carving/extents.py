@@ -10,6 +10,8 @@ import re
 import struct
 from typing import NamedTuple
 
+import numpy as np
+
 from scanner.carving.window import PIECE_BYTES, Window
 from scanner.images.signatures import BMP_HEADERS, IMAGE_BRANDS
 
@@ -21,7 +23,9 @@ SCAN, END, FILL = 0xDA, 0xD9, 0xFF
 # What is reserved, or begins another picture: decoders know none of it behind the first marker.
 NOWHERE = frozenset({0x00, *range(0x02, 0xC0), 0xC8, 0xD8, *range(0xF0, 0xFE)})
 ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
+# What, behind 0xFF, ends entropy-coded data: all but a stuffed zero, restarts and more of the same.
+IS_MARKER = np.ones(256, bool)
+IS_MARKER[[0x00, FILL, *range(0xD0, 0xD8)]] = False
 CHUNK_NAME = re.compile(rb"[A-Za-z]{4}")
 PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 BOX_NAME = re.compile(rb"[ -~\xa9]{4}")
@@ -83,8 +87,11 @@ def _is_frame(header: bytes, length: int) -> bool:
 def _next_marker(window: Window, place: int) -> int:
     """Where the entropy-coded data from `place` on end."""
     while piece := window.at(place, PIECE_BYTES):
-        if found := NEXT_MARKER.search(piece):
-            return place + found.end() - 2
+        values = np.frombuffer(piece, np.uint8)
+        fills = np.flatnonzero(values[:-1] == FILL)
+        ends = fills[IS_MARKER[values[fills + 1]]]
+        if len(ends):
+            return place + int(ends[0])
         place += max(1, len(piece) - 1)  # a marker may lie across two pieces
         if place >= window.size - 1:
             break

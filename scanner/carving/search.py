@@ -20,6 +20,7 @@ from scanner.limits import Limits
 from scanner.processes import Alive, unheard
 
 SOME_ZEROS = bytes(64)
+STEP_BYTES = 1 << 16
 PACKED = struct.Struct("<QQQBB")
 
 
@@ -124,8 +125,13 @@ class Search:
                 yield MARKS[index], start - len(left) + at
         if piece.startswith(SOME_ZEROS) and piece == bytes(len(piece)):
             return
-        for index, at, _ in _matches(piece):
-            yield MARKS[index], start + at
+        for window in range(0, len(piece), STEP_BYTES):
+            if start + window + STEP_BYTES <= self._done:  # inside a picture that was found
+                continue
+            first = max(0, window + 1 - LONGEST_MARK)  # one may begin in the window before
+            for index, at, end in _matches(piece[first : window + STEP_BYTES]):
+                if first + end > window:
+                    yield MARKS[index], start + first + at
 
     def _try(self, begin: int, gap_end: int, coding: str) -> None:
         """Note the picture that begins at `begin`, if one does."""
