@@ -3,7 +3,7 @@
     python -m benchmarks.carving
 
 One process on one core, over files of one kind of content each, in turns. The search sees every
-byte once, on the way to the hash.
+byte once, on the way to the hash. What it costs to tell a file's kind is measured beside it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ from benchmarks.shared.rounds import Spread, alternate, ratios, spread
 from scanner.containers.container import CHUNK_BYTES
 from scanner.files import open_readonly
 from scanner.hashes.hashing import hash_source
+from scanner.kinds import kind_of
 from scanner.limits import Limits
 from scanner.processes import unheard
-from scanner.workers.searched import searching
+from scanner.workers.searched import ends_of, searching
 from trainer.command import Command
 
 QUICK_BYTES, THOROUGH_BYTES = 64 << 20, 512 << 20
 ROUNDS = 3
+NAMINGS = 200
 WAYS = ("read", "hash", "search", "hash and search")
 
 
@@ -52,13 +54,16 @@ def main(quick: bool, output: Path) -> None:
                 for _ in range(size // len(piece)):
                     stream.write(piece)
             rounds = list(alternate(_candidates(path), ROUNDS))
+            naming = _naming_ms(path)
         for number, measured in enumerate(rounds, 1):
             rows += [{"content": name, "round": number, "way": way, "MB/s": measured[way]}
                      for way in WAYS]  # fmt: skip
         speeds = {way: spread([measured[way] for measured in rounds]) for way in WAYS}
         share = ratios(rounds, "hash and search", "hash")
         click.echo(f"{name}: " + ", ".join(f"{way} {speeds[way].median:,.0f}" for way in WAYS))
-        table.append(_line(name, speeds, share))
+        rows.append({"content": name, "round": 0, "way": "telling the kind", "ms": naming})
+        line = _line(name, speeds, share)
+        table.append(line | {"telling the kind, ms a file": f"{naming:.2f}"})
     facts = {"command": command_line("carving", quick, []), "bytes": size}
     write_part(output, "carving", facts, rows, table)
 
@@ -66,6 +71,16 @@ def main(quick: bool, output: Path) -> None:
 def _line(name: str, speeds: dict[str, Spread], share: Spread) -> dict[str, str]:
     line = {"content": name} | {f"{way}, MB/s": f"{speeds[way].median:,.0f}" for way in WAYS}
     return line | {"hash and search : hash": str(share)}
+
+
+def _naming_ms(path: Path) -> float:
+    """Milliseconds to tell what kind of file it is, by its first and last bytes."""
+    ends = ends_of(path)
+    kind_of(*ends)  # the first call loads a table
+    started = time.perf_counter()
+    for _ in range(NAMINGS):
+        kind_of(*ends)
+    return (time.perf_counter() - started) / NAMINGS * 1e3
 
 
 def contents() -> dict[str, bytes]:

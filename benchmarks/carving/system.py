@@ -8,6 +8,7 @@ Once with the search for pictures and once without. Nothing in a clean system is
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -35,9 +36,8 @@ def main(folders: tuple[Path, ...], output: Path) -> None:
         with tempfile.TemporaryDirectory() as place:
             report = Path(place) / "report.csv"
             options = (*option, "--model", CIFAKE_MODEL, "--report", report, "--quiet", "--fresh")
-            words = ("imgscan", *folders, *options)
-            command = [str(word) for word in words]
-            ran = run_measured(command)
+            words = (sys.executable, "-m", "scanner", *folders, *options)
+            ran = run_measured([str(word) for word in words])
             found = pd.read_csv(report, keep_default_na=False)
         rows.append(_row("--no-carve" if option else "", found, ran.seconds, ran.returncode))
         unopened = found[found["status"].isin([Status.UNSUPPORTED, Status.ENCRYPTED])]

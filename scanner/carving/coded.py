@@ -25,6 +25,7 @@ HEX_RUN = re.compile(rb"(?:[0-9A-Fa-f]++|\s)*+")
 UU_HEAD = re.compile(rb"begin [0-7]{3,4} [^\r\n]{1,255}\r?\n(?=[!-`])")
 UU_LINE = re.compile(rb"([ -`])[^\r\n]{0,200}\r?\n?")
 LONGEST_STEP = 64  # of what a run may be cut in two by, where a piece ends
+FIRST_BYTES = 1_024
 LOCAL_HEADER = struct.Struct("<HHHHHIIIHH")
 LATEST_ZIP, DEFLATED, LONGEST_NAME = 63, 8, 1_024
 
@@ -69,11 +70,11 @@ def _is_uu_line(line: bytes) -> bool:
     return groups > 0 and groups - 3 <= len(content) - 1 <= groups + 1
 
 
-def deflated(window: Window, limit: int) -> tuple[Run, int] | None:
-    """A zip member that its local header announces, in deflate, and its expanded size.
+def deflated(window: Window, limit: int) -> Run | None:
+    """A zip member that its local header announces, in deflate, as far as it can be expanded.
 
-    None for what is no such header, and what does not expand as far as its first bytes. Raises
-    TooLarge where more than `limit` bytes come out.
+    None for what is no such header, and what does not expand. Of what expands to more than `limit`
+    bytes, all that follows.
     """
     head = window.at(4, LOCAL_HEADER.size)
     if len(head) < LOCAL_HEADER.size:
@@ -83,44 +84,32 @@ def deflated(window: Window, limit: int) -> tuple[Run, int] | None:
     if not known or not 0 < name_bytes <= LONGEST_NAME:
         return None
     start = 4 + LOCAL_HEADER.size + name_bytes + extra_bytes
-    stop = start + stored if stored and not flags & 0x8 else window.size
-    expanded = _Expanded(limit)
-    place = start
-    try:
-        while not expanded.eof and (
-            piece := window.at(place, min(PIECE_BYTES, min(stop, window.size) - place))
-        ):
-            expanded.feed(piece)
-            place += len(piece)
-    except zlib.error:
-        pass
-    if not expanded.size:
+    stop = min(start + stored if stored and not flags & 0x8 else window.size, window.size)
+    if not begins(DEFLATE, window.at(start, min(FIRST_BYTES, stop - start))):
         return None
-    return Run(start, place - expanded.unused), expanded.size
+    stream, place, size = zlib.decompressobj(-zlib.MAX_WBITS), start, 0
+    try:
+        while not stream.eof and (piece := window.at(place, min(PIECE_BYTES, stop - place))):
+            place += len(piece)
+            while piece:
+                size += len(stream.decompress(piece, PIECE_BYTES))
+                piece = stream.unconsumed_tail
+                if size > limit:
+                    return Run(start, stop)
+    except zlib.error:
+        return Run(start, place)
+    window.effort += size
+    return Run(start, place - len(stream.unused_data))
 
 
-class _Expanded:
-    """How much comes out of a deflated stream, without keeping it."""
-
-    def __init__(self, limit: int) -> None:
-        self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
-        self._limit = limit
-        self.size = 0
-
-    def feed(self, data: bytes) -> None:
-        while data:
-            self.size += len(self._stream.decompress(data, PIECE_BYTES))
-            data = self._stream.unconsumed_tail
-            if self.size > self._limit:
-                raise TooLarge(self._limit)
-
-    @property
-    def eof(self) -> bool:
-        return self._stream.eof
-
-    @property
-    def unused(self) -> int:
-        return len(self._stream.unused_data)
+def begins(coding: str, data: bytes) -> bytes:
+    """The first bytes that `data` stands for, which may break off anywhere; empty for nonsense."""
+    if coding == DEFLATE:
+        try:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, FIRST_BYTES)
+        except zlib.error:
+            return b""
+    return decode(coding, data[:FIRST_BYTES], FIRST_BYTES)
 
 
 def _run_end(window: Window, run: re.Pattern[bytes]) -> int:

@@ -16,7 +16,7 @@ from scanner.carving.window import PIECE_BYTES, Window
 from scanner.images.signatures import BMP_HEADERS, IMAGE_BRANDS
 
 LARGEST_SIDE = 65_535
-MOST_STEPS = 100_000  # from one part of a picture to its next
+MOST_STEPS = 10_000  # from one part of a picture to its next
 # In JPEG (ITU-T T.81, B.1.1.3): what begins a frame, and what stands alone without a length.
 FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 SCAN, END, FILL = 0xDA, 0xD9, 0xFF

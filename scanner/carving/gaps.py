@@ -76,3 +76,6 @@ class Gaps:
                     if cut[0] < cut[1]
                 ]
         return Gaps(left)
+
+
+NOWHERE = Gaps([])

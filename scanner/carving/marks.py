@@ -42,6 +42,7 @@ AT_A_FILE_S_START = (
     (b"icns", extents.icns),
     (b"8BPS", extents.psd),
 )
+KINDS = (*((suffix, 0, mark, extent) for suffix, mark, extent in PICTURES), *BEHIND_A_SIZE)
 SHORTEST_AS_TEXT = 4  # characters: what is shorter is too common
 SUFFIXES = ("jpg", "png", "gif", "tif", "bmp", "jp2", "jxl", "webp", "heic", "avif", "cr3")
 
@@ -101,13 +102,14 @@ def end_of_first(window: Window) -> int | None:
 def picture_at(window: Window) -> tuple[str, Extent] | None:
     """The suffix and the extent of the picture that begins at the window's start, if one does."""
     head = window.at(0, 16)
-    for suffix, text, extent in PICTURES:
-        if head.startswith(text):
+    for suffix, back, mark, extent in KINDS:
+        if head.startswith(mark, back):
             found = extent(window)
-            return (suffix, found) if found else None
-    for suffix, back, text, extent in BEHIND_A_SIZE:
-        if head.startswith(text, back):
-            found = extent(window)
-            name = extents.brand(window) or suffix if text == b"ftyp" else suffix
+            name = extents.brand(window) or suffix if mark == b"ftyp" else suffix
             return (name, found) if found else None
     return None
+
+
+def suffix_of(head: bytes) -> str | None:
+    """The suffix of a picture that would begin with `head`, if one would."""
+    return next((suffix for suffix, back, mark, _ in KINDS if head.startswith(mark, back)), None)

@@ -9,11 +9,19 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from scanner.carving import coded
-from scanner.carving.coded import CODINGS, PLAIN, Run
+from scanner.carving.coded import CODINGS, FIRST_BYTES, PLAIN, Run
 from scanner.carving.entropy import Opaque
 from scanner.carving.extents import Extent, is_film
 from scanner.carving.gaps import Gaps
-from scanner.carving.marks import LONGEST_MARK, MARKS, SUFFIXES, Mark, matcher, picture_at
+from scanner.carving.marks import (
+    LONGEST_MARK,
+    MARKS,
+    SUFFIXES,
+    Mark,
+    matcher,
+    picture_at,
+    suffix_of,
+)
 from scanner.carving.window import Window
 from scanner.containers.container import TooLarge
 from scanner.limits import Limits
@@ -21,6 +29,10 @@ from scanner.processes import Alive, unheard
 
 SOME_ZEROS = bytes(64)
 STEP_BYTES = 1 << 16
+# What looking at marks may cost, as `Window.effort` counts: honest files need little of it, and in
+# one that is made of marks the search ends.
+FIRST_EFFORT, EFFORT_A_BYTE = 1 << 26, 32
+LONGEST_CODED = 4  # bytes of text for one of a picture, line breaks and escapes included
 PACKED = struct.Struct("<QQQBB")
 
 
@@ -85,12 +97,14 @@ class Search:
         self._next = 0  # where the gap goes on
         self._done = 0  # up to where all belongs to pictures that were found
         self._room = limits.archive_bytes
+        self._effort = FIRST_EFFORT  # that may still be spent on marks
         self._recent: list[tuple[int, int]] = [(0, 0)]
 
     def feed(self, chunk: bytes, offset: int) -> None:
         """Search the bytes from `offset` on. Raises OSError."""
         for start, stop in self._gaps.within(offset, offset + len(chunk)):
             piece = chunk if stop - start == len(chunk) else chunk[start - offset : stop - offset]
+            self._effort += EFFORT_A_BYTE * len(piece)
             if self.places.over is None:
                 self._search(piece, start, self._gaps.end(start))
             self.opaque.feed(piece, start, self._is_found)
@@ -137,43 +151,49 @@ class Search:
         """Note the picture that begins at `begin`, if one does."""
         self._alive()
         window = Window(self._stream, begin, gap_end)
-        if coding == PLAIN:
-            if found := picture_at(window):
-                suffix, extent = found
-                size = min(extent.size, self._limits.file_bytes)
-                self._note(begin, Run(0, size), suffix, coding, size, extent)
-            elif is_film(window):
-                self.films.append(begin)
-            return
-        try:
+        if coding != PLAIN:
             self._try_coded(window, begin, coding)
-        except TooLarge:
-            self.places.over = (
-                f"something compressed that expands to more than {self._limits.file_bytes:,} bytes"
-            )
+        elif found := picture_at(window):
+            suffix, extent = found
+            # One that is too large is cut, and its row says that it breaks off.
+            size = min(extent.size, self._limits.file_bytes)
+            self._note(begin, Run(0, size), suffix, coding, size, extent)
+        elif is_film(window):
+            self.films.append(begin)
+        self._effort -= window.effort
+        if self._effort < 0 and self.places.over is None:
+            self.places.over = "too many marks of pictures that lead nowhere"
 
     def _try_coded(self, window: Window, begin: int, coding: str) -> None:
-        run, size = self._run(window, coding)
+        run = self._run(window, coding)
         if run is None:
             return
-        data = coded.decode(
-            coding, window.at(run.start, run.stop - run.start), self._limits.file_bytes
-        )
-        if found := picture_at(Window(io.BytesIO(data), 0, len(data))):
-            suffix, extent = found
-            self._note(begin, run, suffix, coding, size or len(data), extent)
-
-    def _run(self, window: Window, coding: str) -> tuple[Run | None, int]:
         limit = self._limits.file_bytes
+        head = coded.begins(coding, window.at(run.start, min(FIRST_BYTES, run.stop - run.start)))
+        suffix = suffix_of(head)
+        if suffix is None:
+            return
+        try:
+            if run.stop - run.start > LONGEST_CODED * limit:
+                raise TooLarge(limit)
+            data = coded.decode(coding, window.at(run.start, run.stop - run.start), limit)
+        except TooLarge:  # which its row will say
+            self._note(begin, run, suffix, coding, limit, Extent(limit, True))
+            return
+        inside = Window(io.BytesIO(data), 0, len(data))
+        if found := picture_at(inside):
+            self._note(begin, run, found[0], coding, len(data), found[1])
+        window.effort += inside.effort
+
+    def _run(self, window: Window, coding: str) -> Run | None:
         if coding == coded.DEFLATE:
-            return coded.deflated(window, limit) or (None, 0)
+            return coded.deflated(window, self._limits.file_bytes)
         runs = {
             coded.BASE64: coded.base64_run,
             coded.HEXADECIMAL: coded.hex_run,
             coded.UUENCODE: coded.uu_run,
         }
-        run = runs[coding](window)
-        return (run if run and run.stop - run.start <= 2 * limit else None), 0
+        return runs[coding](window)
 
     def _note(
         self, begin: int, run: Run, suffix: str, coding: str, size: int, extent: Extent

@@ -15,6 +15,7 @@ WIDTH, HEIGHT, SUB_IFDS = 256, 257, (330, 34665, 34853)
 # Where pixels lie, and how many bytes of them: strips, tiles, and an old JPEG's stream.
 PIXELS = {273: 279, 324: 325, 513: 514}
 MOST_DIRECTORIES, MOST_ENTRIES, MOST_VALUES = 4_096, 1_024, 1 << 20
+MOST_EFFORT = 1 << 26  # of the window's, for one picture
 
 
 class _Entry(NamedTuple):
@@ -31,7 +32,7 @@ def tiff(window: Window) -> Extent | None:
     wide = 8 if big else 4
     to_visit, seen, end = [window.number(8 if big else 4, wide, order)], set[int](), 0
     whole = True
-    while to_visit and len(seen) < MOST_DIRECTORIES:
+    while to_visit and len(seen) < MOST_DIRECTORIES and window.effort < MOST_EFFORT:
         place = to_visit.pop()
         if not place or place in seen:
             continue

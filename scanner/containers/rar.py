@@ -102,7 +102,11 @@ def members(
 
 def _stretch(archive: RarFile, info: Any) -> Sequence[tuple[int, int]]:
     """Where the member lies; of archives in several volumes it is left open."""
+    import rarfile
+
     start, size = info.data_offset, info.compress_size
+    if size is not None and info.compress_type == rarfile.RAR_M0 and not info.needs_password():
+        size = min(size, info.file_size)  # what is stored behind that is not the member's
     whole = len(archive.volumelist()) == 1 and start is not None and size is not None
     return ((start, start + size),) if whole else ()
 

@@ -25,7 +25,7 @@ from scanner.containers.container import (
     failure,
     read_limited,
 )
-from scanner.containers.zip_bounded import METHODS, open_bounded
+from scanner.containers.zip_bounded import METHODS, Inflated, open_bounded
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 
@@ -165,27 +165,28 @@ def _archived(
             continue
         if id(info) in overlapping:
             yield Member(path, None, Status.OVER_LIMIT, SHARED)
-        elif info.flag_bits & ENCRYPTED_FLAG:
+            continue
+        stored = _stored(stream, info)
+        if info.flag_bits & ENCRYPTED_FLAG:
             locked = (unlocked, unlocked_info, limits.file_bytes, passwords)
-            yield Member(path, _opener(partial(_decrypt, *locked)), stored=_stored(stream, info))
+            yield Member(path, _opener(partial(_decrypt, *locked), []), stored=stored)
         else:
-            opener = _opener(partial(_open, archive, info))
-            yield Member(path, opener, stored=_stored(stream, info))
+            yield Member(path, _opener(partial(_open, archive, info), stored), stored=stored)
 
 
-def _stored(stream: BinaryIO, info: zipfile.ZipInfo) -> Sequence[tuple[int, int]]:
+def _stored(stream: BinaryIO, info: zipfile.ZipInfo) -> list[tuple[int, int]]:
     """Where the member's own header lies, without name and extra fields, and where its bytes do."""
     stream.seek(info.header_offset)
     header = stream.read(LOCAL_HEADER_BYTES)
     if len(header) < LOCAL_HEADER_BYTES:
-        return ()
+        return []
     name_bytes, extra_bytes = struct.unpack_from("<HH", header, LOCAL_HEADER_BYTES - 4)
     behind = info.header_offset + LOCAL_HEADER_BYTES
     start = behind + name_bytes + extra_bytes
     is_packed = info.compress_type != zipfile.ZIP_STORED or info.flag_bits & ENCRYPTED_FLAG
     # Of a stored member more bytes may be counted than are its content.
     size = info.compress_size if is_packed else min(info.compress_size, info.file_size)
-    return (info.header_offset, behind), (start, start + size)
+    return [(info.header_offset, behind), (start, start + size)]
 
 
 class _Head(list[Any]):
@@ -247,17 +248,28 @@ def _decrypt(archive: Any, info: zipfile.ZipInfo, limit: int, passwords: Sequenc
 
 def _open(archive: Any, info: zipfile.ZipInfo, password: bytes | None = None) -> Any:
     """A context manager of what the member expands to."""
-    if info.compress_type in METHODS:
+    # pyzipper's members in AES are its own to expand.
+    if info.compress_type in METHODS and (
+        password is None or not getattr(info, "wz_aes_version", 0)
+    ):
         return open_bounded(archive, info, password)
     return archive.open(info, pwd=password)
 
 
-def _opener(open_content: Callable[[], Any]) -> Callable[[], AbstractContextManager[Readable]]:
+def _opener(
+    open_content: Callable[[], Any], stored: list[tuple[int, int]]
+) -> Callable[[], AbstractContextManager[Readable]]:
+    """Opens a member; once it was read, what lies behind it is no part of `stored` any more."""
+
     @contextmanager
     def open_member() -> Iterator[Readable]:
         try:
             with open_content() as content:
                 yield content
+                plain = getattr(content, "plain", None)
+                if stored and isinstance(plain, Inflated):
+                    start, stop = stored.pop()
+                    stored.append((start, stop - plain.unused()))
         except NotImplementedError as error:
             raise MemberError(
                 Status.UNSUPPORTED, f"the member cannot be unpacked: {error}"

@@ -1,7 +1,8 @@
-"""Zip members in bzip2 or LZMA, expanded piece by piece.
+"""Zip members in deflate, bzip2 or LZMA, expanded piece by piece and to their very end.
 
-zipfile itself expands at once whatever it has read of them, and a few bytes of bzip2 can hold
-millions of times as many. Here it only delivers the compressed bytes.
+zipfile itself expands at once whatever it has read of bzip2 and LZMA, a few bytes of which can hold
+millions of times as many; and it stops where a member has as many bytes as it announces, whatever
+follows. Here it only delivers the compressed bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 
 from backports.zstd import zipfile
 
-METHODS = (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+METHODS = (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+PIECE_BYTES = 1 << 16
 
 
 @contextmanager
@@ -30,7 +32,9 @@ def open_bounded(
     as_stored.file_size = info.compress_size
     del as_stored.CRC  # it is that of the expanded bytes
     with archive.open(as_stored, pwd=password) as compressed:
-        if info.compress_type == zipfile.ZIP_BZIP2:
+        if info.compress_type == zipfile.ZIP_DEFLATED:
+            yield Checked(Inflated(compressed), info)
+        elif info.compress_type == zipfile.ZIP_BZIP2:
             with bz2.BZ2File(compressed) as plain:
                 yield Checked(plain, info)
         else:
@@ -49,22 +53,48 @@ def _lzma_filter(stream: Any) -> dict[str, int]:
     return {"id": lzma.FILTER_LZMA1, "dict_size": dictionary, "lc": lc, "lp": lp, "pb": pb}
 
 
+class Inflated:
+    """What a deflated stream expands to, which ends by its own word."""
+
+    def __init__(self, compressed: Any) -> None:
+        self._compressed = compressed
+        self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        while not data and not self._stream.eof:
+            piece = self._stream.unconsumed_tail or self._compressed.read(PIECE_BYTES)
+            if not piece:
+                break
+            data = self._stream.decompress(piece, size)
+        return data
+
+    def unused(self) -> int:
+        """How many of the compressed bytes lie behind the end of the stream."""
+        return len(self._stream.unused_data) + len(self._compressed.read())
+
+
 class Checked:
-    """The bytes that a member announces, with their checksum verified at the end."""
+    """The bytes that a member announces, with their checksum verified at the end.
+
+    plain: what they are read from, which must have no more of them.
+    """
 
     def __init__(self, plain: Any, info: zipfile.ZipInfo) -> None:
-        self._plain = plain
+        self.plain = plain
         self._left = info.file_size
         self._expected = info.CRC
         self._name = info.filename
         self._checksum = 0
 
     def read(self, size: int) -> bytes:
-        data: bytes = self._plain.read(min(size, self._left))
+        data: bytes = self.plain.read(min(size, self._left)) if self._left else b""
         self._left -= len(data)
         self._checksum = zlib.crc32(data, self._checksum)
         if self._left and not data:
             raise EOFError(f"{self._left:,} bytes are missing")
         if not self._left and self._checksum != self._expected:
             raise zipfile.BadZipFile(f"Bad CRC-32 for file {self._name!r}")
+        if not self._left and self.plain.read(1):
+            raise zipfile.BadZipFile("it expands to more bytes than the archive says")
         return data

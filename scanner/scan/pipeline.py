@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.backends.backend import Scores
-from scanner.carving.coded import decode
+from scanner.carving.coded import PLAIN, decode
+from scanner.carving.gaps import NOWHERE
 from scanner.carving.search import Place, Places
 from scanner.containers.budget import Budget
 from scanner.containers.container import OverLimit, TooLarge, failure
+from scanner.files import read_stretch
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.log import FACTS
@@ -208,7 +210,7 @@ class Pipeline:
             try:
                 self._total.spend(place.stop - place.start)
                 entry = self._cut(found, place, path)
-            except (OverLimit, TooLarge) as error:
+            except (OverLimit, TooLarge, OSError) as error:
                 entry = Met(path, found.position, *failure(error, "picture"))
             yield self._of(file, replace(entry, stamp=found.stamp))
         if places.over is not None:
@@ -222,13 +224,18 @@ class Pipeline:
         return entry
 
     def _cut(self, found: Found, place: Place, path: str) -> Found:
-        """What is to be examined of the picture at `place` in a file. Raises TooLarge."""
-        if isinstance(found.source, bytes):
-            data = found.source[place.start : place.stop]
-            data = decode(place.coding, data, self._limits.file_bytes)
-            return Found(path, found.position, data, carved=True)
-        part = Part(found.source, place.start, place.stop, place.coding)
-        return Found(path, found.position, found.source, carved=True, part=part)
+        """What is to be examined of the picture at `place`. Raises OSError and TooLarge.
+
+        One that lies there as it is ends where it ends; in what another was decoded from, more may
+        be behind it, and is searched for.
+        """
+        if place.coding == PLAIN and isinstance(found.source, Path):
+            part = Part(found.source, place.start, place.stop)
+            return Found(path, found.position, found.source, gaps=NOWHERE, carved=True, part=part)
+        data = read_stretch(found.source, place.start, place.stop)
+        data = decode(place.coding, data, self._limits.file_bytes)
+        gaps = NOWHERE if place.coding == PLAIN else None
+        return Found(path, found.position, data, gaps=gaps, carved=True)
 
     def _is_only_hashed(self, found: Found) -> bool:
         """Whether no decoder sees the file, so that no death of the scan can be its fault."""

@@ -29,15 +29,11 @@ CARVED = "!/carved-"  # in the path of what was found in bytes, behind that of t
 
 
 class Part(NamedTuple):
-    """A stretch of a file on disk, from `start` to `stop`, that stands for a picture.
-
-    coding: how its bytes are written there, one of `scanner.carving.coded.CODINGS`.
-    """
+    """A stretch of a file on disk, from `start` to `stop`, that is a picture."""
 
     path: Path
     start: int
     stop: int
-    coding: str
 
 
 @dataclass(frozen=True)
@@ -46,9 +42,9 @@ class Found:
 
     stamp: of the file on disk that this is or lies in. fate: of a container, once it was read as
     far as it goes; only the hashes of its bytes are still wanted. gaps: where a search for pictures
-    may look, None for everywhere. carved: whether it was found by such a search, and is not
-    searched itself. part: what of `source` it is, where not all. again: the pages that are to
-    be looked at a second time; nothing else is wanted then.
+    may look, None for everywhere. carved: whether it was found by such a search. part: what of
+    `source` it is, where not all. again: the pages that are to be looked at a second time; nothing
+    else is wanted then.
     """
 
     path: str

@@ -17,11 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.carving.coded import decode as from_coded
 from scanner.carving.gaps import Gaps
 from scanner.carving.search import Places, Search
 from scanner.containers.container import TooLarge, read_limited
-from scanner.files import file_facts, open_readonly
+from scanner.files import file_facts, open_readonly, read_stretch
 from scanner.hashes.hashing import Hashes, Hashing, hash_bytes, hash_source
 from scanner.images.decode import (
     ANIMATIONS,
@@ -113,7 +112,7 @@ def examine(
 
     alive: called between the pages of an image, and while bytes are searched or, of a file too
     large for more, hashed. carve: whether to search for pictures, and in which gaps. carved: that
-    it was found so itself; it is not searched, and no image it cannot be.
+    it was found so itself, and so cannot be no image.
     """
     try:
         data = source if isinstance(source, bytes) else _read(source, limits)
@@ -131,7 +130,7 @@ def examine(
         findings: Sequence[Finding] = ()
         if carved and outcomes[0].status is Status.NOT_IMAGE:
             outcomes = [Examined(Status.UNREADABLE, CARVED_IN_VAIN)]
-        elif not carved:
+        else:
             outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
         evidence = gather(data, findings)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
@@ -427,15 +426,8 @@ def _failure(error: Exception, limits: Limits) -> Examined:
 
 def _read(source: Path | Part, limits: Limits) -> bytes:
     if isinstance(source, Part):
-        return _read_part(source, limits)
+        return read_stretch(*source)
     with open_readonly(source) as stream:
         if os.fstat(stream.fileno()).st_size > limits.file_bytes:
             raise TooLarge(limits.file_bytes)
         return read_limited(stream, limits.file_bytes)
-
-
-def _read_part(part: Part, limits: Limits) -> bytes:
-    with open_readonly(part.path) as stream:
-        stream.seek(part.start)
-        data = stream.read(part.stop - part.start)
-    return from_coded(part.coding, data, limits.file_bytes)

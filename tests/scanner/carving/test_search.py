@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scanner.carving.coded import decode
 from scanner.carving.gaps import Gaps
 from scanner.carving.search import Place, Places, Search
+from scanner.containers.container import TooLarge
 from scanner.limits import Limits
 from tests.scanner.carving.pictures import CODINGS, KINDS, encoded, jpeg, zip_entry
 
@@ -105,9 +106,28 @@ def test_limits_end_the_search_and_are_told() -> None:
     search = searched(data, limits=replace(LIMITS, archive_bytes=len(jpeg(1))))
     assert len(search.places) == 1
     assert search.places.over is not None
+    # What is too large has a place, whose row will say so.
     bomb = zip_entry(jpeg() + bytes(1 << 20))
-    search = searched(bomb, limits=replace(LIMITS, file_bytes=1 << 16))
-    assert search.places.over is not None
+    (place,) = searched(bomb, limits=replace(LIMITS, file_bytes=1 << 16)).places
+    with pytest.raises(TooLarge):
+        decode(place.coding, bomb[place.start : place.stop], 1 << 16)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        b"/9j/",
+        b"\xff\xd8\xff",
+        b"PK\3\4" + bytes(26),
+        b"II*\0\x08\0\0\0",
+        b"ffd8ff",
+        b"begin 644 a\n#",
+    ],
+)
+def test_a_file_made_of_marks_takes_bounded_time(mark: bytes) -> None:
+    """In time that is that of so many bytes, or the rest has a row that says it."""
+    search = searched(mark * (3_000_000 // len(mark)))
+    assert len(search.places) == 0 or search.places.over is not None
 
 
 def test_coded_bytes_that_are_no_picture() -> None:

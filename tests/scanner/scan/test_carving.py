@@ -350,3 +350,39 @@ def test_a_replaced_image_that_was_compressed(evidence: Path, brightness_model: 
         "a.pdf!/object-4.jpg": Status.SCORED,
         f"a.pdf!/unused-{place}.png": Status.SCORED,
     }
+
+
+def deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+def with_sizes(packed: bytes, announced: bytes) -> bytes:
+    """A zip of one member in `packed` bytes that is said to be `announced`."""
+    size, checksum = len(announced), zlib.crc32(announced)
+    facts = struct.pack("<HHHIIIHH", 8, 0, 0, checksum, len(packed), size, 5, 0)
+    local = b"PK\3\4" + struct.pack("<HH", 20, 0) + facts + b"a.jpg" + packed
+    listed = b"PK\1\2" + struct.pack("<HHH", 20, 20, 0) + facts + bytes(14) + b"a.jpg"
+    end = struct.pack("<4HIIH", 0, 0, 1, 1, len(listed), len(local), 0)
+    return local + listed + b"PK\5\6" + end
+
+
+def test_what_hides_behind_a_compressed_member(evidence: Path, brightness_model: Path) -> None:
+    """Behind its end in the bytes that are counted as its own, or in what it expands to."""
+    (evidence / "behind.zip").write_bytes(with_sizes(deflated(SHOWN) + HIDDEN, SHOWN))
+    (evidence / "inside.zip").write_bytes(with_sizes(deflated(SHOWN + HIDDEN), SHOWN))
+    (evidence / "honest.zip").write_bytes(with_sizes(deflated(SHOWN), SHOWN))
+    found = scan(evidence, brightness_model)
+    place = 35 + len(deflated(SHOWN))
+    assert {path: record.status for path, record in found.items()} == {
+        "behind.zip": Status.CONTAINER,
+        "behind.zip!/a.jpg": Status.SCORED,
+        f"behind.zip!/carved-{place}.jpg": Status.SCORED,
+        "honest.zip": Status.CONTAINER,
+        "honest.zip!/a.jpg": Status.SCORED,
+        "inside.zip": Status.CONTAINER,
+        "inside.zip!/a.jpg": Status.UNREADABLE,
+        "inside.zip!/carved-0.jpg": Status.SCORED,
+        f"inside.zip!/carved-0.jpg!/carved-{len(SHOWN)}.jpg": Status.SCORED,
+    }
+    assert "more bytes than the archive says" in (found["inside.zip!/a.jpg"].error or "")
