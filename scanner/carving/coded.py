@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import io
 import re
 import struct
 import zlib
@@ -24,6 +26,7 @@ PERCENT = re.compile(rb"%2([BbFf])")
 HEX_RUN = re.compile(rb"(?:[0-9A-Fa-f]++|\s)*+")
 UU_HEAD = re.compile(rb"begin [0-7]{3,4} [^\r\n]{1,255}\r?\n(?=[!-`])")
 UU_LINE = re.compile(rb"([ -`])[^\r\n]{0,200}\r?\n?")
+SMALL_PIECE = 1 << 10  # of deflated bytes: as much is lost at most in front of damage
 LONGEST_STEP = 64  # of what a run may be cut in two by, where a piece ends
 FIRST_BYTES = 1_024
 LOCAL_HEADER = struct.Struct("<HHHHHIIIHH")
@@ -134,13 +137,20 @@ def decode(coding: str, data: bytes, limit: int) -> bytes:
         return binascii.unhexlify(digits[: len(digits) & ~1])
     if coding == UUENCODE:
         return b"".join(_uu_line(line) for line in data.splitlines())
-    if coding == DEFLATE:
-        stream = zlib.decompressobj(-zlib.MAX_WBITS)
-        expanded = stream.decompress(data, limit + 1)
-        if len(expanded) > limit:
-            raise TooLarge(limit)
-        return expanded
-    return data
+    return _inflated(data, limit) if coding == DEFLATE else data
+
+
+def _inflated(data: bytes, limit: int) -> bytes:
+    stream, expanded = zlib.decompressobj(-zlib.MAX_WBITS), io.BytesIO()
+    with contextlib.suppress(zlib.error):  # what came before the damage is there all the same
+        for place in range(0, len(data), SMALL_PIECE):
+            piece = data[place : place + SMALL_PIECE]
+            while piece and not stream.eof:
+                expanded.write(stream.decompress(piece, PIECE_BYTES))
+                piece = stream.unconsumed_tail
+                if expanded.tell() > limit:
+                    raise TooLarge(limit)
+    return expanded.getvalue()
 
 
 def _from_base64(data: bytes) -> bytes:

@@ -20,12 +20,15 @@ MOST_STEPS = 10_000  # from one part of a picture to its next
 # In JPEG (ITU-T T.81, B.1.1.3): what begins a frame, and what stands alone without a length.
 FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 SCAN, END, FILL = 0xDA, 0xD9, 0xFF
+FIRST_SEGMENTS = (b"JFIF\0", b"Exif\0\0")  # as nearly all begin, be the rest in another place
 # What is reserved, or begins another picture: decoders know none of it behind the first marker.
 NOWHERE = frozenset({0x00, *range(0x02, 0xC0), 0xC8, 0xD8, *range(0xF0, 0xFE)})
 ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 # What, behind 0xFF, ends entropy-coded data: all but a stuffed zero, restarts and more of the same.
 IS_MARKER = np.ones(256, bool)
 IS_MARKER[[0x00, FILL, *range(0xD0, 0xD8)]] = False
+INDEX, INDEX_WITHIN, INDEX_PICTURES, MOST_INDEX_ENTRIES = b"MPF\0", 1 << 20, 0xB002, 256
+RIFF_NAME = re.compile(rb"[ -~]{4}")
 CHUNK_NAME = re.compile(rb"[A-Za-z]{4}")
 PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 BOX_NAME = re.compile(rb"[ -~\xa9]{4}")
@@ -46,15 +49,22 @@ PSD_RAW, PSD_RUNS = 0, 1  # how the picture is written that its layers make toge
 
 
 class Extent(NamedTuple):
-    """size: bytes from its start. whole: whether it ends there by its own word, or breaks off."""
+    """size: bytes from its start. whole: whether it ends there by its own word, or breaks off.
+
+    stated: that its headers say so alone, whatever is there.
+    """
 
     size: int
     whole: bool
+    stated: bool = False
 
 
 def jpeg(window: Window) -> Extent | None:
-    """From SOI to EOI; None without a sound frame header before the first scan."""
-    place, frame = 2, False
+    """From SOI to EOI; None without a first segment or frame header that makes sense.
+
+    An index of further pictures (CIPA DC-007) is left alone: see `jpegs`.
+    """
+    place, frame = 2, window.at(6, 6).startswith(FIRST_SEGMENTS)
     for _ in range(MOST_STEPS):
         mark = window.at(place, 4)
         if len(mark) < 2 or mark[0] != FILL or mark[1] in NOWHERE:
@@ -75,6 +85,32 @@ def jpeg(window: Window) -> Extent | None:
                 return None
             place = _next_marker(window, place)
     return Extent(min(place, window.size), False) if frame else None
+
+
+def jpegs(window: Window) -> Extent | None:
+    """As `jpeg`, to the end of the last of the further pictures that its index names, if any."""
+    first = jpeg(window)
+    if first is None or not first.whole:
+        return first
+    head = window.at(0, min(first.size, INDEX_WITHIN))
+    origin = head.find(INDEX) + len(INDEX)
+    if origin < len(INDEX):
+        return first
+    order = "little" if head.startswith(b"II", origin) else "big"
+    end = first.size
+    directory = origin + window.number(origin + 4, 4, order)
+    for entry in range(min(window.number(directory, 2, order), MOST_INDEX_ENTRIES)):
+        at = directory + 2 + 12 * entry
+        if window.number(at, 2, order) == INDEX_PICTURES:
+            pictures = origin + window.number(at + 8, 4, order)
+            for each in range(min(window.number(at + 4, 4, order) // 16, MOST_INDEX_ENTRIES)):
+                # The sizes that stand beside the places are not always right.
+                place = origin + window.number(pictures + 16 * each + 8, 4, order)
+                further = window.behind(place)
+                if each and further.at(0, 2) == b"\xff\xd8" and (extent := jpeg(further)):
+                    end = max(end, place + extent.size)
+                window.effort += further.effort
+    return Extent(end, True)
 
 
 def _is_frame(header: bytes, length: int) -> bool:
@@ -174,15 +210,28 @@ def _blocks_end(window: Window, place: int) -> int:
 
 
 def webp(window: Window) -> Extent | None:
-    """A RIFF file by the size that it states; None unless its first chunk fits into that."""
+    """A RIFF file, chunk by chunk to the size that it states; None unless the first one fits.
+
+    Where one chunk is all there is, nothing but its header tells where it ends.
+    """
     size = 8 + window.number(4, 4, "little")
     chunk = window.number(16, 4, "little")
     known = window.at(12, 4) in (b"VP8 ", b"VP8L", b"VP8X")
     if window.at(0, 4) != b"RIFF" or not known or not 0 < chunk <= size - 20:
         return None
-    size += size & 1
+    if size > window.size:
+        return Extent(window.size, False)
+    place = 20 + chunk + (chunk & 1)
+    if place >= size:
+        return Extent(size, True, stated=True)
+    while place < size:
+        head = window.at(place, 8)
+        if not RIFF_NAME.fullmatch(head, 0, 4):
+            return Extent(place, False)
+        length = int.from_bytes(head[4:], "little")
+        place += 8 + length + (length & 1)
     # The pad byte behind an odd size is left out by some writers.
-    return Extent(size, True) if size <= window.size else Extent(window.size, False)
+    return Extent(min(max(place, size), window.size), place - size < 2)
 
 
 def bmp(window: Window) -> Extent | None:
@@ -206,7 +255,9 @@ def bmp(window: Window) -> Extent | None:
         return None
     pixels = (width * depth + 31) // 32 * 4 * abs(height) if compression in (0, 3, 6) else 0
     size = max(offset + pixels, stated if compression in (1, 2, 4, 5) else 0)
-    return Extent(size, True) if size <= window.size else Extent(window.size, False)
+    if size > window.size:
+        return Extent(window.size, False)
+    return Extent(size, True, stated=True)
 
 
 def boxed(window: Window) -> Extent | None:

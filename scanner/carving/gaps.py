@@ -76,6 +76,3 @@ class Gaps:
                     if cut[0] < cut[1]
                 ]
         return Gaps(left)
-
-
-NOWHERE = Gaps([])

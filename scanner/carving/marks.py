@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Suffix, what it begins with, and what tells its extent.
 PICTURES: tuple[tuple[str, bytes, Callable[[Window], Extent | None]], ...] = (
-    ("jpg", b"\xff\xd8\xff", extents.jpeg),
+    ("jpg", b"\xff\xd8\xff", extents.jpegs),
     ("png", b"\x89PNG\r\n\x1a\n", extents.png),
     ("gif", b"GIF87a", extents.gif),
     ("gif", b"GIF89a", extents.gif),
@@ -91,7 +91,12 @@ def matcher() -> BytesAhoCorasick:
 
 
 def end_of_first(window: Window) -> int | None:
-    """Where the picture ends that a file begins with; None where nothing tells it."""
+    """Where the picture ends that a file begins with; None where nothing tells it.
+
+    Of a JPEG with an index of further ones, where its own first ends: an index may lie.
+    """
+    if first := extents.jpeg(window) if window.at(0, 3) == b"\xff\xd8\xff" else None:
+        return first.size
     if found := picture_at(window):
         return found[1].size
     head = window.at(0, 4)

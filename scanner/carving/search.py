@@ -63,6 +63,11 @@ class Places:
         kinds = SUFFIXES.index(place.suffix), CODINGS.index(place.coding)
         self._packed += PACKED.pack(place.offset, place.start, place.stop, *kinds)
 
+    def cut_last(self, stop: int) -> None:
+        """Let the last one end at `stop`."""
+        offset, start, _, *kinds = PACKED.unpack(self._packed[-PACKED.size :])
+        self._packed[-PACKED.size :] = PACKED.pack(offset, start, stop, *kinds)
+
     def __len__(self) -> int:
         return len(self._packed) // PACKED.size
 
@@ -96,6 +101,7 @@ class Search:
         self._left = b""  # of the gap so far, what a mark may have begun in
         self._next = 0  # where the gap goes on
         self._done = 0  # up to where all belongs to pictures that were found
+        self._stated = 0  # where the last picture ends, if only its headers say so
         self._room = limits.archive_bytes
         self._effort = FIRST_EFFORT  # that may still be spent on marks
         self._recent: list[tuple[int, int]] = [(0, 0)]
@@ -198,6 +204,8 @@ class Search:
     def _note(
         self, begin: int, run: Run, suffix: str, coding: str, size: int, extent: Extent
     ) -> None:
+        if suffix == "tif" and self._is_found(begin):
+            return  # the metadata of that picture
         self._room -= size
         if len(self.places) >= self._limits.members:
             self.places.over = f"more than {self._limits.members:,} pictures"
@@ -205,9 +213,14 @@ class Search:
             self.places.over = f"pictures of more than {self._limits.archive_bytes:,} bytes"
         else:
             place = Place(begin, begin + run.start, begin + run.stop, suffix, coding)
+            # Where another begins in one whose end was only stated, the rest of that is elsewhere.
+            if begin < self._stated:
+                self.places.cut_last(begin)
             self.places.append(place)
+            self._stated = place.stop if extent.stated and coding == PLAIN else 0
             # In one that breaks off another may begin, as the small one inside a large one does.
-            self._done = place.stop if extent.whole or coding != PLAIN else begin + 1
+            is_known = extent.whole and not extent.stated
+            self._done = place.stop if is_known or coding != PLAIN else begin + 1
             self._recent.append((place.start, place.stop))
 
 

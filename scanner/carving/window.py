@@ -30,6 +30,10 @@ class Window:
         self._stream.seek(self._start + place)
         return self._stream.read(size)
 
+    def behind(self, place: int) -> Window:
+        """What lies from `place` on, as a window of its own."""
+        return Window(self._stream, self._start + place, self._start + self.size)
+
     def number(self, place: int, size: int, order: str = "big") -> int:
         """The unsigned number at `place`; what lies behind the end counts as zeros."""
         found = self.at(place, size).ljust(size, b"\0")

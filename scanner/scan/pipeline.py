@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from scanner.backends.backend import Scores
 from scanner.carving.coded import PLAIN, decode
-from scanner.carving.gaps import NOWHERE
 from scanner.carving.search import Place, Places
 from scanner.containers.budget import Budget
 from scanner.containers.container import OverLimit, TooLarge, failure
@@ -224,18 +223,15 @@ class Pipeline:
         return entry
 
     def _cut(self, found: Found, place: Place, path: str) -> Found:
-        """What is to be examined of the picture at `place`. Raises OSError and TooLarge.
-
-        One that lies there as it is ends where it ends; in what another was decoded from, more may
-        be behind it, and is searched for.
-        """
+        """What is to be examined of the picture at `place`. Raises OSError and TooLarge."""
+        origin = found.part.start if found.part else 0
+        start, stop = origin + place.start, origin + place.stop
         if place.coding == PLAIN and isinstance(found.source, Path):
-            part = Part(found.source, place.start, place.stop)
-            return Found(path, found.position, found.source, gaps=NOWHERE, carved=True, part=part)
-        data = read_stretch(found.source, place.start, place.stop)
-        data = decode(place.coding, data, self._limits.file_bytes)
-        gaps = NOWHERE if place.coding == PLAIN else None
-        return Found(path, found.position, data, gaps=gaps, carved=True)
+            part = Part(found.source, start, stop)
+            return Found(path, found.position, found.source, carved=True, part=part)
+        written = read_stretch(found.source, start, stop)
+        data = decode(place.coding, written, self._limits.file_bytes)
+        return Found(path, found.position, data, carved=True)
 
     def _is_only_hashed(self, found: Found) -> bool:
         """Whether no decoder sees the file, so that no death of the scan can be its fault."""

@@ -26,7 +26,10 @@ def test_a_whole_picture_ends_at_its_last_byte(kind: int) -> None:
     data = encoded(kind)
     # What follows must not matter: nothing, noise, zeros, another picture.
     for behind in (b"", b"\xff" * 99 + bytes(99), bytes(4096), data):
-        assert found(data + behind) == (KINDS[kind][0], Extent(len(data), True))
+        result = found(data + behind)
+        assert result is not None
+        suffix, extent = result
+        assert (suffix, extent.size, extent.whole) == (KINDS[kind][0], len(data), True)
 
 
 @pytest.mark.parametrize("kind", EVERY)

@@ -9,9 +9,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from scanner.carving.coded import decode
 from scanner.carving.gaps import Gaps
+from scanner.carving.marks import MARKS, Mark
 from scanner.carving.search import Place, Places, Search
 from scanner.containers.container import TooLarge
 from scanner.limits import Limits
@@ -153,3 +155,55 @@ def test_many_places_take_few_bytes() -> None:
         places.append(place)
     assert list(places) == wanted
     assert len(places) == 9
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(range(len(KINDS))),
+    st.sampled_from(sorted(CODINGS)),
+    st.lists(st.tuples(st.integers(0, 4_000), st.binary(min_size=1, max_size=9)), max_size=6),
+    st.integers(0, 4_000),
+)
+def test_no_damage_ends_the_search(
+    kind: int, coding: str, changes: list[tuple[int, bytes]], cut_off: int
+) -> None:
+    """Whatever is in the bytes: a search that fails would say nothing of all that follows."""
+    written = bytearray(CODINGS[coding](encoded(kind)))
+    for place, new in changes:
+        at = place % len(written)
+        written[at : at + len(new)] = new
+    behind = jpeg(99)
+    data = bytes(written)[: len(written) - cut_off % len(written)] + b"\0 (\n" + behind
+    found = searched(data, 1_000)
+    for each in found.places:
+        cut(data, each)
+    assert found.places.over is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=300), st.sampled_from(MARKS), st.binary(max_size=300))
+def test_any_bytes_around_any_mark(before: bytes, mark: Mark, behind: bytes) -> None:
+    data = before + mark.text + behind
+    for place in searched(data, 100).places:
+        cut(data, place)
+
+
+def test_a_picture_that_states_its_size_ends_where_the_next_begins() -> None:
+    """On a disk the rest of it lies elsewhere: its own headers do not know."""
+    whole = encoded(4)
+    data = whole[:200] + jpeg(1) + bytes(9_000)
+    assert [cut(data, place) for place in searched(data).places] == [whole[:200], jpeg(1)]
+
+
+def test_a_jpeg_whose_head_alone_is_there_has_a_place() -> None:
+    data = bytes(99) + jpeg(1)[:100] + b"\0" * 999
+    (place,) = searched(data).places
+    assert place.offset == 99
+
+
+def test_the_further_pictures_of_an_index_belong_to_the_first() -> None:
+    stream = io.BytesIO()
+    frames = [Image.open(io.BytesIO(jpeg(seed))) for seed in (5, 6, 7)]
+    frames[0].save(stream, "MPO", save_all=True, append_images=frames[1:])
+    data = bytes(99) + stream.getvalue() + jpeg(8)
+    assert [cut(data, place) for place in searched(data).places] == [stream.getvalue(), jpeg(8)]
