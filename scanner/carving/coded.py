@@ -15,15 +15,28 @@ from scanner.carving.window import PIECE_BYTES, Window
 from scanner.containers.container import TooLarge
 
 # How the bytes of a picture are written where they are not there as they are.
-PLAIN, BASE64, HEXADECIMAL, UUENCODE, DEFLATE = "", "base64", "hexadecimal", "uuencode", "deflate"
-CODINGS = (PLAIN, BASE64, HEXADECIMAL, UUENCODE, DEFLATE)
-# Lines may be broken and indented, and inside other text line breaks and slashes be escaped.
-BASE64_RUN = re.compile(
-    rb"(?:[A-Za-z0-9+/_-]++|(?:\r\n?+|\n)[ \t]*+(?=[A-Za-z0-9+/_-])|\\[rn/]|%2[BbFf])*+"
-)
-ESCAPED_BREAK = re.compile(rb"\\[rn]")
-PERCENT = re.compile(rb"%2([BbFf])")
-HEX_RUN = re.compile(rb"(?:[0-9A-Fa-f]++|\s)*+")
+PLAIN, BASE64, WIDE_BASE64, HEXADECIMAL, UUENCODE, DEFLATE = (
+    "", "base64", "base64 in UTF-16", "hexadecimal", "uuencode", "deflate",
+)  # fmt: skip
+CODINGS = (PLAIN, BASE64, WIDE_BASE64, HEXADECIMAL, UUENCODE, DEFLATE)
+# Lines may be broken and indented, and inside other text line breaks and signs be escaped: in
+# JSON (once or twice), addresses, HTML and XML.
+ESCAPES: dict[bytes, bytes] = {
+    rb"\\{1,3}[rn]|%0[AaDd]|&#(?:x[AaDd]|1[03]);": b"",
+    rb"\\{1,3}/|\\u002[Ff]|%2[Ff]|&#(?:x2[Ff]|47);": b"/",
+    rb"\\u002[Bb]|%2[Bb]|&#(?:x2[Bb]|43);": b"+",
+}
+ESCAPED = [(re.compile(pattern), sign) for pattern, sign in ESCAPES.items()]
+LINE_BREAK = rb"(?:\r\n?+|\n)[ \t]*+(?=[A-Za-z0-9+/_-])"
+BASE64_RUN = re.compile(b"(?:[A-Za-z0-9+/_-]++|" + LINE_BREAK + b"|" + b"|".join(ESCAPES) + b")*+")
+WIDE_RUN = re.compile(rb"(?:(?:[A-Za-z0-9+/_-]\0)++|(?:\r\0)?\n\0(?:[ \t]\0)*+)*+")
+FOR_ADDRESSES = bytes.maketrans(b"-_", b"+/")
+NO_BASE64 = re.sub(rb"[A-Za-z0-9+/_-]", b"", bytes(range(256)))
+# As dumps, source code and registry exports write them.
+HEX_RUN = re.compile(rb"(?:0x|\\x|[0-9A-Fa-f]++|[\s,;:]|\\(?=\r?\n))*+")
+NOT_HEX = re.compile(rb"0x|\\x|[^0-9A-Fa-f]")
+LINE_END = re.compile(rb"[\r\n]")
+SHORTEST_LINE = 200  # that a whole picture may stand in
 UU_HEAD = re.compile(rb"begin [0-7]{3,4} [^\r\n]{1,255}\r?\n(?=[!-`])")
 UU_LINE = re.compile(rb"([ -`])[^\r\n]{0,200}\r?\n?")
 SMALL_PIECE = 1 << 10  # of deflated bytes: as much is lost at most in front of damage
@@ -40,12 +53,16 @@ class Run(NamedTuple):
     stop: int
 
 
-def base64_run(window: Window) -> Run:
-    return Run(0, _run_end(window, BASE64_RUN))
+def text_run(coding: str, window: Window) -> Run:
+    """As far as the text goes that base64 or hexadecimal digits may be."""
+    pattern = {BASE64: BASE64_RUN, WIDE_BASE64: WIDE_RUN, HEXADECIMAL: HEX_RUN}[coding]
+    return Run(0, _run_end(window, pattern))
 
 
-def hex_run(window: Window) -> Run:
-    return Run(0, _run_end(window, HEX_RUN))
+def first_line(text: bytes) -> int:
+    """How many of its bytes lie before the first line break; 0 where that is too short to count."""
+    found = LINE_END.search(text)
+    return found.start() if found and found.start() >= SHORTEST_LINE else 0
 
 
 def uu_run(window: Window) -> Run | None:
@@ -91,18 +108,16 @@ def deflated(window: Window, limit: int) -> Run | None:
     if not begins(DEFLATE, window.at(start, min(FIRST_BYTES, stop - start))):
         return None
     stream, place, size = zlib.decompressobj(-zlib.MAX_WBITS), start, 0
-    try:
+    with contextlib.suppress(zlib.error):
         while not stream.eof and (piece := window.at(place, min(PIECE_BYTES, stop - place))):
             place += len(piece)
-            while piece:
+            while piece and size <= limit:
                 size += len(stream.decompress(piece, PIECE_BYTES))
                 piece = stream.unconsumed_tail
-                if size > limit:
-                    return Run(start, stop)
-    except zlib.error:
-        return Run(start, place)
+            if size > limit:
+                place = stop
     window.effort += size
-    return Run(start, place - len(stream.unused_data))
+    return Run(start, place - len(stream.unused_data) if stream.eof else place)
 
 
 def begins(coding: str, data: bytes) -> bytes:
@@ -129,11 +144,18 @@ def _run_end(window: Window, run: re.Pattern[bytes]) -> int:
 
 
 def decode(coding: str, data: bytes, limit: int) -> bytes:
-    """The bytes that `data` stands for, as far as it can be read. Raises TooLarge."""
+    """The bytes that `data` stands for, as far as it can be read.
+
+    Raises TooLarge where `data` is text of more than `limit` bytes, or expands to as many.
+    """
+    if coding not in (PLAIN, DEFLATE) and len(data) > limit:
+        raise TooLarge(limit)
     if coding == BASE64:
         return _from_base64(data)
+    if coding == WIDE_BASE64:
+        return _from_base64(data[::2])
     if coding == HEXADECIMAL:
-        digits = re.sub(rb"\s+", b"", data)
+        digits = NOT_HEX.sub(b"", data)
         return binascii.unhexlify(digits[: len(digits) & ~1])
     if coding == UUENCODE:
         return b"".join(_uu_line(line) for line in data.splitlines())
@@ -154,8 +176,9 @@ def _inflated(data: bytes, limit: int) -> bytes:
 
 
 def _from_base64(data: bytes) -> bytes:
-    data = PERCENT.sub(lambda found: b"+" if found[1] in b"Bb" else b"/", data)
-    data = ESCAPED_BREAK.sub(b"", data).translate(bytes.maketrans(b"-_", b"+/"), b"\r\n\t \\")
+    for escaped, sign in ESCAPED:
+        data = escaped.sub(sign, data)
+    data = data.translate(FOR_ADDRESSES, NO_BASE64)
     whole = data[: len(data) & ~3]
     rest = data[len(whole) :]
     return base64.b64decode(whole + (rest.ljust(4, b"=") if len(rest) > 1 else b""))

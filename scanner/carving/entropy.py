@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable
 from functools import cache
 
@@ -10,6 +11,7 @@ import numpy as np
 
 BLOCK_BYTES = 4_096
 EVERY = 16  # of how many blocks one is measured, in a stretch of more than MEASURED_WHOLE bytes
+FEW = 64
 MEASURED_WHOLE = 1 << 16
 LONG_BYTES = 1 << 17  # a stretch that counts, whatever lies around it
 SHORTEST = 256  # bytes of which the entropy says anything
@@ -27,9 +29,12 @@ class Opaque:
     def feed(self, piece: bytes, start: int, is_known: Callable[[int], bool]) -> None:
         """Measure `piece`, which lies at `start`. is_known: whether a place is accounted for."""
         step = BLOCK_BYTES * (EVERY if len(piece) > MEASURED_WHOLE else 1)
-        for at in range(0, len(piece), step):
+        for begin in range(0, len(piece), step):
+            share = min(step, len(piece) - begin)
+            # Which block it is nobody can tell who has not seen the bytes.
+            blocks = max(1, share // BLOCK_BYTES)
+            at = begin + zlib.crc32(piece[begin : begin + FEW]) % blocks * BLOCK_BYTES
             block = piece[at : at + BLOCK_BYTES]
-            share = min(step, len(piece) - at)
             if is_known(start + at) or is_known(start + at + len(block) - 1):
                 self._running = 0
                 continue
@@ -43,7 +48,12 @@ class Opaque:
 
     def __bool__(self) -> bool:
         """Whether it is much: a long stretch, or most of all there is."""
-        return self.longest >= LONG_BYTES or (self.bytes > 0 and 2 * self.bytes >= self.seen)
+        return self.is_long or (self.bytes > 0 and 2 * self.bytes >= self.seen)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it counts, whatever lies around it."""
+        return self.longest >= LONG_BYTES
 
 
 def is_even(block: bytes) -> bool:

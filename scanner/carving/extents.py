@@ -20,6 +20,7 @@ MOST_STEPS = 10_000  # from one part of a picture to its next
 # In JPEG (ITU-T T.81, B.1.1.3): what begins a frame, and what stands alone without a length.
 FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 SCAN, END, FILL = 0xDA, 0xD9, 0xFF
+MOST_STRAY = 512  # bytes between two segments that belong to neither
 FIRST_SEGMENTS = (b"JFIF\0", b"Exif\0\0")  # as nearly all begin, be the rest in another place
 # What is reserved, or begins another picture: decoders know none of it behind the first marker.
 NOWHERE = frozenset({0x00, *range(0x02, 0xC0), 0xC8, 0xD8, *range(0xF0, 0xFE)})
@@ -51,7 +52,7 @@ PSD_RAW, PSD_RUNS = 0, 1  # how the picture is written that its layers make toge
 class Extent(NamedTuple):
     """size: bytes from its start. whole: whether it ends there by its own word, or breaks off.
 
-    stated: that its headers say so alone, whatever is there.
+    stated: that its headers alone say so, whatever is there: the next picture may begin in it.
     """
 
     size: int
@@ -67,6 +68,9 @@ def jpeg(window: Window) -> Extent | None:
     place, frame = 2, window.at(6, 6).startswith(FIRST_SEGMENTS)
     for _ in range(MOST_STEPS):
         mark = window.at(place, 4)
+        if mark[:1] not in (b"", b"\xff") and frame:  # decoders pass over a few
+            place += max(0, window.at(place, MOST_STRAY).find(FILL))
+            mark = window.at(place, 4)
         if len(mark) < 2 or mark[0] != FILL or mark[1] in NOWHERE:
             return Extent(min(place, window.size), False) if frame else None
         code = mark[1]
@@ -275,13 +279,13 @@ def boxed(window: Window) -> Extent | None:
         if size == 1:
             size = int.from_bytes(head[8:16])
         if size == 0:  # to the end, wherever that was
-            return Extent(window.size, True)
+            return Extent(window.size, True, stated=True)
         if size < SMALLEST_BOX:
             break
         place += size
         if place > window.size:
             return Extent(window.size, False)
-    return Extent(place, True) if len(met) > 1 else None
+    return Extent(place, True, stated=True) if len(met) > 1 else None
 
 
 def icon(window: Window) -> Extent | None:

@@ -13,9 +13,13 @@ SMALLEST_PICTURE = 26  # bytes: a GIF of one pixel; a shorter stretch can hold n
 
 
 class Gaps:
-    """Pairs of start and stop, ascending, disjoint, in sixteen bytes each."""
+    """Pairs of start and stop, ascending, disjoint, in sixteen bytes each.
 
-    def __init__(self, pairs: Iterable[tuple[int, int]]) -> None:
+    are_nobodys: whether the format itself leaves nothing there that looks compressed.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[int, int]], are_nobodys: bool = False) -> None:
+        self.are_nobodys = are_nobodys
         self._starts, self._stops = array("Q"), array("Q")
         for start, stop in pairs:
             if stop - start >= SMALLEST_PICTURE:
@@ -23,7 +27,7 @@ class Gaps:
                 self._stops.append(stop)
 
     @classmethod
-    def all_but(cls, accounted: array[int], size: int) -> Gaps:
+    def all_but(cls, accounted: array[int], size: int, are_nobodys: bool = False) -> Gaps:
         """What of `size` bytes lies in none of the stretches `accounted`.
 
         accounted: start and stop of each in turn, of any order, of type "Q".
@@ -38,7 +42,7 @@ class Gaps:
                 place = max(place, stop)
             yield place, size
 
-        return cls((start, stop) for start, stop in between() if stop > start)
+        return cls(((start, stop) for start, stop in between() if stop > start), are_nobodys)
 
     def __len__(self) -> int:
         return len(self._starts)

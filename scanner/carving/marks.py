@@ -8,7 +8,14 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from scanner.carving import extents
-from scanner.carving.coded import BASE64, DEFLATE, HEXADECIMAL, PLAIN, UUENCODE
+from scanner.carving.coded import (
+    BASE64,
+    DEFLATE,
+    HEXADECIMAL,
+    PLAIN,
+    UUENCODE,
+    WIDE_BASE64,
+)
 from scanner.carving.extents import Extent
 from scanner.carving.tiff_extent import tiff
 from scanner.carving.window import Window
@@ -43,6 +50,10 @@ AT_A_FILE_S_START = (
     (b"8BPS", extents.psd),
 )
 KINDS = (*((suffix, 0, mark, extent) for suffix, mark, extent in PICTURES), *BEHIND_A_SIZE)
+# How a slash is escaped in JSON (once or twice), addresses, HTML and XML.
+ESCAPED_SLASHES = (b"\\/", b"\\\\\\/", b"\\u002F", b"\\u002f", b"%2F", b"%2f", b"&#x2F;", b"&#47;")
+# What stands before the first and between two bytes of a dump.
+DUMPS = (("", " "), ("", ","), ("0x", ", 0x"), ("0x", ",0x"), ("\\x", "\\x"))
 SHORTEST_AS_TEXT = 4  # characters: what is shorter is too common
 SUFFIXES = ("jpg", "png", "gif", "tif", "bmp", "jp2", "jxl", "webp", "heic", "avif", "cr3")
 
@@ -53,6 +64,17 @@ class Mark(NamedTuple):
     text: bytes
     back: int
     coding: str
+
+
+def _in_dumps(text: bytes) -> list[Mark]:
+    """Bytes as hexadecimal digits with something between them."""
+    pairs = [f"{value:02x}" for value in text]
+    found = [before + between.join(pairs) for before, between in DUMPS]
+    return [Mark(it.encode(), 0, HEXADECIMAL) for low in found for it in (low, _upper(low))]
+
+
+def _upper(dump: str) -> str:
+    return dump.upper().replace("X", "x")
 
 
 def _marks() -> tuple[Mark, ...]:
@@ -69,8 +91,13 @@ def _marks() -> tuple[Mark, ...]:
         Mark(b"Z0eX", 6, BASE64),  # of `ftyp` behind a size below 256
         Mark(b"bmp;base64,Qk", -11, BASE64),
         Mark(b"_9j_", 0, BASE64),  # a JPEG in the alphabet for addresses
-        Mark(b"\\/9j\\/", 0, BASE64),  # and one with its slashes escaped
-        Mark(b"%2F9j%2F", 0, BASE64),
+        *(Mark(slash + b"9j" + slash, 0, BASE64) for slash in ESCAPED_SLASHES),
+        *(
+            Mark(text.decode().encode("utf-16-le"), 0, WIDE_BASE64)
+            for text in (b"/9j/", b"iVBORw0KGg", b"R0lGOD", b"UklGR")
+        ),
+        *_in_dumps(b"\xff\xd8\xff"),
+        *_in_dumps(b"\x89PNG\r\n"),
         Mark(b"begin ", 0, UUENCODE),
         Mark(b"PK\x03\x04", 0, DEFLATE),
     ]

@@ -23,16 +23,16 @@ from scanner.carving.marks import (
     suffix_of,
 )
 from scanner.carving.window import Window
-from scanner.containers.container import TooLarge
 from scanner.limits import Limits
 from scanner.processes import Alive, unheard
 
+OF_ONE_PIECE = ("webp", "bmp")  # that hold no others; if only their headers say where they end
 SOME_ZEROS = bytes(64)
 STEP_BYTES = 1 << 16
 # What looking at marks may cost, as `Window.effort` counts: honest files need little of it, and in
 # one that is made of marks the search ends.
 FIRST_EFFORT, EFFORT_A_BYTE = 1 << 26, 32
-LONGEST_CODED = 4  # bytes of text for one of a picture, line breaks and escapes included
+MOST_CODED = 1 << 26  # bytes of a picture that is written as text or deflated, and of that text
 PACKED = struct.Struct("<QQQBB")
 
 
@@ -52,11 +52,13 @@ class Place(NamedTuple):
 class Places:
     """Many of them, in the order in which they lie, in a few bytes each.
 
-    over: completes "holds" where a limit ended the search for more.
+    over: completes "holds" where a limit ended the search for more. rest: what becomes of bytes in
+    which no search can find any.
     """
 
     def __init__(self) -> None:
         self.over: str | None = None
+        self.rest: str | None = None
         self._packed = bytearray()
 
     def append(self, place: Place) -> None:
@@ -101,7 +103,7 @@ class Search:
         self._left = b""  # of the gap so far, what a mark may have begun in
         self._next = 0  # where the gap goes on
         self._done = 0  # up to where all belongs to pictures that were found
-        self._stated = 0  # where the last picture ends, if only its headers say so
+        self._stated = 0  # where the last picture ends, if another in it shows that it does not
         self._room = limits.archive_bytes
         self._effort = FIRST_EFFORT  # that may still be spent on marks
         self._recent: list[tuple[int, int]] = [(0, 0)]
@@ -179,27 +181,27 @@ class Search:
         suffix = suffix_of(head)
         if suffix is None:
             return
-        try:
-            if run.stop - run.start > LONGEST_CODED * limit:
-                raise TooLarge(limit)
-            data = coded.decode(coding, window.at(run.start, run.stop - run.start), limit)
-        except TooLarge:  # which its row will say
+        if run.stop - run.start > MOST_CODED:  # which its row will say
             self._note(begin, run, suffix, coding, limit, Extent(limit, True))
             return
-        inside = Window(io.BytesIO(data), 0, len(data))
-        if found := picture_at(inside):
-            self._note(begin, run, found[0], coding, len(data), found[1])
-        window.effort += inside.effort
+        text = window.at(run.start, run.stop - run.start)
+        # One a line, each a picture of its own, or one in many lines.
+        for end in filter(None, (coded.first_line(text), len(text))):
+            data = coded.decode(coding, text[:end], MOST_CODED)
+            inside = Window(io.BytesIO(data), 0, len(data))
+            found = picture_at(inside)
+            window.effort += inside.effort + len(data)
+            if found and (found[1].whole or end == len(text)):
+                part = Run(run.start, run.start + end)
+                self._note(begin, part, found[0], coding, len(data), found[1])
+                return
 
     def _run(self, window: Window, coding: str) -> Run | None:
         if coding == coded.DEFLATE:
-            return coded.deflated(window, self._limits.file_bytes)
-        runs = {
-            coded.BASE64: coded.base64_run,
-            coded.HEXADECIMAL: coded.hex_run,
-            coded.UUENCODE: coded.uu_run,
-        }
-        return runs[coding](window)
+            return coded.deflated(window, MOST_CODED)
+        if coding == coded.UUENCODE:
+            return coded.uu_run(window)
+        return coded.text_run(coding, window)
 
     def _note(
         self, begin: int, run: Run, suffix: str, coding: str, size: int, extent: Extent
@@ -217,7 +219,8 @@ class Search:
             if begin < self._stated:
                 self.places.cut_last(begin)
             self.places.append(place)
-            self._stated = place.stop if extent.stated and coding == PLAIN else 0
+            is_cut = suffix in OF_ONE_PIECE and extent.stated and coding == PLAIN
+            self._stated = place.stop if is_cut else 0
             # In one that breaks off another may begin, as the small one inside a large one does.
             is_known = extent.whole and not extent.stated
             self._done = place.stop if is_known or coding != PLAIN else begin + 1

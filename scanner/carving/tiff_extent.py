@@ -12,6 +12,10 @@ TYPE_BYTES = {
     18: 8,
 }  # fmt: skip
 WIDTH, HEIGHT, SUB_IFDS = 256, 257, (330, 34665, 34853)
+# Tags of TIFF 6.0, XMP and IPTC, Photoshop's resources, ICC profiles, EXIF with its maker's notes.
+# What others name is not taken for the picture's own.
+LAST_BASELINE = 1_023
+KNOWN_TAGS = frozenset({33723, 34377, 34675, *range(33_434, 33_438), *range(34_850, 42_241)})
 # Where pixels lie, and how many bytes of them: strips, tiles, and an old JPEG's stream.
 PIXELS = {273: 279, 324: 325, 513: 514}
 MOST_DIRECTORIES, MOST_ENTRIES, MOST_VALUES = 4_096, 1_024, 1 << 20
@@ -48,7 +52,8 @@ def tiff(window: Window) -> Extent | None:
             return None
         to_visit.append(window.number(behind, wide, order))
         for tag in SUB_IFDS:
-            to_visit.extend(entries[tag].values if tag in entries else ())
+            room = max(0, MOST_DIRECTORIES - len(to_visit))
+            to_visit.extend(entries[tag].values[:room] if tag in entries else ())
         end = max(end, behind + wide, _pixels_end(entries))
         end = max(end, *(entry.end for entry in entries.values()))
     if not seen:
@@ -85,6 +90,8 @@ def _directory(
         number = window.number(at + 4, wide, order)
         if kind not in TYPE_BYTES:
             return None, behind
+        if tag in found:  # decoders take one of them
+            continue
         size = TYPE_BYTES[kind] * number
         here = at + 4 + wide
         outside = size > wide
@@ -94,7 +101,8 @@ def _directory(
         values: tuple[int, ...] = ()
         if wanted and number <= MOST_VALUES:
             values = _values(window.at(here, size), TYPE_BYTES[kind], order)
-        found[tag] = _Entry(values, here + size if outside else 0)
+        is_known = tag <= LAST_BASELINE or tag in KNOWN_TAGS
+        found[tag] = _Entry(values, here + size if outside and is_known else 0)
     return found, behind
 
 

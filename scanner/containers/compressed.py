@@ -30,7 +30,7 @@ def members(
     for suffix in SUFFIXES:
         stem = stem.removesuffix(suffix)
     expanded = Expanded(stream, head)
-    stored = ((header_bytes(head), TO_THE_END),)
+    stored = ((header_bytes(stream), TO_THE_END),)
     opened = partial(io.BufferedReader, expanded, BUFFER_BYTES)
     yield Member(f"{name}!/{stem}", opened, stored=stored)
     if expanded.rest_at is not None:

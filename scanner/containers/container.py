@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from scanner.record import Status, path_text
 HEAD_BYTES = 512  # enough for every magic number; tar's lies at byte 257
 CHUNK_BYTES = 1 << 20
 LONGEST_DETAIL = 300
+ADDRESS = re.compile(r"\b(?:0x[0-9a-fA-F]{6,}|1\d{14})\b")  # in memory, which no two runs share
 TO_THE_END = 1 << 62  # where a stretch of a member stops that the container ends with
 
 
@@ -94,7 +96,7 @@ def failure(error: Exception, noun: str) -> tuple[Status, str]:
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return Status.UNREADABLE, f"the {noun} cannot be read: {path_text(str(error.strerror))}"
     # A parser may quote any name or byte of the file.
-    detail = path_text(" ".join(str(error).split()))[:LONGEST_DETAIL]
+    detail = ADDRESS.sub("...", path_text(" ".join(str(error).split()))[:LONGEST_DETAIL])
     return Status.UNREADABLE, f"the {noun} is damaged: {detail or type(error).__name__}"
 
 

@@ -69,6 +69,7 @@ def _zstd() -> Any:
 
 
 GZIP, GZIP_FIXED_BYTES = b"\x1f\x8b\x08", 10
+LONGEST_HEADER = 1 << 20  # that is searched
 EXTRA_FIELD, NAME_FIELD, COMMENT_FIELD = 0x4, 0x8, 0x10
 STARTS: dict[bytes, Callable[[], Any]] = {
     GZIP: _Gzip,
@@ -83,10 +84,13 @@ def is_compressed(head: bytes) -> bool:
     return _magic(head) is not None
 
 
-def header_bytes(head: bytes) -> int:
+def header_bytes(stream: BinaryIO) -> int:
     """How many bytes of a gzip stream precede what is compressed, fields that say anything among
-    them (RFC 1952, 2.3); of the others none does.
+    them (RFC 1952, 2.3); of the others none does. `stream` is left at its beginning.
     """
+    stream.seek(0)
+    head = stream.read(LONGEST_HEADER)
+    stream.seek(0)
     if not head.startswith(GZIP) or len(head) < GZIP_FIXED_BYTES:
         return 0
     end, flags = GZIP_FIXED_BYTES, head[3]
@@ -94,7 +98,8 @@ def header_bytes(head: bytes) -> int:
         end += 2 + int.from_bytes(head[end : end + 2], "little")
     for flag in (NAME_FIELD, COMMENT_FIELD):
         if flags & flag:
-            end = max(end, head.find(b"\0", end) + 1)
+            found = head.find(b"\0", end)
+            end = len(head) if found < 0 else found + 1
     return end
 
 

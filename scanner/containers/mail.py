@@ -15,7 +15,6 @@ from typing import BinaryIO
 from scanner.containers.container import (
     CHUNK_BYTES,
     HEAD_BYTES,
-    TO_THE_END,
     Member,
     read_limited,
 )
@@ -32,6 +31,8 @@ USUAL_FIELDS = frozenset(b"bcc cc content-type date from reply-to sender subject
 TOGETHER_TELLING = frozenset(b"content-type from".split())
 FIELDS_BYTES = 8192
 MULTIPART = re.compile(rb"content-type[ \t]*:[ \t]*multipart/", re.IGNORECASE)
+# How much text stands for so many bytes: base64 in the shortest lines that are usual, with breaks.
+MOST_WRITTEN, MOST_WRITTEN_BESIDES = 1.45, 8
 BLANK = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)*")
 MBOX_LINE = re.compile(rb"From [^\r\n]*\d\d:\d\d[^\r\n]*\d{4}[^\r\n]*\r?\n")
 # What no text says by chance: From somebody@example.org Thu Jan  1 00:00:00 1970
@@ -80,32 +81,32 @@ def members(
         yield from _parts(read_limited(stream, limits.file_bytes), name, start)
         return
     number = 0
-    for number, text in enumerate(_messages(stream, limits.file_bytes), 1):
+    for number, (place, text) in enumerate(_messages(stream, limits.file_bytes), 1):
         path = f"{name}!/message-{number}"
         if text is None:
             sentence = f"larger than the limit of {limits.file_bytes:,} bytes"
             yield Member(path, None, Status.OVER_LIMIT, sentence)
         else:
-            yield from _parts(text, path)
+            yield from _parts(text, path, place)
 
 
-def _messages(stream: BinaryIO, limit: int) -> Iterator[bytes | None]:
-    """The messages of a mailbox without their From lines; None for one larger than `limit`."""
+def _messages(stream: BinaryIO, limit: int) -> Iterator[tuple[int, bytes | None]]:
+    """Place and text of a mailbox's messages without From lines; None for one above `limit`."""
     text = io.BytesIO()
-    size = 0
+    size, place = 0, stream.tell()
     after_blank = False
     while line := stream.readline(CHUNK_BYTES):
         # Not every program leaves a line blank before it, nor quotes such a line in a text.
         start = (MBOX_LINE if after_blank else FULL_MBOX_LINE).match(line)
         if start and _field_follows(stream):
-            yield text.getvalue() if size <= limit else None
-            text, size = io.BytesIO(), 0
+            yield place, text.getvalue() if size <= limit else None
+            text, size, place = io.BytesIO(), 0, stream.tell()
             continue
         after_blank = line in (b"\n", b"\r\n")
         size += len(line)
         if size <= limit:
             text.write(line)
-    yield text.getvalue() if size <= limit else None
+    yield place, text.getvalue() if size <= limit else None
 
 
 def _field_follows(stream: BinaryIO) -> bool:
@@ -115,11 +116,11 @@ def _field_follows(stream: BinaryIO) -> bool:
     return bool(FIELD.match(line)) or line.startswith(b">From ")
 
 
-def _parts(text: bytes, name: str, start: int | None = None) -> Iterator[Member]:
+def _parts(text: bytes, name: str, start: int) -> Iterator[Member]:
     """Each part with the very bytes it has; only a CR in front of the line break before a boundary
     is taken for a part of that.
 
-    start: where in the file `text` begins; None for one message of many.
+    start: where in the file `text` begins.
     """
     # Not `parse`, which reads as text and so turns every CR LF of a picture into LF.
     message = BytesParser(policy=compat32).parsebytes(text)
@@ -132,12 +133,14 @@ def _parts(text: bytes, name: str, start: int | None = None) -> Iterator[Member]
         data = content if isinstance(content, bytes) else b""
         title = _file_name(part) or f"part-{number}"
         opened = partial(io.BytesIO, data)
-        stored = (0, TO_THE_END)
+        stored: Sequence[tuple[int, int]] = ()
         written = _as_written(part, data)
-        if start is not None and (found := text.find(written, place)) >= 0:
+        if (found := text.find(written, place)) >= 0:
             place = found + len(written)
-            stored = (start + found, start + place)
-        yield Member(f"{name}!/{path_text(title)}", opened, stored=(stored,))
+            # What the coding left out is nobody's.
+            if len(written) <= MOST_WRITTEN * len(data) + MOST_WRITTEN_BESIDES:
+                stored = ((start + found, start + place),)
+        yield Member(f"{name}!/{path_text(title)}", opened, stored=stored)
 
 
 def _as_written(part: Message, data: bytes) -> bytes:

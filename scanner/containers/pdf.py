@@ -34,6 +34,11 @@ HEADER_WITHIN = 1 << 16  # of an object, ahead of its stream
 # Filters whose output is a file that image decoders read.
 WHOLE_FILES = {"/DCTDecode": "jpg", "/DCT": "jpg", "/JPXDecode": "jp2"}
 INLINE_IMAGE = re.compile(rb"\bBI\b.*?\bID\b", re.DOTALL)
+# Some bytes, or base64, of what a search for pictures would find in the content of a stream.
+IMAGE_WITHIN = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|WEBPVP8|II\*\0|MM\0\*|ftyp|PK\x03\x04"
+    rb"|/9j/|iVBORw0KGg|R0lGOD|UklGR|SUkqA|TU0AK"
+)
 PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
@@ -94,20 +99,22 @@ def members(
 def _unused(
     reader: PdfReader, stream: BinaryIO, live: set[int], name: str, limits: Limits
 ) -> Iterator[Member]:
-    """Images in objects that were replaced or that nothing lists, by where they begin.
+    """Images and files in objects that were replaced or that nothing lists, by where they begin.
 
     But for those that lie there as files of their own, which a search for pictures finds.
     """
     for place in _objects_written(stream):
         is_live = any(place - blanks in live for blanks in range(MOST_BLANKS))
         item = None if is_live else _object_at(reader, stream, place)
-        if item is None or item.get("/Subtype") != "/Image" or _is_only_mask(item):
+        path = f"{name}!/unused-{place}"
+        if item is None or _is_only_mask(item) or str(item.get("/Filter")) in WHOLE_FILES:
             continue
-        whole = WHOLE_FILES.get(_last_filter(item))
-        if whole and not isinstance(item.get("/Filter"), list):
-            continue
-        read = item.get_data if whole else partial(_lossless, item, limits)
-        yield Member(f"{name}!/unused-{place}.{whole or 'png'}", _opener(read))
+        if item.get("/Subtype") == "/Image":
+            whole = WHOLE_FILES.get(_last_filter(item))
+            read = item.get_data if whole else partial(_lossless, item, limits)
+            yield Member(f"{path}.{whole or 'png'}", _opener(read))
+        elif item.get("/Type") == "/EmbeddedFile" or _holds_image(item):
+            yield Member(path, _opener(item.get_data))
 
 
 def _objects_written(stream: BinaryIO) -> Iterator[int]:
@@ -136,6 +143,9 @@ def _object_at(reader: PdfReader, stream: BinaryIO, place: int) -> Any:
 
     with contextlib.suppress(Exception):  # a parser raises nearly anything on other bytes
         stream.seek(place)
+        if b"stream" not in stream.read(HEADER_WITHIN):
+            return None
+        stream.seek(place)
         reader.read_object_header(stream)
         item = read_object(stream, reader)
         return item if isinstance(item, StreamObject) else None
@@ -145,7 +155,10 @@ def _object_at(reader: PdfReader, stream: BinaryIO, place: int) -> Any:
 def _stretch(stream: BinaryIO, place: int | None, item: Any) -> Sequence[tuple[int, int]]:
     """Where in the document the bytes of a stream object lie, which begins at `place`."""
     data = getattr(item, "_data", b"")
-    if place is None or not isinstance(data, bytes) or not data:
+    # Of what is coded, more may lie there than is decoded; of a file of its own nothing is left.
+    is_plain = "/Filter" not in item and item.get("/Subtype") != "/Image"
+    is_file = str(item.get("/Filter")) in WHOLE_FILES
+    if place is None or not isinstance(data, bytes) or not data or not (is_plain or is_file):
         return ()
     before = stream.tell()
     stream.seek(place)
@@ -155,13 +168,15 @@ def _stretch(stream: BinaryIO, place: int | None, item: Any) -> Sequence[tuple[i
 
 
 def _holds_image(item: Any) -> bool:
-    """Whether the bytes of a stream object begin like an image."""
+    """Whether the bytes of a stream object are an image, or there may be one in them."""
     from pypdf.generic import StreamObject
 
     if not isinstance(item, StreamObject):
         return False
     with contextlib.suppress(Exception):  # a parser raises nearly anything on broken streams
-        return is_image(item.get_data())
+        data = item.get_data()
+        # What lies there as it is, is searched with the document.
+        return is_image(data) or ("/Filter" in item and IMAGE_WITHIN.search(data) is not None)
     return False
 
 

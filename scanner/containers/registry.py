@@ -16,6 +16,8 @@ from scanner.files import check_read
 from scanner.images.signatures import is_image
 
 ISOLATED = (sevenzip, rar, pdf, mail)
+# Those that tell of every byte whose it is, but for those that are nobody's.
+ACCOUNTING = (zip, tar, compressed, sevenzip)
 CONTAINERS = (zip, tar, compressed, *ISOLATED, appended_zip)
 
 

@@ -28,6 +28,7 @@ def members(
     """Members in archive order; each solid block is expanded once, front to back."""
     archive = _open(stream, passwords)
     block = None
+    header = _header(archive)
     room = limits.archive_bytes
     for file in archive.files:
         if file.is_directory and file.emptystream:  # the attribute alone can hide content
@@ -41,13 +42,20 @@ def members(
                 raise OverLimit("more expanded bytes than its limits of size and ratio allow")
             if block is None or file.folder is not block.folder:
                 block = _Block(archive, stream, file.folder, limits.file_bytes, passwords)
-            content, stored = block.read(file), (block.stretch,)
+            content, stored = block.read(file), (header, block.stretch)
         if file.is_symlink or file.is_junction or file.is_socket:
             content = MemberError(Status.UNSUPPORTED, "a link or device inside an archive")
         if isinstance(content, MemberError):
             yield Member(path, None, content.status, str(content))
         else:
             yield Member(path, partial(io.BytesIO, content), stored=stored)
+
+
+def _header(archive: SevenZipFile) -> tuple[int, int]:
+    """Where the list of members lies, which may be compressed itself."""
+    facts: Any = archive.sig_header
+    start = archive.afterheader + facts.nextheaderofs
+    return start, start + facts.nextheadersize
 
 
 def _open(stream: BinaryIO, passwords: Sequence[str]) -> SevenZipFile:

@@ -193,7 +193,7 @@ def members(
     # What tarfile passes over is expanded too.
     budget = Budget(limits.archive_bytes, "more than its limits of size and ratio allow")
     buffered = io.BufferedReader(expanded, BUFFER_BYTES)
-    compressed = ((header_bytes(head), TO_THE_END),)  # all of it together is the members
+    compressed = ((header_bytes(stream), TO_THE_END),)  # all of it together is the members
     for member in _concatenated(_Forward(Metered(buffered, budget)), name):
         yield replace(member, stored=compressed)
     if expanded.rest_at is not None:

@@ -9,7 +9,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from scanner.kinds import encrypted, libmagic, unopened
+from scanner.kinds import dense, encrypted, libmagic, unopened
 from scanner.record import Status
 
 HEAD_BYTES = 1 << 17  # of a file's beginning that tell its kind: the marks of some lie far in
@@ -21,7 +21,7 @@ class Kind(NamedTuple):
     """status: of a file of this kind, None where it depends on what a search finds in its bytes.
 
     name: for a person, such as "an ARJ archive". is_dense: whether its bytes look compressed and
-    yet hold no picture, as those of sounds, fonts and public keys do.
+    yet hold no picture, as those of sounds and fonts do.
     """
 
     status: Status | None
@@ -29,25 +29,28 @@ class Kind(NamedTuple):
     is_dense: bool = False
 
 
-def kind_of(head: bytes, tail: bytes) -> Kind:
-    """What a file is, by its first HEAD_BYTES and its last TAIL_BYTES; all of a shorter one."""
+def kind_of(head: bytes, tail: bytes, size: int) -> Kind:
+    """What a file of `size` bytes is, by its first HEAD_BYTES and its last TAIL_BYTES."""
     if name := encrypted.name(head):
         return Kind(Status.ENCRYPTED, name)
     if name := unopened.name(head, tail):
         return Kind(Status.UNSUPPORTED, name)
+    if name := dense.name(head, size):
+        return Kind(None, name, is_dense=True)
     if _is_text(head):  # whatever its first words say, all of it can be read
-        return Kind(None, libmagic.description(head) or "text")
+        return Kind(None, "text")
     return _by_description(libmagic.description(head))
 
 
 def _by_description(text: str) -> Kind:
+    name = f"what libmagic calls {text}" if text else None
     if libmagic.ENCRYPTED.search(text):
-        return Kind(Status.ENCRYPTED, text)
+        return Kind(Status.ENCRYPTED, name)
     if libmagic.DECODED.match(text):
-        return Kind(Status.UNREADABLE, text)
+        return Kind(Status.UNREADABLE, name)
     if libmagic.UNOPENED.search(text):
-        return Kind(Status.UNSUPPORTED, text)
-    return Kind(None, text or None, libmagic.DENSE.search(text) is not None)
+        return Kind(Status.UNSUPPORTED, name)
+    return Kind(None, name)
 
 
 def _is_text(head: bytes) -> bool:

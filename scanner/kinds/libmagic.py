@@ -27,10 +27,6 @@ UNOPENED = re.compile(
 DECODED = re.compile(
     r"(?:GIF|PNG|JPEG|TIFF|Netpbm|Adobe Photoshop|PCX|PC bitmap|MS Windows icon)\b"
 )
-DENSE = re.compile(
-    r"\baudio\b|\bsound\b|\bfont\b|ADTS|MIDI|^Ogg data|FLAC|\bpublic key\b|certificate",
-    re.IGNORECASE,
-)
 # What says nothing; the last is told better by what follows its two bytes.
 NOTHING = ("data", "very short file (no magic)", "zlib compressed data")
 WEAK = re.compile(r"TTComp|Targa|DIY-Thermocam")  # told by a byte or two, which others have as well

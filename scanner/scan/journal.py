@@ -231,16 +231,17 @@ class Journal:
         judgement: Judgement = NO_JUDGEMENT,
         stamp: Stamp | None = None,
         container: str | None = None,
+        by_place: bool = False,
     ) -> None:
         """Record one file; with a SHA-256, what is known of its bytes goes to `content`.
 
         Its further pages come first, by `add_page`: with this, the file is done. model: the one
         that judged it, as in `Record`. container: what kind of one the file is, such as "an
-        archive".
+        archive". by_place: that what became of it depends on where it lies, as a container's does.
         """
         row: tuple[object, ...] = (examined.bytes, examined.status, examined.error)
         if examined.sha256 is not None:
-            if container is None:
+            if container is None and not by_place:
                 row = (None, None, None)
             self.add_page(examined, model, score, judgement)
         insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"

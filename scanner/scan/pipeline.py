@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from scanner.backends.backend import Scores
 from scanner.carving.coded import PLAIN, decode
-from scanner.carving.search import Place, Places
-from scanner.containers.budget import Budget
-from scanner.containers.container import OverLimit, TooLarge, failure
+from scanner.carving.search import MOST_CODED, Place, Places
+from scanner.containers.container import TooLarge, failure
 from scanner.files import read_stretch
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
@@ -118,7 +117,6 @@ class Pipeline:
         self._hashing = hashing
         self._passwords = passwords
         self._carve = carve
-        self._total = Budget.of_scan(limits)
         self._batches: list[list[Queued]] = [[] for _ in scorers]
         self._in_flight: deque[tuple[list[Queued], Future[Scores]]] = deque()
         # Pages that workers look at a second time, by the identity of what was handed over.
@@ -155,7 +153,7 @@ class Pipeline:
 
     def _examine_all(self) -> None:
         """Pass every file without a record through the workers."""
-        entries = walk(self._roots, self._limits, self._passwords, self._total)
+        entries = walk(self._roots, self._limits, self._passwords)
         self._hand_over_all(entries, self._hand_over_carved)
         self._finish()
         while self._to_carve:
@@ -207,15 +205,15 @@ class Pipeline:
             path = f"{found.path}{CARVED}{place.offset}.{place.suffix}"
             entry: Found | Met
             try:
-                self._total.spend(place.stop - place.start)
                 entry = self._cut(found, place, path)
-            except (OverLimit, TooLarge, OSError) as error:
+            except (TooLarge, OSError) as error:
                 entry = Met(path, found.position, *failure(error, "picture"))
             yield self._of(file, replace(entry, stamp=found.stamp))
         if places.over is not None:
             why = f"the file holds {places.over}; the rest was not searched"
-            rest = Met(f"{found.path}{CARVED}rest", found.position, Status.OVER_LIMIT, why)
-            yield self._of(file, replace(rest, stamp=found.stamp))
+            yield self._of(file, _rest(found, Status.OVER_LIMIT, why))
+        elif places.rest is not None:
+            yield self._of(file, _rest(found, Status.UNSUPPORTED, places.rest))
 
     def _of(self, file: File, entry: Entry) -> Entry:
         """`entry`, noted as found in the bytes of `file`."""
@@ -227,11 +225,11 @@ class Pipeline:
         origin = found.part.start if found.part else 0
         start, stop = origin + place.start, origin + place.stop
         if place.coding == PLAIN and isinstance(found.source, Path):
-            part = Part(found.source, start, stop)
-            return Found(path, found.position, found.source, carved=True, part=part)
+            part = Part(found.source, start, stop, found.stamp)
+            return Found(path, found.position, found.source, part=part)
         written = read_stretch(found.source, start, stop)
-        data = decode(place.coding, written, self._limits.file_bytes)
-        return Found(path, found.position, data, carved=True)
+        data = decode(place.coding, written, min(MOST_CODED, self._limits.file_bytes))
+        return Found(path, found.position, data)
 
     def _is_only_hashed(self, found: Found) -> bool:
         """Whether no decoder sees the file, so that no death of the scan can be its fault."""
@@ -298,8 +296,8 @@ class Pipeline:
         first = replace(examined, further=(), carved=None)
         pages = [storable(page) for page in (first, *examined.further)]
         file = File(found, len(pages), origin=self._origin(found))
-        if examined.carved is not None and (examined.carved or examined.carved.over):
-            file.carved = len(examined.carved) + (examined.carved.over is not None)
+        file.carved = 0 if examined.carved is None else _entries(examined.carved)
+        if examined.carved is not None and file.carved:
             self._to_carve.append((file, found, examined.carved))
         # Nor does it hold a member's bytes, but where they may have to be looked at again.
         if not any(self._may_be_looked_at_again(page) for page in pages):
@@ -434,7 +432,9 @@ class Pipeline:
             return
         found = file.found
         noun = found.fate.noun if found.fate else None
-        self._journal.add(found.path, found.position, *file.last, found.stamp, noun)
+        # How much of it is searched depends on what of the archive in it was opened.
+        by_place = found.gaps is not None
+        self._journal.add(found.path, found.position, *file.last, found.stamp, noun, by_place)
         self.progress.files += 1
         self._done_with(file.origin)
 
@@ -493,3 +493,13 @@ def _shown(card: ModelCard) -> Shown:
 def _held(batch: Sequence[Queued]) -> int:
     """Bytes of archives' members that pages keep in memory until they are judged."""
     return sum(held_bytes(file.found) for file in {queued.page.file for queued in batch})
+
+
+def _entries(places: Places) -> int:
+    """How many entries what was found in a file makes."""
+    return len(places) + (places.over is not None or places.rest is not None)
+
+
+def _rest(found: Found, status: Status, why: str) -> Met:
+    """What is said of those bytes of a file in which nothing could be searched for."""
+    return Met(f"{found.path}{CARVED}rest", found.position, status, why, found.stamp)

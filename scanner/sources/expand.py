@@ -26,7 +26,7 @@ from scanner.containers.container import (
     failure,
     read_limited,
 )
-from scanner.containers.registry import ISOLATED, container_of, recognises
+from scanner.containers.registry import ACCOUNTING, ISOLATED, container_of, recognises
 from scanner.files import check_read
 from scanner.limits import Limits
 from scanner.processes import ProcessError
@@ -111,7 +111,7 @@ def _opened(
         )
         if behind.status is not Status.CONTAINER:
             yield Met(name, position or 1, behind.status, behind.error)
-    gaps = Gaps.all_but(accounted, size)
+    gaps = Gaps.all_but(accounted, size, kind in ACCOUNTING)
     yield Found(path, position, source, fate=None if is_more else fate, gaps=gaps)
 
 
@@ -144,10 +144,12 @@ def _expand(
             if number > limits.members:
                 raise OverLimit(f"more than {limits.members:,} members")
             read = _read_member(member, number, budget, limits)
+            # Of what is damaged, more may be found than its reader could.
+            if not isinstance(read, Met) or read.status is not Status.UNREADABLE:
+                accounted.extend(place for stretch in member.stored for place in stretch)
             if isinstance(read, Met):
                 yield read
                 continue
-            accounted.extend(place for stretch in member.stored for place in stretch)
             inner, size = io.BytesIO(read), len(read)
             yield from _opened(inner, read, size, member.path, number, depth + 1, readers, budget)
         check_read(stream)

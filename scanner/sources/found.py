@@ -29,11 +29,15 @@ CARVED = "!/carved-"  # in the path of what was found in bytes, behind that of t
 
 
 class Part(NamedTuple):
-    """A stretch of a file on disk, from `start` to `stop`, that is a picture."""
+    """A stretch of a file on disk, from `start` to `stop`, that is a picture.
+
+    stamp: of the file when the picture was found in it.
+    """
 
     path: Path
     start: int
     stop: int
+    stamp: Stamp | None
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,8 @@ class Found:
 
     stamp: of the file on disk that this is or lies in. fate: of a container, once it was read as
     far as it goes; only the hashes of its bytes are still wanted. gaps: where a search for pictures
-    may look, None for everywhere. carved: whether it was found by such a search. part: what of
-    `source` it is, where not all. again: the pages that are to be looked at a second time; nothing
-    else is wanted then.
+    may look, None for everywhere. part: what of `source` it is, where not all. again: the pages
+    that are to be looked at a second time; nothing else is wanted then.
     """
 
     path: str
@@ -53,7 +56,6 @@ class Found:
     stamp: Stamp | None = None
     fate: Fate | None = None
     gaps: Gaps | None = None
-    carved: bool = False
     part: Part | None = None
     again: tuple[int, ...] = ()
 

@@ -8,6 +8,7 @@ called fake it is asked to look at again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from scanner.carving.gaps import Gaps
 from scanner.carving.search import Places, Search
 from scanner.containers.container import TooLarge, read_limited
-from scanner.files import file_facts, open_readonly, read_stretch
+from scanner.files import file_facts, open_readonly
 from scanner.hashes.hashing import Hashes, Hashing, hash_bytes, hash_source
 from scanner.images.decode import (
     ANIMATIONS,
@@ -46,7 +47,6 @@ from scanner.record import UNEXAMINED, Status
 from scanner.sources.found import Fate, Part, Stamp
 from scanner.workers import searched
 
-CARVED_IN_VAIN = "it begins like an image, but no decoder recognises it"
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 
 
@@ -106,13 +106,11 @@ def examine(
     alive: Alive = unheard,
     carve: bool = True,
     gaps: Gaps | None = None,
-    carved: bool = False,
 ) -> Examined:
     """Examine a file, a member's bytes or a part. Never raises for what is in the bytes.
 
     alive: called between the pages of an image, and while bytes are searched or, of a file too
-    large for more, hashed. carve: whether to search for pictures, and in which gaps. carved: that
-    it was found so itself, and so cannot be no image.
+    large for more, hashed. carve: whether to search for pictures, and in which gaps.
     """
     try:
         data = source if isinstance(source, bytes) else _read(source, limits)
@@ -127,11 +125,7 @@ def examine(
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
         outcomes, others = _decode(data, views, limits, alive)
-        findings: Sequence[Finding] = ()
-        if carved and outcomes[0].status is Status.NOT_IMAGE:
-            outcomes = [Examined(Status.UNREADABLE, CARVED_IN_VAIN)]
-        else:
-            outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
+        outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
         evidence = gather(data, findings)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
     facts |= {"bytes": len(data), "evidence": evidence}
@@ -167,7 +161,8 @@ def _carve(
         why = f"{first.error}{searched.told(search)}"
         return replace(first, error=why, carved=search.places), ()
     places, findings = searched.behind_image(data, search)
-    return replace(first, carved=places), findings
+    # What is known of bytes must not depend on where they lie, as gaps do.
+    return replace(first, carved=places), findings if gaps is None else ()
 
 
 def _is_mistaken(data: bytes, first: Examined) -> bool:
@@ -219,11 +214,12 @@ def take_hashes(
     """
     outcome = Examined(fate.status, fate.error)
     hashed, search = _hashed(source, outcome, hashing, alive, limits if carve else None, gaps)
-    if search is not None and search.places:
+    if search is not None:
         hashed = replace(hashed, carved=search.places)
         if fate.status is Status.NOT_IMAGE:
-            why = f"{fate.noun} that lists no files; what is in it all the same has rows of its own"
-            hashed = replace(hashed, status=Status.CONTAINER, error=why)
+            hashed = replace(hashed, **_empty(fate, search))
+        elif gaps is not None and gaps.are_nobodys and search.opaque.is_long:
+            search.places.rest = f"between or around its members lie {searched.NOISE}"
     if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
         return hashed
     with contextlib.suppress(OSError):
@@ -231,6 +227,16 @@ def take_hashes(
         if Stamp(facts.st_size, facts.st_mtime_ns) == stamp:
             return hashed
     return Examined(Status.UNREADABLE, f"{fate.noun} that changed while it was scanned")
+
+
+def _empty(fate: Fate, search: Search) -> dict[str, Any]:
+    """What becomes of a container that lists no files, by what lies in it all the same."""
+    if search.opaque:
+        why = f"{fate.error}, but with {searched.NOISE}{searched.told(search)}"
+        return {"status": Status.UNSUPPORTED, "error": why}
+    if search.places:
+        return {"status": Status.CONTAINER, "error": f"{fate.error}{searched.told(search)}"}
+    return {}
 
 
 def _hashed(
@@ -426,8 +432,17 @@ def _failure(error: Exception, limits: Limits) -> Examined:
 
 def _read(source: Path | Part, limits: Limits) -> bytes:
     if isinstance(source, Part):
-        return read_stretch(*source)
+        return _read_part(source)
     with open_readonly(source) as stream:
         if os.fstat(stream.fileno()).st_size > limits.file_bytes:
             raise TooLarge(limits.file_bytes)
         return read_limited(stream, limits.file_bytes)
+
+
+def _read_part(part: Part) -> bytes:
+    with open_readonly(part.path) as stream:
+        facts = os.fstat(stream.fileno())
+        if part.stamp not in (None, Stamp(facts.st_size, facts.st_mtime_ns)):
+            raise OSError(errno.ESTALE, "the file changed while it was scanned")
+        stream.seek(part.start)
+        return stream.read(part.stop - part.start)

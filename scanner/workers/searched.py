@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scanner.carving.gaps import Gaps
-from scanner.carving.marks import end_of_first
+from scanner.carving.marks import end_of_first, suffix_of
 from scanner.carving.search import Places, Search
 from scanner.carving.window import Window
 from scanner.containers.container import CHUNK_BYTES
 from scanner.files import open_readonly
 from scanner.images.signatures import is_image, unread_image
 from scanner.kinds import HEAD_BYTES, TAIL_BYTES, kind_of
+from scanner.kinds.unopened import archive_inside
 from scanner.limits import Limits
 from scanner.processes import Alive
 from scanner.provenance.finding import Finding, Tag
 from scanner.record import Status
 
+NOISE = "bytes that look compressed or encrypted, where pictures cannot be searched for"
 NOT_SEARCHED = "no image decoder recognises the content; what is in it was not searched for"
-# What a JPEG says that holds how much brighter a screen may show the one before it: Adobe's
+# What a JPEG says that has, and one that holds, how much brighter a screen may show it: Adobe's
 # namespace and that of ISO 21496-1.
 GAIN_MAPS = (b"hdrgm:Version", b"urn:iso:std:iso:ts:21496:-1")
 GAIN_MAP_WITHIN = 1 << 16
@@ -40,7 +42,7 @@ def searching(
 
     gaps: where it may look; None for everywhere. decoded: where pictures begin that were, of which
     the first is what the file begins with. They are not found again, nor is a damaged one that it
-    begins with; where nothing tells how far a sound one reaches, there is nothing to search.
+    begins with. Of kinds whose end nothing tells, all that follows is taken for the picture's own.
     """
     with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
         size = stream.seek(0, io.SEEK_END)
@@ -66,28 +68,38 @@ def search_bytes(
 
 
 def _stretch(stream: BinaryIO, start: int, size: int, is_sound: bool) -> tuple[int, int]:
-    """That of the picture that begins at `start`."""
-    end = end_of_first(Window(stream, start, size))
-    return start, start + end if end is not None else size if is_sound else start
+    """That of the picture that begins at `start`, an empty one where none does."""
+    window = Window(stream, start, size)
+    head = window.at(0, HEAD_BYTES)
+    if not (is_sound or is_image(head)):
+        return start, start
+    end = end_of_first(window)
+    if end is None and is_sound and suffix_of(head) is None:
+        return start, size
+    return start, start + (end or 0)
 
 
-def ends_of(source: Path | bytes) -> tuple[bytes, bytes]:
-    """What tells a file's kind: its first and its last bytes. Raises OSError."""
+Ends = tuple[bytes, bytes, int]
+
+
+def ends_of(source: Path | bytes) -> Ends:
+    """What tells a file's kind: its first bytes, its last, and how many. Raises OSError."""
     if isinstance(source, bytes):
-        return source[:HEAD_BYTES], source[-TAIL_BYTES:]
+        return source[:HEAD_BYTES], source[-TAIL_BYTES:], len(source)
     with open_readonly(source) as stream:
         head = stream.read(HEAD_BYTES)
-        stream.seek(max(0, stream.seek(0, io.SEEK_END) - TAIL_BYTES))
-        return head, stream.read(TAIL_BYTES)
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(max(0, size - TAIL_BYTES))
+        return head, stream.read(TAIL_BYTES), size
 
 
-def outcome(ends: tuple[bytes, bytes], search: Search | None) -> tuple[Status, str]:
+def outcome(ends: Ends, search: Search | None) -> tuple[Status, str]:
     """What becomes of a file that is no image and no container, and why.
 
     ends: as `ends_of` gives them. search: None where none was wanted.
     """
     kind = kind_of(*ends)
-    name = f"{kind.name}" if kind.name else "a file of unknown kind"
+    name = kind.name or "a file of unknown kind"
     found = told(search)
     if kind.status is Status.ENCRYPTED:
         return kind.status, f"{name}; it is encrypted{found}"
@@ -97,9 +109,10 @@ def outcome(ends: tuple[bytes, bytes], search: Search | None) -> tuple[Status, s
         return kind.status, f"{name}, which imgscan does not open{found}"
     if search is None:
         return Status.NOT_IMAGE, NOT_SEARCHED
+    if search.places.over is not None:
+        return Status.OVER_LIMIT, f"{name} that holds {search.places.over}{found}"
     if search.opaque and not kind.is_dense:
-        noise = "bytes that look compressed or encrypted, where pictures cannot be searched for"
-        return Status.UNSUPPORTED, f"{name} with {noise}{found}"
+        return Status.UNSUPPORTED, f"{name} with {NOISE}{found}"
     if search.places:
         return Status.CONTAINER, f"{name}{found}"
     return Status.NOT_IMAGE, f"{name}; no picture begins anywhere in it"
@@ -107,20 +120,15 @@ def outcome(ends: tuple[bytes, bytes], search: Search | None) -> tuple[Status, s
 
 def told(search: Search | None) -> str:
     """What the error of a file says of the pictures that were found in it."""
-    if search is None or not search.places:
-        return ""
-    number = len(search.places)
-    what = (
-        "1 picture was found in it, which has a row"
-        if number == 1
-        else (f"{number:,} pictures were found in it, which have rows")
-    )
-    return f"; {what} of its own" if number == 1 else f"; {what} of their own"
+    number = len(search.places) if search is not None else 0
+    if number < 2:
+        return "; 1 picture was found in it, which has a row of its own" if number else ""
+    return f"; {number:,} pictures were found in it, which have rows of their own"
 
 
-def large(ends: tuple[bytes, bytes], search: Search | None, limit: int) -> tuple[Status, str]:
+def large(ends: Ends, search: Search | None, limit: int) -> tuple[Status, str]:
     """What becomes of a file that is too large to be held in memory."""
-    head, _ = ends
+    head = ends[0]
     if is_image(head):
         return Status.OVER_LIMIT, f"larger than the limit of {limit:,} bytes{told(search)}"
     if name := unread_image(head):
@@ -133,15 +141,18 @@ def large(ends: tuple[bytes, bytes], search: Search | None, limit: int) -> tuple
 def behind_image(data: bytes, search: Search) -> tuple[Places, list[Finding]]:
     """Of what was found behind an image: the pictures that want rows, and what else to tell of."""
     places, findings = Places(), []
+    is_brighter = any(mark in data[:GAIN_MAP_WITHIN] for mark in GAIN_MAPS)
     places.over = search.places.over
     for place in search.places:
         head = data[place.start : place.start + GAIN_MAP_WITHIN]
-        if place.suffix == "jpg" and any(mark in head for mark in GAIN_MAPS):
+        if is_brighter and place.suffix == "jpg" and any(mark in head for mark in GAIN_MAPS):
             findings.append(
                 _finding("gain_map_behind", f"at byte {place.start:,}; it was not judged")
             )
         else:
             places.append(place)
+    if search.opaque.is_long and not search.films and archive_inside(data) is None:
+        places.rest = f"what follows the image has {NOISE}"
     films = (f"at byte {film:,}; it was not looked at" for film in search.films)
     findings += [_finding("film_behind", text) for text in films]
     return places, findings

@@ -41,7 +41,7 @@ def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing, carv
                 if task.again:
                     examined = look_again(task.part or source, task.again, views, limits, alive)
                 elif task.fate is None:
-                    how = (limits, hashing, alive, carve, task.gaps, task.carved)
+                    how = (limits, hashing, alive, carve, task.gaps)
                     examined = examine(task.part or source, views, *how)
                 else:
                     fate = (task.fate, task.stamp, limits, hashing, alive, carve, task.gaps)

@@ -78,6 +78,20 @@ CODINGS: dict[str, Callable[[bytes], bytes]] = {
     "base64 for addresses": base64.urlsafe_b64encode,
     "base64 with slashes escaped": lambda data: base64.b64encode(data).replace(b"/", b"\\/"),
     "base64 with lines escaped": lambda data: base64.encodebytes(data).replace(b"\n", b"\\n"),
+    "base64 in JSON in JSON": lambda data: base64.b64encode(data).replace(b"/", b"\\\\\\/"),
+    "base64 with signs by number": lambda data: (
+        base64.b64encode(data).replace(b"+", b"\\u002B").replace(b"/", b"\\u002f")
+    ),
+    "base64 in HTML": lambda data: (
+        base64.encodebytes(data).replace(b"\n", b"&#xA;").replace(b"/", b"&#x2F;")
+    ),
+    "base64 in an address": lambda data: (
+        base64.b64encode(data).replace(b"+", b"%2b").replace(b"/", b"%2f")
+    ),
+    "base64 in UTF-16": lambda data: base64.b64encode(data).decode().encode("utf-16-le"),
+    "hexadecimal, spaced": lambda data: data.hex(" ").encode(),
+    "hexadecimal in source code": lambda data: ", ".join(f"0x{it:02X}" for it in data).encode(),
+    "hexadecimal of a registry": lambda data: data.hex(",").encode().replace(b"1,", b"1,\\\r\n  "),
     "hexadecimal": lambda data: data.hex().encode(),
     "hexadecimal in lines": lambda data: data.hex(" ", -32).upper().replace(" ", "\r\n").encode(),
     "uuencode": uuencoded,

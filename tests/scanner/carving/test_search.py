@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -35,6 +37,19 @@ def cut(data: bytes, place: Place) -> bytes:
     return decode(place.coding, data[place.start : place.stop], LIMITS.file_bytes)
 
 
+def is_searched_for(suffix: str, coding: str) -> bool:
+    """Whether pictures of a kind are searched for in a coding: not all are in all of them."""
+    if coding.startswith("base64"):
+        in_utf_16 = ("jpg", "png", "gif", "webp")
+        escaped = coding in ("base64 in HTML", "base64 in an address") and suffix != "jpg"
+        return suffix != "bmp" and not escaped and ("UTF-16" not in coding or suffix in in_utf_16)
+    if coding.startswith("hexadecimal"):
+        behind_a_size = ("bmp", "webp", "heic", "avif")
+        is_plain = coding in ("hexadecimal", "hexadecimal in lines")
+        return suffix in ("jpg", "png") or (is_plain and suffix not in behind_a_size)
+    return True
+
+
 def surroundings(kind: str, size: int, seed: int) -> bytes:
     chance = random.Random(seed)
     if kind == "noise":
@@ -60,10 +75,7 @@ def test_a_picture_in_other_bytes(
 ) -> None:
     picture = encoded(kind, seed=before)
     written = CODINGS[coding](picture)
-    if coding.startswith("base64") and KINDS[kind][0] in ("bmp",):
-        return  # two letters, which are searched for in data URIs alone
-    if coding.startswith(("hexadecimal",)) and KINDS[kind][0] in ("bmp", "webp", "heic", "avif"):
-        return  # marks that lie behind a size are searched for as they are, and in base64
+    assume(is_searched_for(KINDS[kind][0], coding))
     front = surroundings(around, before, 1)
     if coding == "uuencode" and front:
         front += b"\n"
@@ -141,7 +153,6 @@ def test_coded_bytes_that_are_no_picture() -> None:
     "quote", [b'src="data:image/bmp;base64,%s"', b"url(data:image/x-bmp;base64,%s)"]
 )
 def test_a_bitmap_in_a_data_address(quote: bytes) -> None:
-    import base64
 
     bitmap = encoded(9)
     data = quote % base64.b64encode(bitmap)
@@ -207,3 +218,10 @@ def test_the_further_pictures_of_an_index_belong_to_the_first() -> None:
     frames[0].save(stream, "MPO", save_all=True, append_images=frames[1:])
     data = bytes(99) + stream.getvalue() + jpeg(8)
     assert [cut(data, place) for place in searched(data).places] == [stream.getvalue(), jpeg(8)]
+
+
+@pytest.mark.parametrize("write", [base64.b64encode, lambda data: data.hex().encode()])
+def test_pictures_one_a_line_are_as_many(write: Callable[[bytes], bytes]) -> None:
+    pictures = [jpeg(seed) for seed in range(20)]
+    data = b"\n".join(map(write, pictures))
+    assert [cut(data, place) for place in searched(data).places] == pictures

@@ -332,8 +332,9 @@ def test_limits_hold_for_what_is_found(evidence: Path, brightness_model: Path) -
         rest = found[f"{name}!/carved-rest"]
         assert rest.status is Status.OVER_LIMIT
         assert rest.error == "the file holds more than 4 pictures; the rest was not searched"
-    found = scan(evidence, brightness_model, total_bytes=2 * len(jpeg()))
-    assert sum(record.status is Status.OVER_LIMIT for record in found.values()) >= 3
+    found = scan(evidence, brightness_model, archive_bytes=2 * len(jpeg()) + 99)
+    assert found["disk.bin!/carved-rest"].status is Status.OVER_LIMIT
+    assert sum(path.startswith("disk.bin!/carved-") for path in found) == 3
 
 
 def test_a_replaced_image_that_was_compressed(evidence: Path, brightness_model: Path) -> None:

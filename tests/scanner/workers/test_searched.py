@@ -12,14 +12,14 @@ from scanner.processes import unheard
 from scanner.scan.watcher import Progress
 from scanner.sources.found import Found, Stamp
 from scanner.workers.pool import Workers
-from scanner.workers.searched import outcome, search_bytes
+from scanner.workers.searched import ends_of, outcome, search_bytes
 from tests.conftest import EVERY_SIZE
 from tests.scanner.carving.pictures import jpeg
 
 
 def said(data: bytes) -> str:
     search = search_bytes(data, None, Limits(), unheard)
-    return outcome((data, data), search)[1]
+    return outcome(ends_of(data), search)[1]
 
 
 def test_how_many_were_found_is_said() -> None:
