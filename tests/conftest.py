@@ -27,7 +27,7 @@ from scanner.model import (
     ReliabilityBin,
 )
 from scanner.preprocess import Preprocessing
-from scanner.workers.examine import Shown
+from scanner.workers.examined import Shown
 from tests.pictures import write_pictures
 
 # Pictures this small give a second thread nothing to do but wait; set before torch is imported.

@@ -38,7 +38,7 @@ from scanner.scan.records import records
 from scanner.scan.scorers import Scorer
 from scanner.sources.found import Found
 from scanner.sources.walk import walk
-from scanner.workers.examine import Examined
+from scanner.workers.examined import Examined
 from scanner.workers.pool import CHUNK_FILES
 
 IN_WORKERS = ("read", "hash", "decode", "view", "provenance")

@@ -43,6 +43,7 @@ SMALL_PIECE = 1 << 10  # of deflated bytes: as much is lost at most in front of 
 LONGEST_STEP = 64  # of what a run may be cut in two by, where a piece ends
 FIRST_BYTES = 1_024
 LOCAL_HEADER = struct.Struct("<HHHHHIIIHH")
+METHODS = frozenset((8, 9, 12, 14, 93, 95, 96, 97, 98))  # that compress, in zip's numbers
 LATEST_ZIP, DEFLATED, LONGEST_NAME = 63, 8, 1_024
 
 
@@ -90,21 +91,31 @@ def _is_uu_line(line: bytes) -> bool:
     return groups > 0 and groups - 3 <= len(content) - 1 <= groups + 1
 
 
-def deflated(window: Window, limit: int) -> Run | None:
-    """A zip member that its local header announces, in deflate, as far as it can be expanded.
+def member(window: Window) -> tuple[int, Run] | None:
+    """The method and the bytes of a zip member that its local header announces; None for none.
 
-    None for what is no such header, and what does not expand. Of what expands to more than `limit`
-    bytes, all that follows.
+    Where the header leaves the length open, all that follows.
     """
     head = window.at(4, LOCAL_HEADER.size)
     if len(head) < LOCAL_HEADER.size:
         return None
     version, flags, method, _, _, _, stored, _, name_bytes, extra_bytes = LOCAL_HEADER.unpack(head)
-    known = version & 0xFF <= LATEST_ZIP and not flags & 0x1 and method == DEFLATED
-    if not known or not 0 < name_bytes <= LONGEST_NAME:
-        return None
+    known = version & 0xFF <= LATEST_ZIP and not flags & 0x1 and method in METHODS
     start = 4 + LOCAL_HEADER.size + name_bytes + extra_bytes
-    stop = min(start + stored if stored and not flags & 0x8 else window.size, window.size)
+    if not known or not 0 < name_bytes <= LONGEST_NAME or start >= window.size:
+        return None
+    stop = start + stored if stored and not flags & 0x8 else window.size
+    return method, Run(start, min(stop, window.size))
+
+
+def deflated(window: Window, limit: int) -> Run | None:
+    """A deflated zip member as far as it can be expanded; None for what does not expand.
+
+    Of what expands to more than `limit` bytes, all there is.
+    """
+    method, (start, stop) = member(window) or (0, (0, 0))
+    if method != DEFLATED:
+        return None
     if not begins(DEFLATE, window.at(start, min(FIRST_BYTES, stop - start))):
         return None
     stream, place, size = zlib.decompressobj(-zlib.MAX_WBITS), start, 0

@@ -50,6 +50,14 @@ AT_A_FILE_S_START = (
     (b"8BPS", extents.psd),
 )
 KINDS = (*((suffix, 0, mark, extent) for suffix, mark, extent in PICTURES), *BEHIND_A_SIZE)
+# What may hold pictures, and is searched for where it is written as base64.
+CONTAINERS = (
+    (b"PK\x03\x04", "a zip archive"),
+    (b"%PDF-", "a PDF document"),
+    (b"\x1f\x8b\x08", "a gzip file"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+)
 # How a slash is escaped in JSON (once or twice), addresses, HTML and XML.
 ESCAPED_SLASHES = (b"\\/", b"\\\\\\/", b"\\u002F", b"\\u002f", b"%2F", b"%2f", b"&#x2F;", b"&#47;")
 # What stands before the first and between two bytes of a dump.
@@ -91,6 +99,7 @@ def _marks() -> tuple[Mark, ...]:
         Mark(b"Z0eX", 6, BASE64),  # of `ftyp` behind a size below 256
         Mark(b"bmp;base64,Qk", -11, BASE64),
         Mark(b"_9j_", 0, BASE64),  # a JPEG in the alphabet for addresses
+        *(Mark(base64.b64encode(text)[: len(text) * 8 // 6], 0, BASE64) for text, _ in CONTAINERS),
         *(Mark(slash + b"9j" + slash, 0, BASE64) for slash in ESCAPED_SLASHES),
         *(
             Mark(text.decode().encode("utf-16-le"), 0, WIDE_BASE64)

@@ -14,6 +14,7 @@ from scanner.carving.entropy import Opaque
 from scanner.carving.extents import Extent, is_film
 from scanner.carving.gaps import Gaps
 from scanner.carving.marks import (
+    CONTAINERS,
     LONGEST_MARK,
     MARKS,
     SUFFIXES,
@@ -82,8 +83,9 @@ class Search:
     """Fed a stream's bytes in order, it notes the pictures that begin in its `gaps`.
 
     stream: the same bytes, to be read at any place; a stream of its own. places: what was found.
-    films: where ISO media begins that is no picture. opaque: what looks compressed or encrypted.
-    alive: called at every candidate.
+    films: where ISO media begins that is no picture. unlisted: how many compressed members of a zip
+    begin that are none. contained: the kind of a container that is written as text. opaque: what
+    looks compressed or encrypted. alive: called at every candidate.
     """
 
     def __init__(
@@ -95,6 +97,8 @@ class Search:
     ) -> None:
         self.places = Places()
         self.films: list[int] = []
+        self.unlisted = 0
+        self.contained: str | None = None
         self.opaque = Opaque()
         self._stream = stream
         self._gaps = gaps
@@ -175,11 +179,15 @@ class Search:
     def _try_coded(self, window: Window, begin: int, coding: str) -> None:
         run = self._run(window, coding)
         if run is None:
+            self.unlisted += coding == coded.DEFLATE and coded.member(window) is not None
             return
         limit = self._limits.file_bytes
         head = coded.begins(coding, window.at(run.start, min(FIRST_BYTES, run.stop - run.start)))
         suffix = suffix_of(head)
         if suffix is None:
+            self.unlisted += coding == coded.DEFLATE
+            kinds = (kind for mark, kind in CONTAINERS if head.startswith(mark))
+            self.contained = self.contained or next(kinds, None)
             return
         if run.stop - run.start > MOST_CODED:  # which its row will say
             self._note(begin, run, suffix, coding, limit, Extent(limit, True))

@@ -17,7 +17,7 @@ from scanner.images.signatures import is_image
 
 ISOLATED = (sevenzip, rar, pdf, mail)
 # Those that tell of every byte whose it is, but for those that are nobody's.
-ACCOUNTING = (zip, tar, compressed, sevenzip)
+ACCOUNTING = (zip, tar, compressed, sevenzip, mail)
 CONTAINERS = (zip, tar, compressed, *ISOLATED, appended_zip)
 
 

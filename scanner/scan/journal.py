@@ -30,7 +30,7 @@ from scanner.scan.journal_file import (
     trouble_explained,
 )
 from scanner.sources.found import Found, Stamp, carved_range
-from scanner.workers.examine import Examined
+from scanner.workers.examined import Examined
 
 SCHEMA = """
 CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);

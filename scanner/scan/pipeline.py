@@ -5,36 +5,31 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanner.backends.backend import Scores
-from scanner.carving.coded import PLAIN, decode
-from scanner.carving.search import MOST_CODED, Place, Places
-from scanner.containers.container import TooLarge, failure
-from scanner.files import read_stretch
+from scanner.carving.search import Places
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
-from scanner.log import FACTS
 from scanner.model.card import ModelCard
-from scanner.model.verdict import NO_JUDGEMENT, Judgement, Score, judge, outside, wants_second_look
-from scanner.record import UNEXAMINED, Status, Verdict, safe_text
+from scanner.model.verdict import Score, wants_second_look
+from scanner.record import Status, safe_text
+from scanner.scan import carved
 from scanner.scan.journal import Journal
+from scanner.scan.recorder import File, Recorder
 from scanner.scan.records import storable
 from scanner.scan.scorers import Scorer
 from scanner.scan.watcher import Progress
-from scanner.sources.found import CARVED, Found, Met, Part
+from scanner.sources.found import Found, Met
 from scanner.sources.walk import walk
-from scanner.workers.examine import Examined, Shown
+from scanner.workers.examined import Examined, Shown
 from scanner.workers.pool import CHUNK_BYTES, CHUNK_FILES, Workers, held_bytes
-
-Entry = TypeVar("Entry", bound=Found | Met)
 
 POLL_SECONDS = 0.5
 DEATHS_TO_QUARANTINE = 2  # of the scan, with no other file in flight: one may be anybody's kill
@@ -44,39 +39,12 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class File:
-    """One of which pages are still to be recorded, in any order; with the last it is done.
-
-    found: of a member with its bytes only while a page may have to be looked at again. out: how
-    often it is with workers for that. carved: how many pictures that were found in its bytes have
-    no record yet, which must come before its own. origin: of such a picture, the file that it was
-    found in. last: what is to be recorded with the file.
-    """
-
-    found: Found
-    pages: int
-    out: int = 0
-    carved: int = 0
-    origin: File | None = None
-    last: Outcome | None = None
-
-
-@dataclass(eq=False)
 class Page:
     """What was seen of one page of a file. score: of what was seen so far."""
 
     file: File
     examined: Examined
     score: Score | None = None
-
-
-class Outcome(NamedTuple):
-    """What is to be recorded of a page."""
-
-    examined: Examined
-    model: str | None
-    score: Score | None
-    judgement: Judgement
 
 
 @dataclass(frozen=True)
@@ -109,7 +77,6 @@ class Pipeline:
     ) -> None:
         self._roots = roots
         self._scorers = scorers
-        self._domains = [scorer.model.card.domain for scorer in scorers]
         self._streams = max(scorer.backend.streams for scorer in scorers)
         self._journal = journal
         self._limits = limits
@@ -128,7 +95,8 @@ class Pipeline:
         # Pages queued for scoring, by SHA-256 and number, with those of other files that are equal.
         self._twins: dict[tuple[str | None, int | None], list[Page]] = {}
         self._ticked = time.monotonic()
-        self.progress = Progress()
+        self._recorder = Recorder(journal, scorers)
+        self.progress = self._recorder.progress
 
     def run(self, listener: Callable[[Progress], None]) -> None:
         """Examine everything under the roots that the journal does not hold yet.
@@ -173,11 +141,11 @@ class Pipeline:
         for entry in entries:
             due = self._tick()
             if self._journal.has(entry.path, entry.position, entry.stamp):
-                self._done_with(self._origin(entry))
+                self._recorder.done_with(self._origin(entry))
                 continue
             deaths = self._journal.suspects.get((entry.path, entry.position))
             if isinstance(entry, Met):
-                self._record_met(entry, Examined(entry.status, entry.error))
+                self._recorder.met(entry, Examined(entry.status, entry.error), self._origin(entry))
             elif deaths is None or self._is_only_hashed(entry):
                 chunk.append(entry)
                 held += held_bytes(entry)
@@ -191,45 +159,21 @@ class Pipeline:
                 self._examine_alone(entry)
             else:
                 self._journal.answered(entry)
-                self._record_met(entry, Examined(Status.CRASHED, QUARANTINED))
+                crashed = Examined(Status.CRASHED, QUARANTINED)
+                self._recorder.met(entry, crashed, self._origin(entry))
         self._hand_over(chunk)
 
     def _hand_over_carved(self) -> None:
         """Hand over the pictures that were found in files' bytes."""
         while self._to_carve:
-            self._hand_over_all(self._carved(*self._to_carve.popleft()))
+            file, found, places = self._to_carve.popleft()
+            carved_out = carved.entries(found, places, self._limits)
+            self._hand_over_all(self._of(file, entry) for entry in carved_out)
 
-    def _carved(self, file: File, found: Found, places: Places) -> Iterator[Found | Met]:
-        """What was found in the bytes of `file`, each as an entry of its own."""
-        for place in places:
-            path = f"{found.path}{CARVED}{place.offset}.{place.suffix}"
-            entry: Found | Met
-            try:
-                entry = self._cut(found, place, path)
-            except (TooLarge, OSError) as error:
-                entry = Met(path, found.position, *failure(error, "picture"))
-            yield self._of(file, replace(entry, stamp=found.stamp))
-        if places.over is not None:
-            why = f"the file holds {places.over}; the rest was not searched"
-            yield self._of(file, _rest(found, Status.OVER_LIMIT, why))
-        elif places.rest is not None:
-            yield self._of(file, _rest(found, Status.UNSUPPORTED, places.rest))
-
-    def _of(self, file: File, entry: Entry) -> Entry:
+    def _of(self, file: File, entry: Found | Met) -> Found | Met:
         """`entry`, noted as found in the bytes of `file`."""
         self._origins[id(entry)] = (entry, file)
         return entry
-
-    def _cut(self, found: Found, place: Place, path: str) -> Found:
-        """What is to be examined of the picture at `place`. Raises OSError and TooLarge."""
-        origin = found.part.start if found.part else 0
-        start, stop = origin + place.start, origin + place.stop
-        if place.coding == PLAIN and isinstance(found.source, Path):
-            part = Part(found.source, start, stop, found.stamp)
-            return Found(path, found.position, found.source, part=part)
-        written = read_stretch(found.source, start, stop)
-        data = decode(place.coding, written, min(MOST_CODED, self._limits.file_bytes))
-        return Found(path, found.position, data)
 
     def _is_only_hashed(self, found: Found) -> bool:
         """Whether no decoder sees the file, so that no death of the scan can be its fault."""
@@ -296,7 +240,7 @@ class Pipeline:
         first = replace(examined, further=(), carved=None)
         pages = [storable(page) for page in (first, *examined.further)]
         file = File(found, len(pages), origin=self._origin(found))
-        file.carved = 0 if examined.carved is None else _entries(examined.carved)
+        file.carved = carved.count(examined.carved)
         if examined.carved is not None and file.carved:
             self._to_carve.append((file, found, examined.carved))
         # Nor does it hold a member's bytes, but where they may have to be looked at again.
@@ -313,10 +257,10 @@ class Pipeline:
         examined = page.examined
         key = (examined.sha256, examined.page)
         if examined.view is None or examined.model is None or examined.sha256 is None:
-            self._record_page(page)
+            self._recorder.page(page.file, page.examined, page.score)
         elif (score := self._journal.score(examined.sha256, examined.page)) is not None:
             page.score = score
-            self._record_page(page)
+            self._recorder.page(page.file, page.examined, page.score)
         elif key in self._twins:
             page.examined = replace(examined, view=None)
             self._twins[key].append(page)
@@ -395,7 +339,7 @@ class Pipeline:
         if looked.view is None or looked.model is None or not same:
             why = looked.error or "it has changed since"
             outcome = replace(examined, error=safe_text(f"no second look was had: {why}"))
-            self._log(page.file.found, outcome)
+            self._recorder.log(page.file.found, outcome)
             self._record_scored(page)
             return
         for look, seen in zip(self._looks(examined), looked.view, strict=True):
@@ -410,80 +354,15 @@ class Pipeline:
     def _record_scored(self, page: Page) -> None:
         """Record a page that has its whole score, and those with the same bytes."""
         key = (page.examined.sha256, page.examined.page)
-        self._record_page(page)
+        self._recorder.page(page.file, page.examined, page.score)
         for twin in self._twins.pop(key):
             twin.score = page.score
-            self._record_page(twin)
-
-    def _record_page(self, page: Page) -> None:
-        """Record a page of a file, and with the last that is due of it the file."""
-        file, outcome = page.file, self._outcome(page.examined, page.score)
-        self._count(file.found, outcome)
-        file.pages -= 1
-        if (file.pages or file.carved) and outcome.examined.sha256 is not None:
-            self._journal.add_page(*outcome)
-        if file.pages == 0:
-            file.last = outcome
-            self._record_file(file)
-
-    def _record_file(self, file: File) -> None:
-        """Record a file once all of it is known, and all that was found in its bytes recorded."""
-        if file.carved or file.last is None:
-            return
-        found = file.found
-        noun = found.fate.noun if found.fate else None
-        # How much of it is searched depends on what of the archive in it was opened.
-        by_place = found.gaps is not None
-        self._journal.add(found.path, found.position, *file.last, found.stamp, noun, by_place)
-        self.progress.files += 1
-        self._done_with(file.origin)
-
-    def _record_met(self, entry: Found | Met, examined: Examined) -> None:
-        outcome = self._outcome(examined, None)
-        self._count(entry, outcome)
-        self._journal.add(entry.path, entry.position, *outcome, entry.stamp)
-        self.progress.files += 1
-        self._done_with(self._origin(entry))
+            self._recorder.page(twin.file, twin.examined, twin.score)
 
     def _origin(self, entry: Found | Met) -> File | None:
         """The file in whose bytes the entry was found, if it was; asked for once."""
         _, file = self._origins.pop(id(entry), (None, None))
         return file
-
-    def _done_with(self, origin: File | None) -> None:
-        """A picture that was found in the bytes of `origin` has its record."""
-        if origin is not None:
-            origin.carved -= 1
-            self._record_file(origin)
-
-    def _outcome(self, examined: Examined, score: Score | None) -> Outcome:
-        if examined.error:  # a decoder may quote any byte of the file
-            examined = replace(examined, error=safe_text(examined.error))
-        model, judgement = None, NO_JUDGEMENT
-        if examined.model is not None and score is not None:
-            scorer = self._scorers[examined.model]
-            model, judgement = scorer.name, judge(score, scorer.model.card, examined.doubt)
-        elif examined.status is Status.SCORED and examined.width and examined.height:
-            judgement = outside((examined.width, examined.height), self._domains)
-        return Outcome(examined, model, score, judgement)
-
-    def _count(self, entry: Found | Met, outcome: Outcome) -> None:
-        self.progress.fakes += outcome.judgement.verdict is Verdict.FAKE
-        if outcome.examined.status in UNEXAMINED:
-            self.progress.unexamined += 1
-            self._log(entry, outcome.examined)
-
-    def _log(self, entry: Found | Met, examined: Examined) -> None:
-        facts = {"path": entry.path, "position": entry.position, "page": examined.page}
-        page = f", page {examined.page:,}" if examined.page else ""
-        logger.warning(
-            "%s%s: %s: %s",
-            entry.path,
-            page,
-            examined.status,
-            examined.error,
-            extra={FACTS: facts | {"status": examined.status}},
-        )
 
 
 def _shown(card: ModelCard) -> Shown:
@@ -493,13 +372,3 @@ def _shown(card: ModelCard) -> Shown:
 def _held(batch: Sequence[Queued]) -> int:
     """Bytes of archives' members that pages keep in memory until they are judged."""
     return sum(held_bytes(file.found) for file in {queued.page.file for queued in batch})
-
-
-def _entries(places: Places) -> int:
-    """How many entries what was found in a file makes."""
-    return len(places) + (places.over is not None or places.rest is not None)
-
-
-def _rest(found: Found, status: Status, why: str) -> Met:
-    """What is said of those bytes of a file in which nothing could be searched for."""
-    return Met(f"{found.path}{CARVED}rest", found.position, status, why, found.stamp)

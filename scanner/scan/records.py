@@ -11,7 +11,7 @@ from typing import Any
 from scanner.record import Record, Status, Verdict, trouble
 from scanner.scan.journal import Journal
 from scanner.scan.name_mismatch import mismatch
-from scanner.workers.examine import Examined
+from scanner.workers.examined import Examined
 
 
 def records(journal: Journal) -> Iterator[Record]:

@@ -7,22 +7,19 @@ called fake it is asked to look at again.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scanner.carving.gaps import Gaps
-from scanner.carving.search import Places, Search
 from scanner.containers.container import TooLarge, read_limited
-from scanner.files import file_facts, open_readonly
-from scanner.hashes.hashing import Hashes, Hashing, hash_bytes, hash_source
+from scanner.files import open_readonly
+from scanner.hashes.hashing import Hashing, hash_bytes
 from scanner.images.decode import (
     ANIMATIONS,
     Decoded,
@@ -36,66 +33,18 @@ from scanner.images.opacity import doubt as see_through
 from scanner.images.signatures import is_image
 from scanner.kinds import kind_of
 from scanner.limits import Limits
-from scanner.looks import LOOKS
-from scanner.model.card import Domain
-from scanner.preprocess import Preprocessing, view
+from scanner.preprocess import view
 from scanner.processes import Alive, unheard
 from scanner.provenance import gather
 from scanner.provenance.finding import Finding
-from scanner.quality import Quality, QualityBounds, quality
-from scanner.record import UNEXAMINED, Status
-from scanner.sources.found import Fate, Part, Stamp
+from scanner.quality import quality
+from scanner.record import Status
+from scanner.sources.found import Part, Stamp
 from scanner.workers import searched
+from scanner.workers.examined import Examined, Views, known_in, left_out, unreadable
+from scanner.workers.streamed import examine_large, over_limit
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
-
-
-class Shown(NamedTuple):
-    """Which images a model judges, what it sees of them, and what they must be for a verdict.
-
-    looks: of LOOKS, those by which a picture that was called fake is looked at again.
-    """
-
-    domain: Domain
-    preprocessing: Preprocessing
-    bounds: QualityBounds | None = None
-    looks: Sequence[str] = ()
-
-
-Views = Sequence[Shown]  # of each model of the scan, in their order
-
-
-@dataclass(frozen=True)
-class Examined:
-    """Facts of one file's bytes. `view` exists exactly when a model is to judge it.
-
-    page: which of the file's `frames` this is, from 1. model: the place in Views of the one that is
-    to judge it; None also for a sound picture that lies in no domain. doubt: why it can have no
-    verdict, whatever the score; only with a view. quality: with a view, of models that bound it.
-    evidence: provenance findings as JSON, also of images that could not be decoded. view: uint8,
-    what the model sees of it, as `scanner.preprocess.view` makes it, or at second sight that once
-    for each look. carved: where in it other pictures begin, which are to be examined. further: the
-    other pages that were looked at.
-    """
-
-    status: Status
-    error: str | None = None
-    sha256: str | None = None
-    md5: str | None = None
-    known: str | None = None
-    bytes: int | None = None
-    format: str | None = None
-    width: int | None = None
-    height: int | None = None
-    page: int | None = None
-    frames: int | None = None
-    model: int | None = None
-    doubt: str | None = None
-    quality: Quality | None = None
-    evidence: str | None = None
-    view: NDArray[np.uint8] | None = None
-    carved: Places | None = None
-    further: Sequence[Examined] = ()
 
 
 def examine(
@@ -113,15 +62,17 @@ def examine(
     large for more, hashed. carve: whether to search for pictures, and in which gaps.
     """
     try:
-        data = source if isinstance(source, bytes) else _read(source, limits)
-    except TooLarge as error:
-        return _examine_large(source, error, limits, hashing, alive, carve)
+        data = source if isinstance(source, bytes) else read(source, limits)
+    except TooLarge:
+        if isinstance(source, Path):
+            return examine_large(source, limits, hashing, alive, carve)
+        return Examined(Status.OVER_LIMIT, over_limit(limits))
     except OSError as error:
-        return _unreadable(error)
+        return unreadable(error)
     hashes = hash_bytes([data], hashing.takes_md5)
-    known = _known(hashes, hashing)
+    known = known_in(hashes, hashing)
     evidence = None
-    if listed := _left_out(known, hashing):
+    if listed := left_out(known, hashing):
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
         outcomes, others = _decode(data, views, limits, alive)
@@ -172,121 +123,6 @@ def _is_mistaken(data: bytes, first: Examined) -> bool:
     return kind_of(*searched.ends_of(data)).status is not None
 
 
-def _examine_large(
-    source: Path | bytes | Part,
-    error: TooLarge,
-    limits: Limits,
-    hashing: Hashing,
-    alive: Alive,
-    carve: bool,
-) -> Examined:
-    """Examine a file that is too large to be held in memory: only what is searched for it shows."""
-    reason = f"larger than the limit of {error.limit:,} bytes"
-    outcome = Examined(Status.OVER_LIMIT, reason)
-    if not isinstance(source, Path):
-        return outcome
-    examined, search = _hashed(source, outcome, hashing, alive, limits if carve else None)
-    if examined.sha256 is None:
-        return examined
-    if listed := _left_out(examined.known, hashing):
-        return replace(examined, status=Status.KNOWN, error=listed)
-    try:
-        status, why = searched.large(searched.ends_of(source), search, error.limit)
-    except OSError as trouble:
-        return _unreadable(trouble)
-    return replace(examined, status=status, error=why, carved=search.places if search else None)
-
-
-def take_hashes(
-    source: Path | bytes,
-    fate: Fate,
-    stamp: Stamp | None,
-    limits: Limits,
-    hashing: Hashing = Hashing(),  # noqa: B008  immutable
-    alive: Alive = unheard,
-    carve: bool = True,
-    gaps: Gaps | None = None,
-) -> Examined:
-    """The fate of a container with the hashes of its bytes, and the pictures in its `gaps`.
-
-    stamp: of the file when it was opened for its members; if it has changed since, its hashes
-    would not be theirs. alive: called while it goes on.
-    """
-    outcome = Examined(fate.status, fate.error)
-    hashed, search = _hashed(source, outcome, hashing, alive, limits if carve else None, gaps)
-    if search is not None:
-        hashed = replace(hashed, carved=search.places)
-        if fate.status is Status.NOT_IMAGE:
-            hashed = replace(hashed, **_empty(fate, search))
-        elif gaps is not None and gaps.are_nobodys and search.opaque.is_long:
-            search.places.rest = f"between or around its members lie {searched.NOISE}"
-    if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
-        return hashed
-    with contextlib.suppress(OSError):
-        facts = file_facts(source)
-        if Stamp(facts.st_size, facts.st_mtime_ns) == stamp:
-            return hashed
-    return Examined(Status.UNREADABLE, f"{fate.noun} that changed while it was scanned")
-
-
-def _empty(fate: Fate, search: Search) -> dict[str, Any]:
-    """What becomes of a container that lists no files, by what lies in it all the same."""
-    if search.opaque:
-        why = f"{fate.error}, but with {searched.NOISE}{searched.told(search)}"
-        return {"status": Status.UNSUPPORTED, "error": why}
-    if search.places:
-        return {"status": Status.CONTAINER, "error": f"{fate.error}{searched.told(search)}"}
-    return {}
-
-
-def _hashed(
-    source: Path | bytes,
-    outcome: Examined,
-    hashing: Hashing,
-    alive: Alive,
-    limits: Limits | None,
-    gaps: Gaps | None = None,
-) -> tuple[Examined, Search | None]:
-    """`outcome` with the hashes of `source`, or the reason why there are none.
-
-    With limits, the same bytes are searched for pictures on the way.
-    """
-    with contextlib.ExitStack() as stack:
-        search: Search | None = None
-
-        def see(chunk: bytes, place: int) -> None:
-            alive(place)
-            if search is not None:
-                search.feed(chunk, place)
-
-        try:
-            if limits is not None:
-                search = stack.enter_context(searched.searching(source, gaps, limits, alive))
-            hashes, size = hash_source(source, hashing.takes_md5, see)
-        except OSError as error:
-            return outcome if outcome.status in UNEXAMINED else _unreadable(error), None
-    known = _known(hashes, hashing)
-    hashed = replace(outcome, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=size)
-    return hashed, search
-
-
-def _unreadable(error: OSError) -> Examined:
-    return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
-
-
-def _known(hashes: Hashes, hashing: Hashing) -> str | None:
-    if hashing.known is None:
-        return None
-    return hashing.known.match(*filter(None, (hashes.sha256, hashes.md5)))
-
-
-def _left_out(known: str | None, hashing: Hashing) -> str | None:
-    """Why --skip-known leaves out what the lists named in `known` hold; None where it does not."""
-    if known is None or not hashing.skip_known:
-        return None
-    return f"not examined, as --skip-known asks: its bytes are listed in {known}"
-
-
 def _decode(
     data: bytes, views: Views, limits: Limits, alive: Alive
 ) -> tuple[list[Examined], Sequence[int]]:
@@ -302,7 +138,7 @@ def _decode(
                 return [_page(pages, 1, views)], pages.others
             return _pages(pages, views, limits, alive), pages.others
     except Exception as error:  # decoders raise nearly anything on broken files
-        return [_failure(error, limits)], ()
+        return [failure(error, limits)], ()
 
 
 def _pages(pages: Pages, views: Views, limits: Limits, alive: Alive) -> list[Examined]:
@@ -312,7 +148,7 @@ def _pages(pages: Pages, views: Views, limits: Limits, alive: Alive) -> list[Exa
         try:
             looked_at.append(_page(pages, number, views))
         except Exception as error:  # the other pages may be sound
-            failed = replace(_failure(error, limits), page=number, frames=pages.frames)
+            failed = replace(failure(error, limits), page=number, frames=pages.frames)
             looked_at.append(replace(failed, format=pages.format))
     if pages.format not in ANIMATIONS and pages.frames > limits.pages:
         reason = f"pages from this one to {pages.frames:,} exceed the limit of {limits.pages:,}"
@@ -333,57 +169,6 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
     return [round(number) for number in spaced]
 
 
-def look_again(
-    source: Path | bytes | Part,
-    pages: Sequence[int],
-    views: Views,
-    limits: Limits,
-    alive: Alive = unheard,
-) -> Examined:
-    """What a model sees of pages of a file by each of its `looks`, in their order, as `view`.
-
-    The first of the pages, with the others as `further`. Never raises for what is in the bytes.
-    alive: called between decoding and looks.
-    """
-    try:
-        data = source if isinstance(source, bytes) else _read(source, limits)
-    except TooLarge as error:
-        failed = Examined(Status.OVER_LIMIT, f"larger than the limit of {error.limit:,} bytes")
-        return _for_each(pages, failed)
-    except OSError as error:
-        return _for_each(pages, _unreadable(error))
-    sha256 = hash_bytes([data], md5=False).sha256
-    try:
-        with opened(data, limits.pixels) as found:
-            looked = [_looked_at(found, page, views, limits, alive) for page in pages]
-    except Exception as error:  # as in `_decode`
-        return _for_each(pages, _failure(error, limits))
-    first, *further = (replace(page, sha256=sha256) for page in looked)
-    return replace(first, further=further)
-
-
-def _looked_at(pages: Pages, number: int, views: Views, limits: Limits, alive: Alive) -> Examined:
-    """One page, with the views of all looks one behind the other."""
-    alive()
-    try:
-        decoded = pages.decode(number)
-        model = _judge_of(decoded, views)
-        if model is None:  # it has changed since
-            return Examined(Status.SCORED, page=number)
-        seen = []
-        for look in views[model].looks:
-            alive()
-            seen.append(view(LOOKS[look](decoded.rgb), views[model].preprocessing))
-    except Exception as error:  # as in `_pages`
-        return replace(_failure(error, limits), page=number)
-    return Examined(Status.SCORED, page=number, model=model, view=np.stack(seen))
-
-
-def _for_each(pages: Sequence[int], outcome: Examined) -> Examined:
-    first, *further = (replace(outcome, page=page) for page in pages)
-    return replace(first, further=further)
-
-
 def _page(pages: Pages, number: int, views: Views) -> Examined:
     """One page, with what the one model sees of it whose domain holds its stored size."""
     decoded = pages.decode(number)
@@ -395,7 +180,7 @@ def _page(pages: Pages, number: int, views: Views) -> Examined:
         page=decoded.page,
         frames=decoded.frames,
     )
-    if (model := _judge_of(decoded, views)) is None:
+    if (model := judge_of(decoded, views)) is None:
         return page
     shown = views[model]
     seen = view(decoded.rgb, shown.preprocessing)
@@ -408,13 +193,13 @@ def _page(pages: Pages, number: int, views: Views) -> Examined:
     return replace(page, model=model, doubt=doubt, quality=found, view=seen)
 
 
-def _judge_of(decoded: Decoded, views: Views) -> int | None:
+def judge_of(decoded: Decoded, views: Views) -> int | None:
     """The place of the one that judges it: of the first model whose domain holds its size."""
     size = (decoded.width, decoded.height)
     return next((place for place, shown in enumerate(views) if size in shown.domain), None)
 
 
-def _failure(error: Exception, limits: Limits) -> Examined:
+def failure(error: Exception, limits: Limits) -> Examined:
     """The outcome for what a decoder raised."""
     match error:
         case NotAnImage():
@@ -430,7 +215,7 @@ def _failure(error: Exception, limits: Limits) -> Examined:
     return Examined(Status.UNREADABLE, reason)
 
 
-def _read(source: Path | Part, limits: Limits) -> bytes:
+def read(source: Path | Part, limits: Limits) -> bytes:
     if isinstance(source, Part):
         return _read_part(source)
     with open_readonly(source) as stream:

@@ -28,7 +28,7 @@ from scanner.processes import (
 )
 from scanner.record import Status
 from scanner.sources.found import Found
-from scanner.workers.examine import Examined, Views
+from scanner.workers.examined import Examined, Views
 from scanner.workers.serve import OUT_OF_MEMORY, send_files, serve
 
 CHUNK_FILES = 16  # sent to a worker at once: hides the pipe's latency

@@ -111,6 +111,8 @@ def outcome(ends: Ends, search: Search | None) -> tuple[Status, str]:
         return Status.NOT_IMAGE, NOT_SEARCHED
     if search.places.over is not None:
         return Status.OVER_LIMIT, f"{name} that holds {search.places.over}{found}"
+    if search.contained is not None:
+        return Status.UNSUPPORTED, f"{name} that holds {search.contained} as text{found}"
     if search.opaque and not kind.is_dense:
         return Status.UNSUPPORTED, f"{name} with {NOISE}{found}"
     if search.places:
@@ -126,15 +128,24 @@ def told(search: Search | None) -> str:
     return f"; {number:,} pictures were found in it, which have rows of their own"
 
 
-def large(ends: Ends, search: Search | None, limit: int) -> tuple[Status, str]:
+def nobodys(search: Search) -> str | None:
+    """What is said of bytes between a container's members that nothing can be found in."""
+    if search.unlisted:
+        return (
+            f"{search.unlisted:,} members that its directory does not list, which were not opened"
+        )
+    return f"between or around its members lie {NOISE}" if search.opaque.is_long else None
+
+
+def large(ends: Ends, search: Search | None, too_large: str) -> tuple[Status, str]:
     """What becomes of a file that is too large to be held in memory."""
     head = ends[0]
     if is_image(head):
-        return Status.OVER_LIMIT, f"larger than the limit of {limit:,} bytes{told(search)}"
+        return Status.OVER_LIMIT, f"{too_large}{told(search)}"
     if name := unread_image(head):
         return Status.UNSUPPORTED, f"{name}, which imgscan does not open{told(search)}"
     if search is None:
-        return Status.OVER_LIMIT, f"larger than the limit of {limit:,} bytes"
+        return Status.OVER_LIMIT, too_large
     return outcome(ends, search)
 
 

@@ -15,8 +15,11 @@ from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.processes import limit_work
 from scanner.sources.found import Found
-from scanner.workers.examine import Examined, Views, examine, look_again, take_hashes
+from scanner.workers.examine import examine
+from scanner.workers.examined import Examined, Views
 from scanner.workers.freed_memory import keep_freed_memory
+from scanner.workers.look_again import look_again
+from scanner.workers.streamed import take_hashes
 
 SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stream
 OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of a decoder

@@ -19,7 +19,8 @@ from PIL import ExifTags, Image
 from scanner.limits import Limits
 from scanner.model import Domain
 from scanner.preprocess import BLOCK, CUTS, Preprocessing, share_seen, view
-from scanner.workers.examine import Shown, examine
+from scanner.workers.examine import examine
+from scanner.workers.examined import Shown
 from tests.conftest import encoded, image_bytes
 from tests.scanner.images.png_bytes import RGB, png
 from tests.scanner.images.test_decode import BLUE, GREEN, RED, WHITE, corners, quarters

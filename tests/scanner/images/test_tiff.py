@@ -12,7 +12,8 @@ from scanner.images import raw
 from scanner.images.tiff import MOST_PAGES, page_alone, page_offsets
 from scanner.limits import Limits
 from scanner.record import Status
-from scanner.workers.examine import Examined, examine
+from scanner.workers.examine import examine
+from scanner.workers.examined import Examined
 from tests.conftest import EVERY_SIZE, encoded
 from tests.scanner.images.tiff_bytes import IFD, IFD8, LONG, LONG8, grey_page, tiff
 

@@ -193,7 +193,7 @@ def test_words_that_say_the_opposite(text: str) -> None:
         b"G" * 999,
         bytes(200_000),
         "Grüße aus Köln\n".encode() * 99,
-        Path(__file__).read_bytes(),
+        Path(base64.__file__).read_bytes(),
         Path(os.__file__).read_bytes(),
     ],
 )

@@ -20,7 +20,7 @@ from scanner.record import Record, Status, path_from_text
 from scanner.reports import WRITERS, ReportError, check_report, write_report
 from scanner.scan.journal import Journal
 from scanner.scan.records import records as records_of
-from scanner.workers.examine import Examined
+from scanner.workers.examined import Examined
 from tests.conftest import CIFAKE_MODEL
 
 

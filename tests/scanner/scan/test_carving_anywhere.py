@@ -18,7 +18,8 @@ from scanner.carving.coded import decode
 from scanner.limits import Limits
 from scanner.sources.found import Found
 from scanner.sources.walk import walk
-from scanner.workers.examine import examine, take_hashes
+from scanner.workers.examine import examine
+from scanner.workers.streamed import take_hashes
 from tests.conftest import EVERY_SIZE
 from tests.scanner.carving.pictures import KINDS, encoded, jpeg
 

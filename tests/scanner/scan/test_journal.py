@@ -21,7 +21,7 @@ from scanner.record import Record, Status, Verdict
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
 from scanner.scan.records import records as scan_records
-from scanner.workers.examine import Examined
+from scanner.workers.examined import Examined
 from tests.conftest import environment
 
 IDENTITY: dict[str, object] = {"version": "1", "evidence": ["/evidence"], "model": "abc"}

@@ -16,7 +16,7 @@ from scanner.record import Status
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
 from scanner.sources.found import Found, Stamp
-from scanner.workers.examine import Examined
+from scanner.workers.examined import Examined
 from tests.scanner.scans import pictures, run, slow_gif, start, wait_for, wait_until_reading
 
 IDENTITY = {"evidence": ["/evidence"]}

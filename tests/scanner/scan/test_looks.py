@@ -30,7 +30,8 @@ from scanner.scan.request import Request
 from scanner.scan.run import run_scan
 from scanner.scan.scorers import Scorer
 from scanner.sources.found import Found
-from scanner.workers.examine import Examined, look_again
+from scanner.workers.examined import Examined
+from scanner.workers.look_again import look_again
 from scanner.workers.pool import Workers
 from tests.conftest import EVERY_SIZE, ModelMaker, encoded
 from tests.scanner.dying import Dying

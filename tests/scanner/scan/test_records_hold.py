@@ -25,7 +25,7 @@ from scanner.scan.records import records as scan_records
 from scanner.scan.records import storable
 from scanner.scan.scorers import Scorer
 from scanner.scan.watcher import Progress
-from scanner.workers.examine import Examined
+from scanner.workers.examined import Examined
 from tests.conftest import image_bytes
 
 TEXT = st.text(st.characters(), max_size=20) | st.sampled_from(["\ud800", "\0", "'", "=1", "\r\n"])

@@ -19,7 +19,9 @@ from scanner.model import Domain
 from scanner.preprocess import Preprocessing
 from scanner.record import Status
 from scanner.sources.found import Fate, Stamp
-from scanner.workers.examine import Shown, examine, take_hashes
+from scanner.workers.examine import examine
+from scanner.workers.examined import Shown
+from scanner.workers.streamed import take_hashes
 from tests.conftest import EVERY_SIZE, encoded, image_bytes
 
 OPENED = Fate("an archive", Status.CONTAINER, "an archive; what is in it has rows of its own")

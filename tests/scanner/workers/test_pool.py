@@ -20,7 +20,7 @@ from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status
 from scanner.sources.found import Fate, Found
-from scanner.workers.examine import Examined
+from scanner.workers.examined import Examined
 from scanner.workers.pool import Workers
 from tests.conftest import EVERY_SIZE, encoded, image_bytes
 from tests.scanner.scans import Stuck

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from scanner.limits import Limits
 from scanner.record import Status
 from scanner.sources.found import Found
-from scanner.workers.examine import Examined
+from scanner.workers.examined import Examined
 from scanner.workers.pool import Workers
 from tests.conftest import EVERY_SIZE
 from tests.scanner.scans import HANG_GUARD, picture, slow_gif

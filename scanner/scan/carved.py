@@ -1,0 +1,53 @@
+"""The pictures that were found in a file's bytes, as entries of a scan like those of a walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from scanner.carving.coded import PLAIN, decode
+from scanner.carving.search import MOST_CODED, Place, Places
+from scanner.containers.container import TooLarge, failure
+from scanner.files import read_stretch
+from scanner.limits import Limits
+from scanner.record import Status
+from scanner.sources.found import CARVED, Found, Met, Part
+
+
+def entries(found: Found, places: Places, limits: Limits) -> Iterator[Found | Met]:
+    """What was found in the bytes of `found`, and a last entry for what could not be searched."""
+    for place in places:
+        path = f"{found.path}{CARVED}{place.offset}.{place.suffix}"
+        entry: Found | Met
+        try:
+            entry = _cut(found, place, path, limits)
+        except (TooLarge, OSError) as error:
+            entry = Met(path, found.position, *failure(error, "picture"))
+        yield replace(entry, stamp=found.stamp)
+    if (rest := _rest(places)) is not None:
+        yield Met(f"{found.path}{CARVED}rest", found.position, *rest, found.stamp)
+
+
+def count(places: Places | None) -> int:
+    """How many entries that makes."""
+    return 0 if places is None else len(places) + (_rest(places) is not None)
+
+
+def _rest(places: Places) -> tuple[Status, str] | None:
+    if places.over is not None:
+        why = f"the file holds {places.over}; the rest was not searched"
+        return Status.OVER_LIMIT, why
+    return None if places.rest is None else (Status.UNSUPPORTED, places.rest)
+
+
+def _cut(found: Found, place: Place, path: str, limits: Limits) -> Found:
+    """What is to be examined of the picture at `place`. Raises OSError and TooLarge."""
+    origin = found.part.start if found.part else 0
+    start, stop = origin + place.start, origin + place.stop
+    if place.coding == PLAIN and isinstance(found.source, Path):
+        part = Part(found.source, start, stop, found.stamp)
+        return Found(path, found.position, found.source, part=part)
+    written = read_stretch(found.source, start, stop)
+    data = decode(place.coding, written, min(MOST_CODED, limits.file_bytes))
+    return Found(path, found.position, data)

@@ -1,0 +1,84 @@
+"""What a worker finds out of one file, and what it must know of the models for that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.carving.search import Places
+from scanner.hashes.hashing import Hashes, Hashing
+from scanner.model.card import Domain
+from scanner.preprocess import Preprocessing
+from scanner.quality import Quality, QualityBounds
+from scanner.record import Status
+
+
+class Shown(NamedTuple):
+    """Which images a model judges, what it sees of them, and what they must be for a verdict.
+
+    looks: of LOOKS, those by which a picture that was called fake is looked at again.
+    """
+
+    domain: Domain
+    preprocessing: Preprocessing
+    bounds: QualityBounds | None = None
+    looks: Sequence[str] = ()
+
+
+Views = Sequence[Shown]  # of each model of the scan, in their order
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Facts of one file's bytes. `view` exists exactly when a model is to judge it.
+
+    page: which of the file's `frames` this is, from 1. model: the place in Views of the one that is
+    to judge it; None also for a sound picture that lies in no domain. doubt: why it can have no
+    verdict, whatever the score; only with a view. quality: with a view, of models that bound it.
+    evidence: provenance findings as JSON, also of images that could not be decoded. view: uint8,
+    what the model sees of it, as `scanner.preprocess.view` makes it, or at second sight that once
+    for each look. carved: where in it other pictures begin, which are to be examined. further: the
+    other pages that were looked at.
+    """
+
+    status: Status
+    error: str | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    known: str | None = None
+    bytes: int | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    page: int | None = None
+    frames: int | None = None
+    model: int | None = None
+    doubt: str | None = None
+    quality: Quality | None = None
+    evidence: str | None = None
+    view: NDArray[np.uint8] | None = None
+    carved: Places | None = None
+    further: Sequence[Examined] = ()
+
+
+def unreadable(error: OSError) -> Examined:
+    """The outcome for a file that the system does not give."""
+    return Examined(Status.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
+
+
+def known_in(hashes: Hashes, hashing: Hashing) -> str | None:
+    """The names of the hash lists that hold these bytes."""
+    if hashing.known is None:
+        return None
+    return hashing.known.match(*filter(None, (hashes.sha256, hashes.md5)))
+
+
+def left_out(known: str | None, hashing: Hashing) -> str | None:
+    """Why --skip-known leaves out what the lists named in `known` hold; None where it does not."""
+    if known is None or not hashing.skip_known:
+        return None
+    return f"not examined, as --skip-known asks: its bytes are listed in {known}"
