@@ -179,7 +179,8 @@ class Search:
     def _try_coded(self, window: Window, begin: int, coding: str) -> None:
         run = self._run(window, coding)
         if run is None:
-            self.unlisted += coding == coded.DEFLATE and coded.member(window) is not None
+            method, _ = (coding == coded.DEFLATE and coded.member(window)) or (0, run)
+            self.unlisted += method not in (0, coded.DEFLATED)
             return
         limit = self._limits.file_bytes
         head = coded.begins(coding, window.at(run.start, min(FIRST_BYTES, run.stop - run.start)))

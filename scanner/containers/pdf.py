@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 NOUN = "PDF document"
 MAGIC = re.compile(rb"%PDF-\d\.\d")
 MAGIC_WITHIN = 1024  # as readers allow
+END_MARK, BLANKS = b"%%EOF", b"\0\t\n\f\r "
 OBJECT = re.compile(rb"\d{1,10}\s{1,9}\d{1,5}\s{1,9}obj\b")
 OBJECT_WITHIN = 8192
 LONGEST_OBJECT_HEAD = 40
@@ -91,9 +93,35 @@ def members(
             drawing[NameObject("/Contents")] = item
             drawing[NameObject("/Resources")] = item.get("/Resources", DictionaryObject())
             yield from _inline_images(drawing, f"{name}!/drawing-{number}")
+    yield from _behind(stream, name)
     yield from _unused(reader, stream, set(places.values()), name, limits)
     for number, page in enumerate(reader.pages, 1):
         yield from _inline_images(page, f"{name}!/page-{number}")
+
+
+def _behind(stream: BinaryIO, name: str) -> Iterator[Member]:
+    """What lies behind the last end mark, if that is more than blanks."""
+    size = stream.seek(0, os.SEEK_END)
+    end = size
+    while end > 0:
+        start = max(0, end - CHUNK_BYTES)
+        stream.seek(start)
+        place = stream.read(end - start + len(END_MARK)).rfind(END_MARK)
+        if place >= 0:
+            behind = start + place + len(END_MARK)
+            stream.seek(behind)
+            first = stream.read(CHUNK_BYTES)
+            if rest := first.lstrip(BLANKS):
+                opened = partial(_rest, stream, behind + len(first) - len(rest))
+                yield Member(f"{name}!/trailing-data", opened, stored=((behind, size),))
+            return
+        end = start
+
+
+@contextmanager
+def _rest(stream: BinaryIO, place: int) -> Iterator[BinaryIO]:
+    stream.seek(place)
+    yield stream
 
 
 def _unused(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from scanner.carving.gaps import Gaps
 from scanner.carving.search import Search
@@ -64,10 +63,11 @@ def take_hashes(
     hashed, search = _hashed(source, outcome, hashing, alive, limits if carve else None, gaps)
     if search is not None:
         hashed = replace(hashed, carved=search.places)
-        if fate.status is Status.NOT_IMAGE:
-            hashed = replace(hashed, **_empty(fate, search))
-        elif gaps is not None and gaps.are_nobodys:
+        if gaps is not None and gaps.are_nobodys:
             search.places.rest = searched.nobodys(search)
+        if fate.status is Status.NOT_IMAGE and (search.places or search.places.rest):
+            why = f"{fate.error}{searched.told(search)}"
+            hashed = replace(hashed, status=Status.CONTAINER, error=why)
     if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
         return hashed
     with contextlib.suppress(OSError):
@@ -75,17 +75,6 @@ def take_hashes(
         if Stamp(facts.st_size, facts.st_mtime_ns) == stamp:
             return hashed
     return Examined(Status.UNREADABLE, f"{fate.noun} that changed while it was scanned")
-
-
-def _empty(fate: Fate, search: Search) -> dict[str, Any]:
-    """What becomes of a container that lists no files, by what lies in it all the same."""
-    if search.opaque or search.unlisted:
-        what = searched.nobodys(search) or f"it has {searched.NOISE}"
-        why = f"{fate.error}, but {what}{searched.told(search)}"
-        return {"status": Status.UNSUPPORTED, "error": why}
-    if search.places:
-        return {"status": Status.CONTAINER, "error": f"{fate.error}{searched.told(search)}"}
-    return {}
 
 
 def _hashed(

@@ -238,7 +238,8 @@ def test_a_hidden_picture_has_a_row(name: str, prefix: str, scanned: dict[str, R
     own = scanned[path].status is Status.SCORED
     assert sum(record.status is Status.SCORED for record in inside) + own == scored
     assert all(record.sha256 for record in inside)
-    positions = {record.position for record in inside if "!/carved-" in record.path}
+    carved = f"{path}!/carved-"
+    positions = {record.position for record in inside if record.path.startswith(carved)}
     assert positions <= {scanned[path].position}
     if status is Status.UNSUPPORTED:
         assert "1 picture was found in it" in (scanned[path].error or "")
