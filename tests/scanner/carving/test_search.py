@@ -61,7 +61,7 @@ def surroundings(kind: str, size: int, seed: int) -> bytes:
     return "".join(chance.choice(words) for _ in range(size)).encode()[:size]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(range(len(KINDS))),
     st.sampled_from(sorted(CODINGS)),
@@ -168,7 +168,7 @@ def test_many_places_take_few_bytes() -> None:
     assert len(places) == 9
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.sampled_from(range(len(KINDS))),
     st.sampled_from(sorted(CODINGS)),

@@ -35,12 +35,15 @@ from tests.scanner.carving.pictures import jpeg, uuencoded, zip_entry
 SHOWN, HIDDEN = jpeg(1), jpeg(2)
 
 
-def scan(root: Path, model_file: Path, carve: bool = True, **limits: Any) -> dict[str, Record]:
+def scan(
+    root: Path, model_file: Path, carve: bool = True, workers: int = 2, **limits: Any
+) -> dict[str, Record]:
     model = open_model(str(model_file))
     journal = Journal(root.with_suffix(".journal"), fresh=True)
     journal.begin({})
     scorer = Scorer(model, open_backend(model, "cpu", 1, 4))
-    Pipeline([root], [scorer], journal, Limits(**limits), 2, carve=carve).run(lambda _: None)
+    pipeline = Pipeline([root], [scorer], journal, Limits(**limits), workers, carve=carve)
+    pipeline.run(lambda _: None)
     found = {record.path: record for record in scan_records(journal)}
     journal.remove()
     return found
@@ -388,3 +391,23 @@ def test_what_hides_behind_a_compressed_member(evidence: Path, brightness_model:
         f"inside.zip!/carved-0.jpg!/carved-{len(SHOWN)}.jpg": Status.SCORED,
     }
     assert "more bytes than the archive says" in (found["inside.zip!/a.jpg"].error or "")
+
+
+def test_rows_do_not_depend_on_who_comes_first(evidence: Path, brightness_model: Path) -> None:
+    """The same bytes lie there as a file, as a member, as what was found, and in another place."""
+    behind = SHOWN + HIDDEN
+    (evidence / "a.txt").write_bytes(b"a text: " + base64.b64encode(behind))
+    (evidence / "b.bin").write_bytes(b"\0" * 99 + zip_entry(behind) + HIDDEN)
+    (evidence / "c.zip").write_bytes(zipped(("c.jpg", behind), ("d.jpg", HIDDEN)))
+    (evidence / "z.jpg").write_bytes(behind)
+    (evidence / "zip-behind.jpg").write_bytes(behind + zipped(("e.jpg", SHOWN)))
+    (evidence / "zip-behind.zip").write_bytes(zipped(("f", behind + zipped(("e.jpg", SHOWN)))))
+    limits: list[dict[str, Any]] = [{}, {"depth": 1}, {"total_bytes": 3_000}]
+    found = [
+        scan(evidence, brightness_model, workers=workers, **each)
+        for each in limits
+        for workers in (1, 4)
+    ]
+    for one, other in ((0, 1), (2, 3), (4, 5)):
+        assert found[one] == found[other]
+    assert sum(record.status is Status.SCORED for record in found[0].values()) > 12

@@ -127,7 +127,7 @@ def found_in(path: Path) -> list[bytes]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(sorted(WAYS)), st.sampled_from(range(len(KINDS))), st.integers(0, 10**6))
 def test_it_is_found(way: str, kind: int, seed: int) -> None:
     picture = encoded(kind, seed)
