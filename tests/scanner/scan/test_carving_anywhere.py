@@ -22,6 +22,7 @@ from scanner.workers.examine import examine
 from scanner.workers.streamed import take_hashes
 from tests.conftest import EVERY_SIZE
 from tests.scanner.carving.pictures import KINDS, encoded, jpeg
+from tests.scanner.scan.hiding import pdf
 
 LIMITS = Limits()
 Hide = Callable[[bytes, random.Random], bytes]
@@ -62,8 +63,6 @@ def _leave(archive: zipfile.ZipFile, stream: io.BytesIO, data: bytes) -> None:
 
 def in_a_pdf(picture: bytes, chance: random.Random) -> bytes:
     """Between any two lines of a document that lists its objects by offsets of before."""
-    from tests.scanner.scan.test_carving import pdf
-
     whole = pdf(b"<< /A 1 >>", b"[ 1 2 3 ]")
     place = chance.choice([at for at in range(20, len(whole)) if whole[at - 1 : at] == b"\n"])
     return whole[:place] + picture + b"\n" + whole[place:]
