@@ -273,7 +273,11 @@ def boxed(window: Window) -> Extent | None:
     for _ in range(MOST_STEPS):
         head = window.at(place, 16)
         size, name = int.from_bytes(head[:4]), head[4:8]
-        if name not in BOXES or (name in FIRST_BOXES and name in met):  # another file begins
+        # One of another name is taken for a box if it ends where the bytes have not yet.
+        is_box = BOX_NAME.fullmatch(name) and SMALLEST_BOX <= size <= window.size - place
+        if name not in BOXES and not (met and is_box):
+            break
+        if name in FIRST_BOXES and name in met:  # another file begins
             break
         met.append(name)
         if size == 1:

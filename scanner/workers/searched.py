@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scanner.carving.gaps import Gaps
-from scanner.carving.marks import end_of_first, suffix_of
+from scanner.carving.marks import end_of_first, picture_at, suffix_of
 from scanner.carving.search import Places, Search
 from scanner.carving.window import Window
 from scanner.containers.container import CHUNK_BYTES
@@ -131,9 +131,8 @@ def told(search: Search | None) -> str:
 def nobodys(search: Search) -> str | None:
     """What is said of bytes between a container's members that nothing can be found in."""
     if search.unlisted:
-        return (
-            f"{search.unlisted:,} members that its directory does not list, which were not opened"
-        )
+        what = "compressed members that are damaged or that its directory does not list"
+        return f"{what} ({search.unlisted:,}), which were not opened"
     return f"between or around its members lie {NOISE}" if search.opaque.is_long else None
 
 
@@ -162,7 +161,10 @@ def behind_image(data: bytes, search: Search) -> tuple[Places, list[Finding]]:
             )
         else:
             places.append(place)
-    if search.opaque.is_long and not search.films and archive_inside(data) is None:
+    first = picture_at(Window(io.BytesIO(data), 0, len(data)))
+    is_whole = first is not None and first[1].whole  # or what follows may be its own
+    is_told = bool(search.films) or archive_inside(data) is not None
+    if search.opaque.is_long and is_whole and not is_told:
         places.rest = f"what follows the image has {NOISE}"
     films = (f"at byte {film:,}; it was not looked at" for film in search.films)
     findings += [_finding("film_behind", text) for text in films]

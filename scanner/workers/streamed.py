@@ -63,7 +63,7 @@ def take_hashes(
     hashed, search = _hashed(source, outcome, hashing, alive, limits if carve else None, gaps)
     if search is not None:
         hashed = replace(hashed, carved=search.places)
-        if gaps is not None and gaps.are_nobodys:
+        if gaps is not None and gaps.are_nobodys and fate.status not in UNEXAMINED:
             search.places.rest = searched.nobodys(search)
         if fate.status is Status.NOT_IMAGE and (search.places or search.places.rest):
             why = f"{fate.error}{searched.told(search)}"

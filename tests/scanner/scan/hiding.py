@@ -25,10 +25,10 @@ def zipped(*members: tuple[str, bytes], comment: bytes = b"") -> bytes:
     return stream.getvalue()
 
 
-def unlisted(names: int = 3) -> bytes:
+def unlisted(names: int = 3, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A zip whose directory says nothing of its second member."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stream, "w", method) as archive:
         for number in range(names):
             archive.writestr(f"{number}.jpg", HIDDEN if number == 1 else jpeg(10 + number))
         del archive.filelist[1]

@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import random
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -275,3 +277,20 @@ def test_rows_do_not_depend_on_who_comes_first(evidence: Path, brightness_model:
     for one, other in ((0, 1), (2, 3), (4, 5)):
         assert found[one] == found[other]
     assert sum(record.status is Status.SCORED for record in found[0].values()) > 12
+
+
+def test_secrets_between_members_and_behind_images_are_told(
+    evidence: Path, brightness_model: Path
+) -> None:
+    noise = random.Random(0).randbytes(1 << 18)
+    archive = zipped(("a.jpg", SHOWN))
+    (evidence / "a.zip").write_bytes(noise + archive)
+    (evidence / "gap.zip").write_bytes(unlisted(method=zipfile.ZIP_BZIP2))
+    (evidence / "b.jpg").write_bytes(SHOWN + noise)
+    (evidence / "c.jpg").write_bytes(SHOWN + b"a text " * 40_000)
+    found = scan(evidence, brightness_model)
+    rests = {path: record for path, record in found.items() if path.endswith("carved-rest")}
+    assert set(rests) == {"gap.zip!/carved-rest", "b.jpg!/carved-rest"}
+    assert {record.status for record in rests.values()} == {Status.UNSUPPORTED}
+    assert found["a.zip"].status is Status.UNSUPPORTED
+    assert found["c.jpg"].status is Status.SCORED
