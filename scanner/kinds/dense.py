@@ -15,7 +15,9 @@ MPEG_HERTZ = (44_100, 48_000, 32_000)
 OGG_HEADER_BYTES = 27
 FLAC_FRAME = re.compile(rb"\xff[\xf8\xf9][^\x00-\x0f]", re.DOTALL)
 FLAC_FACTS_BYTES = b"\0\0\x22"
-SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax ")
+# Of ISO media, which else hold films or pictures.
+SOUND_BRANDS = frozenset((b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax "))
+BOX_NAME = re.compile(rb"[a-z]{4}")
 WOFF_SIGNATURES = (b"wOFF", b"wOF2")
 
 
@@ -27,7 +29,7 @@ def name(head: bytes, size: int) -> str | None:
         return "a sound (Ogg)"
     if head.startswith(b"fLaC") and _is_flac(head):
         return "a sound (FLAC)"
-    if head[4:8] == b"ftyp" and head[8:12] in SOUND_BRANDS:
+    if head[4:8] == b"ftyp" and head[8:12] in SOUND_BRANDS and _is_boxes(head, size):
         return "a sound (MPEG-4)"
     if head.startswith(b"RIFF") and head[8:12] == b"WAVE" and _states(head, size):
         return "a sound (WAVE)"
@@ -36,6 +38,19 @@ def name(head: bytes, size: int) -> str | None:
 
 def _states(head: bytes, size: int) -> bool:
     return 0 <= size - 8 - int.from_bytes(head[4:8], "little") <= 1
+
+
+def _is_boxes(head: bytes, size: int) -> bool:
+    """Whether boxes follow each other to the end of the head or, exactly, of the file."""
+    place = 0
+    while place < min(size, len(head) - 16):
+        length = int.from_bytes(head[place : place + 4])
+        if length == 1:
+            length = int.from_bytes(head[place + 8 : place + 16])
+        if length < 8 or not BOX_NAME.fullmatch(head, place + 4, place + 8):
+            return False
+        place += length
+    return place <= size
 
 
 def _ogg_pages(head: bytes) -> int:

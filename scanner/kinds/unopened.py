@@ -9,6 +9,8 @@ import re
 import struct
 import zlib
 
+from scanner.kinds.dense import SOUND_BRANDS
+
 MARKS = (
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE document (doc, xls, ppt, msg, Thumbs.db)"),
     (0, b"\x04\x22\x4d\x18", "an lz4 file"),
@@ -84,8 +86,6 @@ FILMS = (
     (0, b".RMF\0\0\0", "a film or sound (RealMedia)"),
     (28, b"\x80theora", "a film (Ogg Theora)"),
 )
-# Of ISO media, which hold films unless their brand is one of sound. Those of pictures are decoded.
-SOUND_BRANDS = frozenset((b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax "))
 OLD_FILM = re.compile(rb"....(?:moov|mdat|wide|skip|pnot)", re.DOTALL)  # without a brand
 CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}")
 LZH = re.compile(rb"..-l[hz][0-9ds]-", re.DOTALL)
@@ -160,6 +160,7 @@ def _has_partitions(head: bytes) -> bool:
 
 def _film(head: bytes) -> str | None:
     if head[4:8] == b"ftyp":
+        # Those of pictures are decoded.
         return None if head[8:12] in SOUND_BRANDS else "a film (MPEG-4 or QuickTime)"
     if OLD_FILM.match(head) and int.from_bytes(head[:4]) >= 8:
         return "a film (QuickTime)"

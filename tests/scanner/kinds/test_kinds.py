@@ -234,7 +234,9 @@ SOUNDS = {
     "MPEG behind a tag": lambda: id3(999) + frames(400),
     "Ogg": lambda: pages(90),
     "FLAC": lambda: b"fLaC\x80\0\0\x22" + bytes(34) + b"\xff\xf8\x69\x18" + NOISE * 90,
-    "MPEG-4": lambda: b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42\0\0\0\x08mdat" + NOISE * 90,
+    "MPEG-4": lambda: (
+        b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42" + struct.pack(">I", 270_008) + b"mdat" + NOISE * 90
+    ),
     "WAVE": lambda: b"RIFF" + struct.pack("<I", 270_004) + b"WAVE" + NOISE * 90,
     "WOFF": lambda: b"wOF2\0\1\0\0" + struct.pack(">I", 270_012) + NOISE * 90,
 }
@@ -248,7 +250,16 @@ def test_sounds_and_fonts_are_dense_without_pictures(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [b"ID3\3\0\0\0\0\0\0", b"\xff\xfb\x90\x64", b"OggS", b"fLaC", b"wOF2", b"RIFF....WAVE"]
+    "head",
+    [
+        b"ID3\3\0\0\0\0\0\0",
+        b"\xff\xfb\x90\x64",
+        b"OggS",
+        b"fLaC",
+        b"wOF2",
+        b"RIFF....WAVE",
+        b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42",
+    ],
 )
 def test_no_first_bytes_alone_make_noise_a_sound(head: bytes) -> None:
     assert row(head + NOISE * 90)[0] is Status.UNSUPPORTED
