@@ -88,23 +88,14 @@ def open_readonly(path: Path) -> BinaryIO:
     return _Whole(name, partial(_open_regular, None, name)).buffered()
 
 
-def read_stretch(source: Path | bytes, start: int, stop: int) -> bytes:
-    """The bytes from `start` to `stop` of a file or of bytes. Raises OSError."""
-    if isinstance(source, bytes):
-        return source[start:stop]
-    with open_readonly(source) as stream:
-        stream.seek(start)
-        return stream.read(stop - start)
-
-
 def check_read(stream: BinaryIO) -> None:
-    """Raise the OSError that reading a file of `open_readonly` met, though a parser may hide it.
+    """Raise the OSError that reading files of `open_readonly` met, though a parser may hide it.
 
     What such a parser makes of the file is no statement about its bytes.
     """
-    raw = getattr(stream, "raw", None)
-    if isinstance(raw, _Whole) and raw.trouble is not None:
-        raise raw.trouble
+    trouble = getattr(getattr(stream, "raw", None), "trouble", None)
+    if isinstance(trouble, OSError):
+        raise trouble
 
 
 class _Whole(io.FileIO):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from scanner.containers.container import OverLimit, Readable
 from scanner.limits import Limits
 
+DISK_FACTOR = 4
+
 
 class Budget:
     """Expanded bytes that may still be read; what an inner archive spends, its outer ones do too.
@@ -31,6 +33,14 @@ class Budget:
             return Budget(by_ratio, excess, self)
         excess = f"more expanded bytes than the limit of {limits.archive_bytes:,}"
         return Budget(limits.archive_bytes, excess, self)
+
+    def of_disk(self, stored: int, limits: Limits) -> Budget:
+        """The budget of a disk image of `stored` bytes, whose files are mostly stored as they are.
+
+        It may be larger than any archive, but its files may share what is stored of them.
+        """
+        excess = f"files of more than {DISK_FACTOR} times the stored bytes"
+        return Budget(max(DISK_FACTOR * stored, limits.archive_bytes), excess, self)
 
     def room(self) -> int:
         """Bytes that may still be spent."""

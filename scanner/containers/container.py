@@ -95,9 +95,13 @@ def failure(error: Exception, noun: str) -> tuple[Status, str]:
         return Status.OVER_LIMIT, f"reading the {noun} needs more memory than the limit allows"
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return Status.UNREADABLE, f"the {noun} cannot be read: {path_text(str(error.strerror))}"
-    # A parser may quote any name or byte of the file.
-    detail = ADDRESS.sub("...", path_text(" ".join(str(error).split()))[:LONGEST_DETAIL])
-    return Status.UNREADABLE, f"the {noun} is damaged: {detail or type(error).__name__}"
+    return Status.UNREADABLE, f"the {noun} is damaged: {detail(error)}"
+
+
+def detail(error: Exception) -> str:
+    """What a parser said, who may quote any name or byte of the file."""
+    text = path_text(" ".join(str(error).split()))[:LONGEST_DETAIL]
+    return ADDRESS.sub("...", text) or type(error).__name__
 
 
 def encrypted(noun: str, passwords: Sequence[str]) -> MemberError:

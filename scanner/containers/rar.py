@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 NOUN = "archive"
 MAGIC = b"Rar!\x1a\x07"
+MAGIC_5 = MAGIC + b"\1\0"  # of the fifth version
 TOOLS = {  # the programs as rarfile names them
     "unrar": "UNRAR_TOOL",
     "unar": "UNAR_TOOL",
@@ -69,10 +70,10 @@ def members(
     _mend_bsdtar()
     with _place(stream, limits.file_bytes) as place:
         archive = _open(place, passwords)
-        if isinstance(stream, io.BufferedReader) and _goes_on(archive):
+        if (path := _path(stream)) is not None and _goes_on(archive):
             with suppress(MemberError):  # its name leads to no other volume
-                archive = _open(str(stream.name), passwords)
-                place = str(stream.name)
+                archive = _open(path, passwords)
+                place = path
         room = limits.archive_bytes
         expanded = 0
         for info in archive.infolist():
@@ -132,16 +133,23 @@ def _place(stream: BinaryIO, most: int) -> Iterator[str | BinaryIO]:
     A file of `most` bytes at most is copied into memory: who opens its path leaves an access time.
     """
     has_memory = hasattr(os, "memfd_create")
-    is_file = isinstance(stream, io.BufferedReader)
-    if is_file and (not has_memory or os.fstat(stream.fileno()).st_size > most):
-        yield str(stream.name)
-    elif has_memory:
+    size, path = stream.seek(0, os.SEEK_END), _path(stream)
+    stream.seek(0)
+    if path is not None and (not has_memory or size > most):
+        yield path
+    elif has_memory and size <= most:
         with os.fdopen(os.memfd_create("rar"), "wb") as memory:
             shutil.copyfileobj(stream, memory, CHUNK_BYTES)
             memory.flush()
             yield f"{_descriptors()}{memory.fileno()}"
     else:
         yield stream
+
+
+def _path(stream: BinaryIO) -> str | None:
+    """Where the file lies that it reads, None for what is no single file."""
+    name = getattr(stream, "name", None)
+    return name if isinstance(name, str) else None
 
 
 def _open(place: str | BinaryIO, passwords: Sequence[str]) -> RarFile:

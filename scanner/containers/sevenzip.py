@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 NOUN = "archive"
 MAGIC = b"7z\xbc\xaf\x27\x1c"
+HEADER_BYTES = 32  # with where the list of members begins, and its size, from byte 12 on
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
@@ -49,6 +51,12 @@ def members(
             yield Member(path, None, content.status, str(content))
         else:
             yield Member(path, partial(io.BytesIO, content), stored=stored)
+
+
+def whole_size(head: bytes) -> int:
+    """How many bytes the archive has that begins with `head`, by its first 32."""
+    start, size = struct.unpack_from("<QQ", head.ljust(HEADER_BYTES, b"\0"), HEADER_BYTES - 20)
+    return HEADER_BYTES + int(start) + int(size)
 
 
 def _header(archive: SevenZipFile) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from scanner.containers.container import (
     failure,
     read_limited,
 )
+from scanner.containers.joined import JoinedFiles
 from scanner.containers.zip_bounded import METHODS, Inflated, open_bounded
 from scanner.limits import Limits
 from scanner.record import Status, path_text
@@ -35,12 +36,13 @@ AES = 99  # stands in WinZip's AES encryption where else the compression method 
 LOCAL_HEADER_BYTES = 30
 END_RECORD, END_RECORD_BYTES = b"PK\5\6", 22
 LONGEST_COMMENT = 65_535
+SPLIT_MARK = b"PK\7\x08"  # ahead of the first member of an archive in several files
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError, OSError)
 SHARED = "its stored bytes reach into another member's, as in a zip bomb; it was not expanded"
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
-    return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
+    return head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or head.startswith(b"PK\7\x08PK\x03\x04")
 
 
 def members(
@@ -55,6 +57,9 @@ def members(
         yield from _archived(archive, stream, name, limits, passwords)
         first, end = _extent(archive.infolist(), stream)
     size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    if first == len(SPLIT_MARK) and stream.read(first) == SPLIT_MARK:
+        first = 0
     for title, start, stop in (("leading-data", 0, first), ("trailing-data", end, size)):
         if start < stop:
             section = partial(_section, stream, start, stop)
@@ -218,8 +223,26 @@ def _listed(kind: Any, stream: BinaryIO, most: int) -> Any:
             self.filelist = _Head(most + 1)
             self.NameToInfo = _Nothing()
             super()._RealGetContents()
+            if isinstance(raw := getattr(stream, "raw", None), JoinedFiles):
+                _place_in_whole(self, raw.starts)
 
     return Listed(stream)
+
+
+def _place_in_whole(archive: Any, starts: Sequence[int]) -> None:
+    """Let members of an archive in several files, which begin at `starts`, lie where they do.
+
+    Each says where it begins in which of the files (APPNOTE 4.4.13, 4.4.16).
+    """
+    end: Any = zipfile._EndRecData(archive.fp)  # type: ignore[attr-defined]
+    if not end[zipfile._ECD_DISK_NUMBER]:  # type: ignore[attr-defined]
+        return  # it was cut into pieces when it was done
+    shift = archive.start_dir - end[zipfile._ECD_OFFSET]  # type: ignore[attr-defined]
+    for info in archive.filelist:
+        if info.volume >= len(starts):
+            raise zipfile.BadZipFile(f"a member in part {info.volume + 1:,}, which is not there")
+        info.header_offset += starts[info.volume] - shift
+        info._end_offset = None  # which zipfile had checked
 
 
 def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> set[int]:

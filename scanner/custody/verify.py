@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from scanner.containers.budget import Budget
+from scanner.containers.sources import Source, open_source
 from scanner.custody.manifest import find_manifest, read_manifest, signature_path
 from scanner.custody.signing import fingerprint, is_signed_by, load_public_key
 from scanner.environment import check_temporary_folder, close_search_paths
-from scanner.files import file_facts, file_sha256
+from scanner.files import file_sha256
 from scanner.hashes.hashing import Hashes, hash_source
 from scanner.limits import Limits
 from scanner.paths import is_folder
@@ -237,8 +238,9 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
         yield Finding(Weight.DIFFERS, f"{name}: its size changed, {size:,} → {now:,} bytes")
 
 
-def _size(source: Path | bytes) -> int:
-    return len(source) if isinstance(source, bytes) else file_facts(source).st_size
+def _size(source: Source) -> int:
+    with open_source(source) as stream:
+        return stream.seek(0, os.SEEK_END)
 
 
 def _limits(values: dict[str, Any]) -> Limits:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from scanner.containers.container import CHUNK_BYTES
-from scanner.files import open_readonly
+from scanner.containers.sources import Source, open_source
 from scanner.hashes.known import KnownHashes
 
 
@@ -55,9 +53,9 @@ def hash_bytes(chunks: Iterable[bytes], md5: bool) -> Hashes:
 
 
 def hash_source(
-    source: Path | bytes, md5: bool, see: Callable[[bytes, int], None] = lambda chunk, place: None
+    source: Source, md5: bool, see: Callable[[bytes, int], None] = lambda chunk, place: None
 ) -> tuple[Hashes, int]:
-    """The hashes and the size of a file or a member's bytes, in memory that stays flat.
+    """The hashes and the size of what `source` reads, in memory that stays flat.
 
     see: called with each chunk and its place as it goes on. Raises OSError, also where there are
     more or fewer bytes than the system says.
@@ -75,6 +73,6 @@ def hash_source(
             see(chunk, size - len(chunk))
             yield chunk
 
-    with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
+    with open_source(source) as stream:
         hashes = hash_bytes(chunks(stream), md5)
     return hashes, size

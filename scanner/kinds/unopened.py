@@ -40,9 +40,10 @@ MARKS = (
     (7, b"**ACE**", "an ACE archive"),
     (20, b"\xdc\xa7\xc4\xfd", "a zoo archive"),
 )
+PARTITIONED = ("a disk image (GPT)", "a disk image")
 DISKS = (
     (0, b"EVF\x09\x0d\x0a\xff\0", "an EnCase disk image"),
-    (0, b"EVF2\x0d\x0a\x81\0", "an EnCase disk image"),
+    (0, b"EVF2\x0d\x0a\x81\0", "an EnCase disk image (Ex01)"),
     (0, b"LVF\x09\x0d\x0a\xff\0", "an EnCase logical image"),
     (0, b"LEF2\x0d\x0a\x81\0", "an EnCase logical image"),
     (0, b"ADSEGMENTEDFILE\0", "an AccessData disk image (ad1)"),
@@ -61,7 +62,7 @@ DISKS = (
     (0, b"HIBR\0\0", "a hibernation file"),
     (32769, b"CD001", "an ISO 9660 disk image"),
     (32769, b"BEA01", "a UDF disk image"),
-    (512, b"EFI PART\0\0\1\0", "a disk image (GPT)"),
+    (512, b"EFI PART\0\0\1\0", PARTITIONED[0]),
     (3, b"NTFS    ", "an NTFS volume"),
     (3, b"EXFAT   ", "an exFAT volume"),
     (3, b"ReFS\0\0\0\0", "a ReFS volume"),
@@ -106,11 +107,13 @@ def name(head: bytes, tail: bytes) -> str | None:
     for offset, mark, kind in (*MARKS, *DISKS, *FILMS):
         if head.startswith(mark, offset):
             return kind
+    return _archive(head) or _disk(head) or _film(head) or _by_trailer(tail)
+
+
+def _by_trailer(tail: bytes) -> str | None:
     if tail.startswith(APPLE_TRAILER):
         return "an Apple disk image (dmg)"
-    if tail.startswith(FIXED_DISK):
-        return "a virtual PC disk image"
-    return _archive(head) or _disk(head) or _film(head)
+    return "a virtual PC disk image" if tail.startswith(FIXED_DISK) else None
 
 
 def _archive(head: bytes) -> str | None:
@@ -134,9 +137,30 @@ def _archive(head: bytes) -> str | None:
 def _disk(head: bytes) -> str | None:
     if head.startswith(EXT_MAGIC, EXT_MAGIC_AT) and _is_ext(head):
         return "an ext file system"
-    if head.startswith(BOOT_MARK, BOOT_MARK_AT) and _has_partitions(head):
-        return "a disk image"
+    if head.startswith(BOOT_MARK, BOOT_MARK_AT):
+        if _is_fat(head):
+            return "a FAT volume"
+        if _has_partitions(head):
+            return PARTITIONED[1]
     return None
+
+
+def may_be_disk(head: bytes) -> bool:
+    """Whether a file that begins with `head`, 2 KiB of it, may be a raw disk or a volume."""
+    return head.startswith(BOOT_MARK, BOOT_MARK_AT) or head.startswith(EXT_MAGIC, EXT_MAGIC_AT)
+
+
+def _is_fat(head: bytes) -> bool:
+    """By what a boot sector says of sizes: not every program writes the name of its kind."""
+    sector, cluster, reserved, tables = struct.unpack_from("<HBHB", head, 11)
+    return (
+        (head[0] == 0xE9 or (head[0] == 0xEB and head[2] == 0x90))
+        and sector in (512, 1024, 2048, 4096)
+        and cluster in (1, 2, 4, 8, 16, 32, 64, 128)
+        and reserved > 0
+        and tables in (1, 2)
+        and head[21] in (0xF0, *range(0xF8, 0x100))
+    )
 
 
 def _is_ext(head: bytes) -> bool:

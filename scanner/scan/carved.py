@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from scanner.carving.coded import PLAIN, decode
 from scanner.carving.search import MOST_CODED, Place, Places
 from scanner.containers.container import TooLarge, failure
-from scanner.files import read_stretch
+from scanner.containers.sources import in_memory, read_stretch
 from scanner.limits import Limits
 from scanner.record import Status
 from scanner.sources.found import CARVED, Found, Met, Part
@@ -45,7 +44,7 @@ def _cut(found: Found, place: Place, path: str, limits: Limits) -> Found:
     """What is to be examined of the picture at `place`. Raises OSError and TooLarge."""
     origin = found.part.start if found.part else 0
     start, stop = origin + place.start, origin + place.stop
-    if place.coding == PLAIN and isinstance(found.source, Path):
+    if place.coding == PLAIN and in_memory(found.source) is None:
         part = Part(found.source, start, stop, found.stamp)
         return Found(path, found.position, found.source, part=part)
     written = read_stretch(found.source, start, stop)

@@ -9,16 +9,16 @@ import os
 from array import array
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
 from scanner.carving.gaps import Gaps
-from scanner.containers import appended_zip
+from scanner.containers import appended_zip, disk
 from scanner.containers.budget import Budget, Metered
 from scanner.containers.container import (
+    TO_THE_END,
     Member,
     MemberError,
     OverLimit,
@@ -27,14 +27,21 @@ from scanner.containers.container import (
     read_limited,
 )
 from scanner.containers.registry import ACCOUNTING, ISOLATED, container_of, recognises
+from scanner.containers.sources import Disk, Joined, files_of, open_source
 from scanner.files import check_read
 from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status
-from scanner.sources.found import Fate, Found, Met, Stamp
+from scanner.sources.found import Fate, Found, Met, Stamp, stamp_of
 from scanner.sources.isolated import Readers
+from scanner.sources.split import Split
 
 INSIDE = "!/archive"  # names the container in a file that is something else as well
+DISK = "!/disk"  # names the disk in an image of a format of its own
+JOINED = "!/joined"  # names what several files make up
+THE_DISK = Fate("a disk", Status.CONTAINER, "the disk in the image; its files have rows")
+OPENED = (Status.CONTAINER, Status.NOT_IMAGE)  # fates of containers that were read to their end
+NO_GAPS = Gaps([])
 BLOCK_BYTES = 512  # in which systems count what a file takes on disk
 
 
@@ -47,11 +54,45 @@ def open_file(
     if holes := _mostly_holes(stream, facts, readers.limits):
         yield Met(text, 0, Status.OVER_LIMIT, holes, stamp)
         return
-    # Members of one name may each be an archive: only counting through them all tells what is in
-    # the one from what is in the other.
+    path = Path(stream.name)
+    split = readers.splits.of(path, stream)
+    if split is not None and (fate := _fate_of_part(path, split)) is not None:
+        gaps = NO_GAPS if fate.status is Status.CONTAINER and split.parts.is_joined else None
+        yield Found(text, 0, path, stamp, fate, gaps)
+    elif split is not None and split.parts.is_joined:
+        parts = Joined(split.parts.found, path)
+        with open_source(parts) as joined:
+            size = joined.seek(0, os.SEEK_END)
+            joined.seek(0)
+            yield from _numbered(_opened(joined, parts, size, text, 0, 1, readers, total), stamp)
+    else:
+        yield from _numbered(_opened(stream, path, stamp.bytes, text, 0, 1, readers, total), stamp)
+
+
+def _numbered(entries: Iterator[Found | Met], stamp: Stamp) -> Iterator[Found | Met]:
+    """`entries`, with their places among all that is in the file of that stamp.
+
+    Members of one name may each be an archive: only counting through them all tells what is in the
+    one from what is in the other.
+    """
     order = count(1)
-    for entry in _opened(stream, Path(stream.name), stamp.bytes, text, 0, 1, readers, total):
-        yield replace(entry, position=next(order) if entry.position else 0, stamp=stamp)
+    for entry in entries:
+        its = stamp
+        if isinstance(entry, Found) and len(files_of(entry.source)) > 1:
+            its = stamp_of(entry.source)
+        yield replace(entry, position=next(order) if entry.position else 0, stamp=its)
+
+
+def _fate_of_part(path: Path, split: Split) -> Fate | None:
+    """What becomes of a file that is a part; None for the one by which all of them are read."""
+    number, parts = split
+    a_part = f"part {number:,} of {parts.kind}"
+    if parts.missing is not None:
+        why = f"{a_part}, whose part {parts.missing:,} does not lie beside it"
+        return Fate("a part", Status.UNSUPPORTED, why)
+    if path == parts.owner:
+        return None
+    return Fate("a part", Status.CONTAINER, f"{a_part}, which is read with {parts.owner.name}")
 
 
 def _mostly_holes(stream: BinaryIO, facts: os.stat_result, limits: Limits) -> str | None:
@@ -79,7 +120,7 @@ def _has_data(stream: BinaryIO) -> bool:
 
 def _opened(
     stream: BinaryIO,
-    source: Path | bytes,
+    source: Path | bytes | Joined,
     size: int,
     path: str,
     position: int,
@@ -95,11 +136,11 @@ def _opened(
     """
     kind, is_more = container_of(stream)
     if kind is None:
-        yield Found(path, position, source)
+        yield from _own(path, position, source)
         return
     accounted = array("Q")
     name = f"{path}{INSIDE}" if is_more else path
-    fate = yield from _expand(kind, stream, size, name, depth, readers, outer, accounted)
+    fate = yield from _expand(kind, stream, source, size, name, depth, readers, outer, accounted)
     if is_more and fate.status is not Status.CONTAINER:
         yield Met(name, position or 1, fate.status, fate.error)
     is_zip_behind = kind in ISOLATED and recognises(appended_zip, b"", stream)
@@ -107,17 +148,37 @@ def _opened(
     if is_zip_behind:
         name = f"{name}{INSIDE}"
         behind = yield from _expand(
-            appended_zip, stream, size, name, depth, readers, outer, accounted
+            appended_zip, stream, source, size, name, depth, readers, outer, accounted
         )
         if behind.status is not Status.CONTAINER:
             yield Met(name, position or 1, behind.status, behind.error)
-    gaps = Gaps.all_but(accounted, size, kind in ACCOUNTING)
-    yield Found(path, position, source, fate=None if is_more else fate, gaps=gaps)
+    is_kept = kind is disk and disk.holds_disk(stream) and fate.status in OPENED
+    gaps = Gaps.all_but(accounted, TO_THE_END if is_kept else size, kind in ACCOUNTING)
+    if is_kept:
+        yield Found(f"{path}{DISK}", position or 1, Disk(source), fate=THE_DISK, gaps=gaps)
+    its_own = _own(path, position, source, None if is_more else fate, None if is_kept else gaps)
+    yield from (replace(entry, holds_disk=is_kept and entry.gaps is None) for entry in its_own)
+
+
+def _own(
+    path: str,
+    position: int,
+    source: Path | bytes | Joined,
+    fate: Fate | None = None,
+    gaps: Gaps | None = None,
+) -> Iterator[Found]:
+    """The row of what was opened; of what several files make up also that of the first of them."""
+    if isinstance(source, Joined):
+        yield Found(f"{path}{JOINED}", position or 1, source, fate=fate, gaps=gaps)
+        why = f"one of {len(source.parts):,} parts; what they make up has rows of its own"
+        source, fate, gaps = source.owner, Fate("a part", Status.CONTAINER, why), NO_GAPS
+    yield Found(path, position, source, fate=fate, gaps=gaps)
 
 
 def _expand(
     kind: ModuleType,
     stream: BinaryIO,
+    source: Path | bytes | Joined,
     size: int,
     name: str,
     depth: int,
@@ -134,13 +195,16 @@ def _expand(
     if depth > limits.depth:
         reason = f"archives nested deeper than the limit of {limits.depth}"
         return Fate(noun, Status.OVER_LIMIT, reason)
-    budget = outer.of_archive(size, limits)
+    budget = outer.of_disk(size, limits) if kind is disk else outer.of_archive(size, limits)
     # A module that passes over content it expands is held to the same bytes.
     left = replace(limits, archive_bytes=budget.room())
-    members = partial(readers.members, kind) if kind in ISOLATED else kind.members
+    how = (name, left, readers.passwords)
     number = 0
     try:
-        for number, member in enumerate(members(stream, name, left, readers.passwords), 1):
+        members = (
+            readers.members(kind, source, *how) if kind in ISOLATED else kind.members(stream, *how)
+        )
+        for number, member in enumerate(members, 1):
             if number > limits.members:
                 raise OverLimit(f"more than {limits.members:,} members")
             read = _read_member(member, number, budget, limits)

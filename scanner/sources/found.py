@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from scanner.carving.gaps import Gaps
+from scanner.containers.sources import Source, files_of
+from scanner.files import file_facts
 from scanner.record import Status
 
 
@@ -29,12 +30,12 @@ CARVED = "!/carved-"  # in the path of what was found in bytes, behind that of t
 
 
 class Part(NamedTuple):
-    """A stretch of a file on disk, from `start` to `stop`, that is a picture.
+    """A stretch of what `source` reads, from `start` to `stop`, that is a picture.
 
-    stamp: of the file when the picture was found in it.
+    stamp: of the source when the picture was found in it.
     """
 
-    path: Path
+    source: Source
     start: int
     stop: int
     stamp: Stamp | None
@@ -42,22 +43,31 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """Bytes to examine: a file of its own, or what was in one and is already in memory.
+    """Bytes to examine: a file of its own, or what is in one.
 
     stamp: of the file on disk that this is or lies in. fate: of a container, once it was read as
     far as it goes; only the hashes of its bytes are still wanted. gaps: where a search for pictures
-    may look, None for everywhere. part: what of `source` it is, where not all. again: the pages
-    that are to be looked at a second time; nothing else is wanted then.
+    may look, None for everywhere. holds_disk: whether it is the image of a disk that has an entry
+    of its own, so that only what the disk leaves of it is searched. part: what of `source` it is,
+    where not all. again: the pages that are to be looked at a second time; nothing else is wanted
+    then.
     """
 
     path: str
     position: int
-    source: Path | bytes
+    source: Source
     stamp: Stamp | None = None
     fate: Fate | None = None
     gaps: Gaps | None = None
+    holds_disk: bool = False
     part: Part | None = None
     again: tuple[int, ...] = ()
+
+
+def stamp_of(source: Source) -> Stamp:
+    """Of the files that it lies in, as one. Raises OSError."""
+    facts = [file_facts(path) for path in files_of(source)]
+    return Stamp(sum(it.st_size for it in facts), max((it.st_mtime_ns for it in facts), default=0))
 
 
 def carved_range(path: str) -> tuple[str, str]:

@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from scanner.containers.container import Member, MemberError, failure, read_limited
-from scanner.files import check_read, open_readonly
+from scanner.containers.sources import Joined, open_source
+from scanner.files import check_read
 from scanner.limits import Limits
 from scanner.processes import (
     START_SECONDS,
@@ -30,6 +31,7 @@ from scanner.processes import (
     start,
 )
 from scanner.record import Status
+from scanner.sources.split import Splits
 
 POLL_SECONDS = 0.5
 LATE_SECONDS = 1.0  # the parent comes first, if there still is one
@@ -46,11 +48,15 @@ class _Answer(NamedTuple):
 
 
 class Readers:
-    """Processes that read containers for a walk, started when needed. Use as a context manager."""
+    """Processes that read containers for a walk, started when needed. Use as a context manager.
+
+    splits: the sets of parts that the walk met.
+    """
 
     def __init__(self, limits: Limits, passwords: Sequence[str]) -> None:
         self.limits = limits
         self.passwords = tuple(passwords)
+        self.splits = Splits()
         self._idle: list[Child] = []
 
     def __enter__(self) -> Readers:
@@ -63,7 +69,7 @@ class Readers:
     def members(
         self,
         kind: ModuleType,
-        stream: BinaryIO,
+        source: Path | bytes | Joined,
         name: str,
         limits: Limits,
         passwords: Sequence[str],
@@ -73,9 +79,6 @@ class Readers:
         Raises MemberError when the container cannot be read, or not to its end; ProcessError when
         no process can be had to read it.
         """
-        # A file is opened again over there: it may be larger than memory.
-        is_file = isinstance(stream, io.BufferedReader)
-        source = Path(stream.name).absolute() if is_file else stream.read()
         reader = self._idle.pop() if self._idle else self._start()
         done = False
         try:
@@ -170,10 +173,14 @@ def _serve(pipe: Connection) -> None:
 
 
 def _answers(
-    kind: ModuleType, source: Path | bytes, name: str, limits: Limits, passwords: Sequence[str]
+    kind: ModuleType,
+    source: Path | bytes | Joined,
+    name: str,
+    limits: Limits,
+    passwords: Sequence[str],
 ) -> Iterator[_Answer]:
     try:
-        with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
+        with open_source(source) as stream:
             for member in kind.members(stream, name, limits, passwords):
                 yield _read(member, limits)
             check_read(stream)

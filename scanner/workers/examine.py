@@ -18,7 +18,7 @@ import numpy as np
 
 from scanner.carving.gaps import Gaps
 from scanner.containers.container import TooLarge, read_limited
-from scanner.files import open_readonly
+from scanner.containers.sources import Joined, Source, open_source, read_stretch
 from scanner.hashes.hashing import Hashing, hash_bytes
 from scanner.images.decode import (
     ANIMATIONS,
@@ -39,7 +39,7 @@ from scanner.provenance import gather
 from scanner.provenance.finding import Finding
 from scanner.quality import quality
 from scanner.record import Status
-from scanner.sources.found import Part, Stamp
+from scanner.sources.found import Part, stamp_of
 from scanner.workers import searched
 from scanner.workers.examined import Examined, Views, known_in, left_out, unreadable
 from scanner.workers.streamed import examine_large, over_limit
@@ -48,7 +48,7 @@ SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 
 
 def examine(
-    source: Path | bytes | Part,
+    source: Source | Part,
     views: Views,
     limits: Limits,
     hashing: Hashing = Hashing(),  # noqa: B008  immutable
@@ -64,7 +64,7 @@ def examine(
     try:
         data = source if isinstance(source, bytes) else read(source, limits)
     except TooLarge:
-        if isinstance(source, Path):
+        if isinstance(source, Path | Joined):
             return examine_large(source, limits, hashing, alive, carve)
         return Examined(Status.OVER_LIMIT, over_limit(limits))
     except OSError as error:
@@ -215,19 +215,18 @@ def failure(error: Exception, limits: Limits) -> Examined:
     return Examined(Status.UNREADABLE, reason)
 
 
-def read(source: Path | Part, limits: Limits) -> bytes:
+def read(source: Source | Part, limits: Limits) -> bytes:
+    """Raises OSError, and TooLarge for what is not to be held in memory."""
     if isinstance(source, Part):
         return _read_part(source)
-    with open_readonly(source) as stream:
-        if os.fstat(stream.fileno()).st_size > limits.file_bytes:
+    with open_source(source) as stream:
+        if stream.seek(0, os.SEEK_END) > limits.file_bytes:
             raise TooLarge(limits.file_bytes)
+        stream.seek(0)
         return read_limited(stream, limits.file_bytes)
 
 
 def _read_part(part: Part) -> bytes:
-    with open_readonly(part.path) as stream:
-        facts = os.fstat(stream.fileno())
-        if part.stamp not in (None, Stamp(facts.st_size, facts.st_mtime_ns)):
-            raise OSError(errno.ESTALE, "the file changed while it was scanned")
-        stream.seek(part.start)
-        return stream.read(part.stop - part.start)
+    if part.stamp not in (None, stamp_of(part.source)):
+        raise OSError(errno.ESTALE, "the file changed while it was scanned")
+    return read_stretch(part.source, part.start, part.stop)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from scanner.containers.container import TooLarge
+from scanner.containers.sources import Source
 from scanner.hashes.hashing import hash_bytes
 from scanner.images.decode import Pages, opened
 from scanner.limits import Limits
@@ -22,7 +22,7 @@ from scanner.workers.examined import Examined, Views, unreadable
 
 
 def look_again(
-    source: Path | bytes | Part,
+    source: Source | Part,
     pages: Sequence[int],
     views: Views,
     limits: Limits,

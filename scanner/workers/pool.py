@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from scanner.containers.sources import in_memory
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.processes import (
@@ -212,12 +213,12 @@ class Workers:
 
 def held_bytes(found: Found) -> int:
     """Bytes of an archive member that are kept in memory until it is done."""
-    return len(found.source) if isinstance(found.source, bytes) else 0
+    return len(in_memory(found.source) or b"")
 
 
 def _file_bytes(found: Found) -> int | None:
-    if isinstance(found.source, bytes):
-        return len(found.source)
+    if (held := in_memory(found.source)) is not None:
+        return len(held)
     if found.part is not None:
         return None
     return found.stamp.bytes if found.stamp else None

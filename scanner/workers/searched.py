@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from scanner.carving.gaps import Gaps
 from scanner.carving.marks import end_of_first, picture_at, suffix_of
 from scanner.carving.search import Places, Search
 from scanner.carving.window import Window
-from scanner.containers.container import CHUNK_BYTES
-from scanner.files import open_readonly
+from scanner.containers.container import CHUNK_BYTES, TO_THE_END
+from scanner.containers.sources import Source, open_source
 from scanner.images.signatures import is_image, unread_image
 from scanner.kinds import HEAD_BYTES, TAIL_BYTES, kind_of
 from scanner.kinds.unopened import archive_inside
@@ -32,7 +31,7 @@ GAIN_MAP_WITHIN = 1 << 16
 
 @contextmanager
 def searching(
-    source: Path | bytes,
+    source: Source,
     gaps: Gaps | None,
     limits: Limits,
     alive: Alive,
@@ -44,9 +43,10 @@ def searching(
     the first is what the file begins with. They are not found again, nor is a damaged one that it
     begins with. Of kinds whose end nothing tells, all that follows is taken for the picture's own.
     """
-    with open_readonly(source) if isinstance(source, Path) else io.BytesIO(source) as stream:
+    with open_source(source) as stream:
         size = stream.seek(0, io.SEEK_END)
         known = [_stretch(stream, start, size, bool(decoded)) for start in {0, *decoded}]
+        known.append((size, TO_THE_END))  # of some it was not known where they end
         everywhere = Gaps([(0, size)])
         where = everywhere if gaps is None else gaps
         yield Search(stream, where.without(known), limits, alive)
@@ -82,11 +82,11 @@ def _stretch(stream: BinaryIO, start: int, size: int, is_sound: bool) -> tuple[i
 Ends = tuple[bytes, bytes, int]
 
 
-def ends_of(source: Path | bytes) -> Ends:
+def ends_of(source: Source) -> Ends:
     """What tells a file's kind: its first bytes, its last, and how many. Raises OSError."""
     if isinstance(source, bytes):
         return source[:HEAD_BYTES], source[-TAIL_BYTES:], len(source)
-    with open_readonly(source) as stream:
+    with open_source(source) as stream:
         head = stream.read(HEAD_BYTES)
         size = stream.seek(0, io.SEEK_END)
         stream.seek(max(0, size - TAIL_BYTES))

@@ -7,10 +7,10 @@ import time
 from collections.abc import Collection
 from dataclasses import replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from PIL import Image
 
+from scanner.containers.sources import Source
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.processes import limit_work
@@ -19,7 +19,7 @@ from scanner.workers.examine import examine
 from scanner.workers.examined import Examined, Views
 from scanner.workers.freed_memory import keep_freed_memory
 from scanner.workers.look_again import look_again
-from scanner.workers.streamed import take_hashes
+from scanner.workers.streamed import beside_disk, take_hashes
 
 SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stream
 OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of a decoder
@@ -47,7 +47,10 @@ def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing, carv
                     how = (limits, hashing, alive, carve, task.gaps)
                     examined = examine(task.part or source, views, *how)
                 else:
-                    fate = (task.fate, task.stamp, limits, hashing, alive, carve, task.gaps)
+                    gaps = task.gaps
+                    if task.holds_disk and carve:
+                        gaps = beside_disk(source, alive)
+                    fate = (task.fate, task.stamp, limits, hashing, alive, carve, gaps)
                     examined = take_hashes(source, *fate)
                 limit_work(0)
                 _send(pipe, examined)
@@ -93,7 +96,7 @@ def send_files(pipe: Connection, files: Collection[Found]) -> None:
         pipe.send_bytes(member)
 
 
-def _receive(pipe: Connection) -> list[tuple[Path | bytes, Found]]:
+def _receive(pipe: Connection) -> list[tuple[Source, Found]]:
     """Sources, each with the rest of what was found."""
     try:
         return [

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from dataclasses import replace
 from pathlib import Path
 
 from scanner.carving.gaps import Gaps
 from scanner.carving.search import Search
-from scanner.files import file_facts
+from scanner.containers.disks.virtual import used_by_disk
+from scanner.containers.sources import Joined, Source, in_memory, open_source
 from scanner.hashes.hashing import Hashing, hash_source
 from scanner.limits import Limits
 from scanner.processes import Alive, unheard
 from scanner.record import UNEXAMINED, Status
-from scanner.sources.found import Fate, Stamp
+from scanner.sources.found import Fate, Stamp, stamp_of
 from scanner.workers import searched
 from scanner.workers.examined import Examined, known_in, left_out, unreadable
 
 
 def examine_large(
-    source: Path,
+    source: Path | Joined,
     limits: Limits,
     hashing: Hashing,
     alive: Alive,
@@ -45,7 +47,7 @@ def over_limit(limits: Limits) -> str:
 
 
 def take_hashes(
-    source: Path | bytes,
+    source: Source,
     fate: Fate,
     stamp: Stamp | None,
     limits: Limits,
@@ -68,17 +70,26 @@ def take_hashes(
         if fate.status is Status.NOT_IMAGE and (search.places or search.places.rest):
             why = f"{fate.error}{searched.told(search)}"
             hashed = replace(hashed, status=Status.CONTAINER, error=why)
-    if isinstance(source, bytes) or stamp is None or hashed.sha256 is None:
+    if in_memory(source) is not None or stamp is None or hashed.sha256 is None:
         return hashed
     with contextlib.suppress(OSError):
-        facts = file_facts(source)
-        if Stamp(facts.st_size, facts.st_mtime_ns) == stamp:
+        if stamp_of(source) == stamp:
             return hashed
     return Examined(Status.UNREADABLE, f"{fate.noun} that changed while it was scanned")
 
 
+def beside_disk(image: Source, alive: Alive) -> Gaps | None:
+    """What of an image its disk leaves; None, for everywhere, where it cannot be read."""
+    try:
+        with open_source(image) as stream:
+            size = stream.seek(0, io.SEEK_END)
+            return Gaps.all_but(used_by_disk(stream, alive), size)
+    except OSError:
+        return None
+
+
 def _hashed(
-    source: Path | bytes,
+    source: Source,
     outcome: Examined,
     hashing: Hashing,
     alive: Alive,

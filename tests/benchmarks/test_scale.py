@@ -13,6 +13,7 @@ from benchmarks.shared.process import ScanFailed, scan
 from scanner.limits import Limits
 from scanner.sources.found import Found
 from scanner.sources.walk import walk
+from tests.scanner.walking import content
 
 TINY = scale.Extent(rounds=1, small=20, large=90)
 
@@ -49,10 +50,7 @@ def test_half_of_distinct_files_lie_in_archives(
     scale.make_evidence(tmp_path / "evidence", files)
     entries = walk([tmp_path / "evidence"], Limits())
     found = [entry for entry in entries if isinstance(entry, Found) and not entry.fate]
-    contents = {
-        entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes()
-        for entry in found
-    }
+    contents = {content(entry) for entry in found}
     assert len(found) == len(contents) == files
     in_archives = [entry for entry in found if isinstance(entry.source, bytes)]
     assert len(in_archives) == files - files // 2

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from backports import zstd
 
+from scanner.containers.sources import open_source
 from scanner.limits import Limits
 from scanner.record import Status
 from scanner.sources.expand import INSIDE
@@ -68,7 +69,8 @@ def contents(entries: Iterable[Found | Met]) -> dict[str, bytes]:
 
 
 def content(found: Found) -> bytes:
-    return found.source if isinstance(found.source, bytes) else found.source.read_bytes()
+    with open_source(found.source) as stream:
+        return stream.read()
 
 
 def rows(entries: Iterable[Found | Met]) -> dict[str, tuple[Status, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 
 import pytest
@@ -17,9 +16,7 @@ LIMITS = Limits(seconds=5)
 
 
 def read(readers: Readers, content: bytes) -> list[str]:
-    return [
-        member.path for member in readers.members(hostile, io.BytesIO(content), "a", LIMITS, ())
-    ]
+    return [member.path for member in readers.members(hostile, (content), "a", LIMITS, ())]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +43,7 @@ def test_the_next_container_is_read_all_the_same(content: bytes, status: Status)
 
 def test_what_came_before_the_end_is_kept() -> None:
     with Readers(LIMITS, ()) as readers:
-        met = readers.members(hostile, io.BytesIO(b"surprise"), "a", LIMITS, ())
+        met = readers.members(hostile, (b"surprise"), "a", LIMITS, ())
         assert next(met).path == "a!/first"
         with pytest.raises(MemberError):
             next(met)
@@ -54,7 +51,7 @@ def test_what_came_before_the_end_is_kept() -> None:
 
 def test_a_container_left_half_read_does_not_leak_into_the_next() -> None:
     with Readers(LIMITS, ()) as readers:
-        half = readers.members(hostile, io.BytesIO(b"hang"), "half", LIMITS, ())
+        half = readers.members(hostile, (b"hang"), "half", LIMITS, ())
         assert next(half).path == "half!/first"
         del half
         assert read(readers, b"honest") == ["a!/first"]
@@ -62,5 +59,5 @@ def test_a_container_left_half_read_does_not_leak_into_the_next() -> None:
 
 def test_containers_inside_each_other_are_read_at_once() -> None:
     with Readers(LIMITS, ()) as readers:
-        for outer in readers.members(hostile, io.BytesIO(b""), "outer", LIMITS, ()):
+        for outer in readers.members(hostile, (b""), "outer", LIMITS, ()):
             assert read(readers, outer.path.encode()) == ["a!/first"]

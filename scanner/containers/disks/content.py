@@ -1,0 +1,79 @@
+"""Files of file systems as members: their bytes, and where on the volume these lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from scanner.containers.container import Member, MemberError, Readable, failure
+from scanner.record import Status
+
+DELETED = "$Deleted/"  # ahead of the paths of files that the file system does not list any more
+LINK = "a link or device inside a disk image"
+TAKEN = "a deleted file, in whose place others lie by now, in whole or in part"
+
+
+def file(
+    path: str,
+    size: int,
+    opened: Callable[[], Readable],
+    stored: Sequence[tuple[int, int]],
+) -> Member:
+    """A member of `size` bytes, which `opened` reads and which lie in the stretches `stored`.
+
+    path: with slashes, relative to the volume.
+    """
+    return Member(path, _opener(opened, size), stored=stored)
+
+
+def broken(path: str, error: Exception) -> Member:
+    """A member for what cannot be had."""
+    return Member(path, None, *failure(error, "file system"))
+
+
+def stretches(
+    runs: Iterable[tuple[int | None, int]], block: int, size: int
+) -> list[tuple[int, int]]:
+    """Start and stop, in bytes, of what the first `size` bytes in `runs` of blocks take.
+
+    What lies behind them in the last block is not the file's. A run that begins nowhere is zeros
+    that are not stored.
+    """
+    found, left = [], size
+    for start, count in runs:
+        taken = min(left, count * block)
+        if start is not None and taken > 0:
+            found.append((start * block, start * block + taken))
+        left -= taken
+    return found
+
+
+def _opener(
+    opened: Callable[[], Readable], size: int
+) -> Callable[[], AbstractContextManager[Readable]]:
+    @contextmanager
+    def open_file() -> Iterator[Readable]:
+        try:
+            yield _Whole(opened(), size)
+        except MemberError:
+            raise
+        except (EOFError, ValueError, LookupError, TypeError) as error:
+            # What the libraries raise of a file whose list of blocks is broken.
+            raise MemberError(Status.UNREADABLE, f"the file is damaged: {error}") from error
+
+    return open_file
+
+
+class _Whole:
+    """The `size` bytes of a stream. Raises EOFError where there are fewer."""
+
+    def __init__(self, stream: Readable, size: int) -> None:
+        self._stream = stream
+        self._left = size
+
+    def read(self, size: int, /) -> bytes:
+        data = self._stream.read(min(size, self._left)) if self._left > 0 else b""
+        self._left -= len(data)
+        if self._left > 0 and not data:
+            raise EOFError(f"{self._left:,} bytes are missing")
+        return data

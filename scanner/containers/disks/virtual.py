@@ -1,0 +1,191 @@
+"""The disk in an image of one that is stored in a format of its own: E01, VMDK, VHD, VDI, QCOW2.
+
+What such a file names as lying elsewhere, as the parent of a snapshot, is never looked for: it
+could be any file of this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+from array import array
+from typing import Any, BinaryIO
+
+from scanner.containers.container import MemberError
+from scanner.containers.disks.vmdk import DESCRIPTOR, SNAPSHOT, SPARSE, Vmdk
+from scanner.containers.joined import JoinedFiles
+from scanner.processes import Alive
+from scanner.record import Status
+
+ENCASE, VIRTUALBOX, VIRTUALBOX_AT = b"EVF\x09\x0d\x0a\xff\0", b"\x7f\x10\xda\xbe", 64
+VIRTUAL_PC, HYPER_V, QEMU = b"conectix", b"vhdxfile", b"QFI\xfb"
+PIECE_BYTES = 1 << 20
+HEAD_BYTES = 512
+
+
+def is_virtual(head: bytes) -> bool:
+    """Whether a file that begins with `head` holds its disk in a format of its own."""
+    first = (ENCASE, VIRTUAL_PC, HYPER_V, QEMU, DESCRIPTOR, *SPARSE)
+    return head.startswith(first) or head.startswith(VIRTUALBOX, VIRTUALBOX_AT)
+
+
+def disk_in(stream: BinaryIO) -> BinaryIO:
+    """The disk that `stream` holds, seekable; `stream` itself, where it is the disk.
+
+    stream: a file, or files that make up one disk. Raises MemberError for what holds no whole one,
+    and nearly anything for what is damaged.
+    """
+    head = _head(stream)
+    if not is_virtual(head):
+        return stream
+    disk = _opened(head, _parts(stream))
+    return io.BufferedReader(_Disk(disk, disk.size), PIECE_BYTES)
+
+
+def used_by_disk(stream: BinaryIO, alive: Alive) -> array[int]:
+    """Start and stop of each stretch of an image that its disk is read from, as far as it can be.
+
+    Reads the whole disk. alive: called while it goes on.
+    """
+    used = array("Q")
+    with contextlib.suppress(Exception):  # of what is damaged the rest is nobody's
+        disk: Any = _opened(_head(stream), _parts(stream, used))
+        with _Disk(disk, disk.size) as whole:
+            while whole.read(PIECE_BYTES):
+                alive()
+    return used
+
+
+def _head(stream: BinaryIO) -> bytes:
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
+    return head
+
+
+def _parts(stream: BinaryIO, used: array[int] | None = None) -> list[Any]:
+    raw = getattr(stream, "raw", None)
+    if not isinstance(raw, JoinedFiles):
+        return [_Nameless(stream, 0, used)]
+    places = zip(raw.streams, raw.starts, strict=False)
+    return [_Nameless(part, start, used) for part, start in places]
+
+
+def _opened(head: bytes, parts: list[Any]) -> Any:
+    """The disk as a library reads it: seek, read, `size` and `align`, both in bytes."""
+    if head.startswith(ENCASE):
+        from dissect.evidence.ewf import EWF
+
+        return EWF(parts).open()
+    if head.startswith((DESCRIPTOR, *SPARSE)):
+        return Vmdk(parts)
+    if head.startswith(VIRTUAL_PC):
+        from dissect.hypervisor.disk.vhd import VHD
+
+        return VHD(parts[0])
+    if head.startswith(HYPER_V):
+        from dissect.hypervisor.disk.vhdx import VHDX
+
+        return VHDX(parts[0])
+    return _qcow2(parts[0]) if head.startswith(QEMU) else _vdi(parts[0])
+
+
+def _qcow2(file: Any) -> Any:
+    from dissect.hypervisor.disk.qcow2 import QCow2
+
+    image = QCow2(file, allow_no_data_file=True, allow_no_backing_file=True)
+    if image.needs_backing_file or image.needs_data_file:
+        raise MemberError(Status.UNSUPPORTED, SNAPSHOT)
+    return image.open()
+
+
+def _vdi(file: Any) -> Any:
+    from dissect.hypervisor.disk.vdi import VDI
+
+    image = VDI(file)
+    if image.type.name == "DIFF":
+        raise MemberError(Status.UNSUPPORTED, SNAPSHOT)
+    return image.open()
+
+
+class _Nameless(io.RawIOBase):
+    """A stream without a name: the libraries would look for other files beside it.
+
+    used: takes start and stop of what is read, counted from `origin` of all files.
+    """
+
+    def __init__(self, stream: BinaryIO, origin: int, used: array[int] | None) -> None:
+        stream.seek(0)
+        self._stream = stream
+        self._origin = origin
+        self._used = used
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = os.SEEK_SET, /) -> int:
+        return self._stream.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size)
+        if self._used is not None and data:
+            stop = self._origin + self._stream.tell()
+            start = stop - len(data)
+            if self._used and self._used[-1] == start:
+                self._used[-1] = stop
+            else:
+                self._used.extend((start, stop))
+        return data
+
+
+class _Disk(io.RawIOBase):
+    """A disk of `size` bytes as a library reads it. Raises OSError for what it cannot read.
+
+    One block at a time: not each of the libraries finds the next one by itself.
+    """
+
+    def __init__(self, disk: Any, size: int) -> None:
+        self._disk = disk
+        self._size = size
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = os.SEEK_SET, /) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        if origin + place < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._place = origin + place
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def readinto(self, buffer: Any, /) -> int:
+        wanted = 0
+        try:
+            block = self._disk.align - self._place % self._disk.align
+            wanted = max(0, min(len(buffer), block, self._size - self._place))
+            self._disk.seek(self._place)
+            data = self._disk.read(wanted) if wanted else b""
+        except OSError:
+            raise
+        except Exception as error:  # the libraries raise nearly anything on broken images
+            raise OSError(errno.EIO, f"the disk image is damaged: {error}") from error
+        if len(data) < wanted:
+            raise OSError(errno.EIO, "the disk image is damaged: it breaks off")
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
