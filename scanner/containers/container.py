@@ -100,7 +100,8 @@ def failure(error: Exception, noun: str) -> tuple[Status, str]:
 
 def detail(error: Exception) -> str:
     """What a parser said, who may quote any name or byte of the file."""
-    text = path_text(" ".join(str(error).split()))[:LONGEST_DETAIL]
+    said = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
+    text = path_text(" ".join(said.split()))[:LONGEST_DETAIL]
     return ADDRESS.sub("...", text) or type(error).__name__
 
 

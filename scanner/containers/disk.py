@@ -74,15 +74,31 @@ def members(
         import dissect.volume  # noqa: F401
     except ImportError as error:
         raise MemberError(Status.UNSUPPORTED, MISSING) from error
-    disk = disk_in(stream)
+    disk = _disk(stream)
+    is_image = disk is not stream
     for volume in _volumes(disk):
-        inside = f"{name}!/{volume.name}"
+        inside = f"{name}!/{volume.name}/" if volume.name else f"{name}!/"
         for member in _files(disk, volume):
-            if not member.path and not volume.name and member.status is not None:
+            if not member.path and not volume.name and not is_image and member.status is not None:
                 raise MemberError(member.status, member.error or "")  # of all that there is
-            path = f"{inside}{path_text(member.path)}" if member.path else inside[:-1]
+            own = f"{name}!/{volume.name or 'volume'}"  # of the volume itself
+            path = f"{inside}{path_text(member.path)}" if member.path else own
             stored = [(volume.start + it, volume.start + end) for it, end in member.stored]
             yield replace(member, path=path, stored=stored)
+
+
+def _disk(stream: BinaryIO) -> BinaryIO:
+    """The disk in the image. Raises MemberError where there is none to be had."""
+    try:
+        disk = disk_in(stream)
+        if not disk.read(1):
+            raise EOFError("it holds no disk")
+    except MemberError:
+        raise
+    except Exception as error:  # the libraries raise nearly anything on broken images
+        why = f"a disk image that cannot be opened ({detail(error)}), only searched for pictures"
+        raise MemberError(Status.UNSUPPORTED, why) from error
+    return disk
 
 
 def _volumes(disk: BinaryIO) -> Iterator[_Volume]:
@@ -93,7 +109,7 @@ def _volumes(disk: BinaryIO) -> Iterator[_Volume]:
         return
     for number, partition in enumerate(_partitions(disk), 1):
         start = min(partition.offset, size)
-        yield _Volume(f"partition-{number}/", start, min(partition.size, size - start))
+        yield _Volume(f"partition-{number}", start, min(partition.size, size - start))
 
 
 def _partitions(disk: BinaryIO) -> Sequence[Any]:

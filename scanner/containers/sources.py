@@ -54,7 +54,7 @@ def _disk(image: BinaryIO) -> BinaryIO:
         return disk_in(image)
     except OSError:
         raise
-    except MemberError as error:
+    except (MemberError, ImportError) as error:
         raise OSError(errno.ENOTSUP, str(error)) from error
     except Exception as error:  # the libraries raise nearly anything on broken images
         raise OSError(errno.EIO, f"the disk image is damaged: {error}") from error

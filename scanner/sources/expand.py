@@ -40,7 +40,6 @@ INSIDE = "!/archive"  # names the container in a file that is something else as 
 DISK = "!/disk"  # names the disk in an image of a format of its own
 JOINED = "!/joined"  # names what several files make up
 THE_DISK = Fate("a disk", Status.CONTAINER, "the disk in the image; its files have rows")
-OPENED = (Status.CONTAINER, Status.NOT_IMAGE)  # fates of containers that were read to their end
 NO_GAPS = Gaps([])
 BLOCK_BYTES = 512  # in which systems count what a file takes on disk
 
@@ -152,7 +151,7 @@ def _opened(
         )
         if behind.status is not Status.CONTAINER:
             yield Met(name, position or 1, behind.status, behind.error)
-    is_kept = kind is disk and disk.holds_disk(stream) and fate.status in OPENED
+    is_kept = kind is disk and disk.holds_disk(stream) and fate.status is not Status.UNSUPPORTED
     gaps = Gaps.all_but(accounted, TO_THE_END if is_kept else size, kind in ACCOUNTING)
     if is_kept:
         yield Found(f"{path}{DISK}", position or 1, Disk(source), fate=THE_DISK, gaps=gaps)

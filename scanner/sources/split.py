@@ -300,8 +300,9 @@ def _rar_goes_on(path: Path) -> bool:
     """Whether a RAR says at its end that another volume follows; False where it says nothing."""
     tail = _tail(path, RAR_END_BYTES)
     if _head(path, len(rar.MAGIC_5)) == rar.MAGIC_5:
-        # Its size, type 5, the flags of the header, and the flags of the end.
-        return tail.endswith(b"\x03\x05\x04\x01")
+        # Its size, type 5, the flags of the header, and those of the end.
+        end = re.search(rb"\x03\x05.(.)\Z", tail, re.DOTALL)
+        return end is not None and bool(end[1][0] & 1)
     # Type 0x7B and two bytes of flags, of which the lowest bit says it.
     found = re.search(rb"\x7b([\x00-\x0f])\x40", tail)
     return found is not None and bool(found[1][0] & 1)

@@ -1,4 +1,4 @@
-"""Files of exFAT volumes, those among them that were deleted and lie in one piece.
+"""Files of exFAT volumes, deleted ones too, where the volume still says where they lay.
 
 By the library's structures alone: its own reader takes a fragmented file for whole, and fails on
 folders of more than a cluster.
@@ -22,7 +22,7 @@ BITMAP, FILE, STREAM, NAME = 0x81, 0x85, 0xC0, 0xC1
 FIRST_CLUSTER, LAST_CLUSTERS = 2, 0xFFFF_FFF7
 LONGEST_FOLDER = 1 << 28  # bytes, as the specification bounds them
 
-Runs = Sequence[tuple[int | None, int]]
+Runs = Sequence[tuple[int, int]]
 
 
 class _Entry(NamedTuple):
@@ -76,21 +76,21 @@ class _Volume:
         self.root = facts.root_dir_cluster
 
     def member(self, path: str, entry: _Entry) -> Iterator[Member]:
-        """The file, if it can still be told where it lies."""
-        if entry.is_deleted:
-            if not entry.is_whole or not entry.size:  # or else its clusters are found no more
-                return
-            path = f"{content.DELETED}{path}"
-            first = entry.cluster - FIRST_CLUSTER
-            count = -(-entry.size // self._cluster)
-            if self._bitmap is None or self._bitmap.is_used(first, count):
-                yield Member(path, None, Status.UNREADABLE, content.TAKEN)
-                return
+        """The file; of a deleted one only if it can still be told where it lay."""
         try:
             runs = self._runs(entry)
         except ValueError as error:
-            yield content.broken(path, error)
+            if not entry.is_deleted:
+                yield content.broken(path, error)
             return
+        if entry.is_deleted:
+            if sum(count for _, count in runs) * self._cluster < max(entry.size, 1):
+                return
+            path = f"{content.DELETED}{path}"
+            bitmap = self._bitmap
+            if bitmap is None or any(bitmap.is_used(first, count) for first, count in runs):
+                yield Member(path, None, Status.UNREADABLE, content.TAKEN)
+                return
         inside = content.stretches(runs, self._cluster, entry.size)
         stored = [(self._heap + first, self._heap + last) for first, last in inside]
         yield content.file(path, entry.size, lambda: self._opened(runs, entry.size), stored)

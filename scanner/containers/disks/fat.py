@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from scanner.containers.container import Member
 from scanner.containers.disks import content
 
+SMALL_BASE, SMALL_EXTENSION = 0x08, 0x10
 DOTS = (".", "..")
 
 
@@ -26,7 +27,7 @@ def members(volume: BinaryIO) -> Iterator[Member]:
         met.add(folder.cluster)
         try:
             for entry in folder.iterdir():
-                inner = f"{path}{entry.name}"
+                inner = f"{path}{_name(entry)}"
                 if entry.is_volume_id() or entry.name in DOTS:
                     continue
                 if entry.is_directory():
@@ -35,6 +36,17 @@ def members(volume: BinaryIO) -> Iterator[Member]:
                     yield _file(system, inner, entry)
         except Exception as error:  # the library raises nearly anything on broken volumes
             yield content.broken(path or ".", error)
+
+
+def _name(entry: Any) -> str:
+    """Its name. Which parts of a short one are in small letters is told beside it."""
+    name: str = entry.name
+    if entry.ldirents:
+        return name
+    base, dot, extension = name.partition(".")
+    flags = entry.dirent.DIR_NTRes
+    base = base.lower() if flags & SMALL_BASE else base
+    return f"{base}{dot}{extension.lower() if flags & SMALL_EXTENSION else extension}"
 
 
 def _file(system: Any, path: str, entry: Any) -> Member:

@@ -14,7 +14,7 @@ import pytest
 import rarfile
 
 from scanner.containers.container import MemberError
-from scanner.containers.rar import LATER_VOLUME, MISSING_VOLUME, TOOLS, members
+from scanner.containers.rar import MISSING_VOLUME, TOOLS, members
 from scanner.environment import PROGRAMS
 from scanner.record import Status
 from tests.scanner.containers.rar_bytes import FASTEST, rar, split_rar
@@ -80,8 +80,7 @@ def test_volumes_beside_the_first_are_read(tmp_path: Path) -> None:
         (tmp_path / f"a.part{number}.rar").write_bytes(volume)
     entries = opened(tmp_path)
     assert contents(entries) == {"a.part1.rar!/x.jpg": b"1" * 300 + b"2" * 300 + b"3"}
-    later = {f"a.part{number}.rar": (Status.UNSUPPORTED, LATER_VOLUME) for number in (2, 3)}
-    assert rows(entries) == later
+    assert rows(entries) == {}
 
 
 def test_every_program_that_may_run_is_known_to_rarfile() -> None:

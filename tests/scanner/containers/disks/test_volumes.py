@@ -1,0 +1,137 @@
+"""Protects: every file of a volume is a member, deleted ones are found, and none has two rows."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from scanner.containers.disks.clusters import Bitmap, Counted
+from scanner.containers.disks.content import DELETED, TAKEN, stretches
+from scanner.record import Status
+from tests.scanner.containers.disks.opening import each_once, found_in, image, lay_out
+from tests.scanner.walking import rows, walked
+
+FAT = {
+    "b.txt": "note.txt",
+    "a long name.txt": "large.txt",
+    "photos/listed.jpg": "listed.jpg",
+    "fragmented.jpg": "fragmented.jpg",
+}
+EXT = {"note.txt": "note.txt", "photos/listed.jpg": "listed.jpg"}
+EXFAT = {
+    "b.txt": "note.txt",
+    "large.txt": "large.txt",
+    "fragmented.jpg": "fragmented.jpg",
+    "photos/listed.jpg": "listed.jpg",
+    "many/last.jpg": "between.jpg",
+    f"{DELETED}photos/deleted.jpg": "deleted.jpg",
+}
+NTFS = {
+    "b.txt": "note.txt",
+    "b.txt:hidden": "stream.jpg",
+    "fragmented.jpg": "fragmented.jpg",
+    "packed/compressed.jpg": "compressed.jpg",
+    "packed/large.txt": "large.txt",
+    "photos/listed.jpg": "listed.jpg",
+    f"{DELETED}photos/deleted.jpg": "deleted.jpg",
+}
+VOLUMES = {
+    "fat12.dd": FAT,
+    "fat16.dd": FAT,
+    "fat32.dd": FAT,
+    "ext2.dd": EXT,
+    "ext4.dd": EXT,
+    "exfat.dd": EXFAT,
+    "ntfs.dd": NTFS,
+}
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_every_file_is_a_member(name: str, tmp_path: Path) -> None:
+    lay_out(tmp_path, name)
+    found = found_in(tmp_path)
+    expected = {f"{name}!/{path}": content for path, content in VOLUMES[name].items()}
+    members = {path: content for path, content in found.items() if "carved" not in path}
+    assert members.items() >= expected.items()
+    assert "deleted.jpg" in found.values()
+    assert each_once(found)
+    # But for what was deleted on FAT, whose content is found where it lies.
+    searched_out = {path: content for path, content in found.items() if path not in members}
+    assert set(searched_out.values()) <= {"deleted.jpg"}
+
+
+def test_links_have_rows(tmp_path: Path) -> None:
+    lay_out(tmp_path, "ext4.dd")
+    assert rows(walked(tmp_path))["ext4.dd!/link"][0] is Status.UNSUPPORTED
+
+
+def test_a_deleted_file_whose_place_was_taken_is_not_shown_as_it_was(tmp_path: Path) -> None:
+    """What lies there by now is another's, and must not get a verdict under its name."""
+    data = bytearray(image("ntfs.dd"))
+    # All clusters in use: the bitmap of this volume is the one run of record 6.
+    place = _bitmap_at(data)
+    data[place : place + 256] = b"\xff" * 256
+    (tmp_path / "ntfs.dd").write_bytes(data)
+    path = f"ntfs.dd!/{DELETED}photos/deleted.jpg"
+    assert rows(walked(tmp_path))[path] == (Status.UNREADABLE, TAKEN)
+    found = found_in(tmp_path)
+    assert path not in found
+    assert "deleted.jpg" in found.values()  # by the search
+
+
+def _bitmap_at(data: bytes | bytearray) -> int:
+    (first,) = struct.unpack_from("<Q", data, 48)  # of the table of files, in clusters of 512
+    record = data[first * 512 + 6 * 1024 :][:1024]
+    at = struct.unpack_from("<H", record, 20)[0]
+    while record[at] != 0x80:
+        at += struct.unpack_from("<I", record, at + 4)[0]
+    run = at + struct.unpack_from("<H", record, at + 32)[0]
+    sizes = record[run]
+    start = record[run + 1 + (sizes & 15) :][: sizes >> 4]
+    return int.from_bytes(start, "little") * 512
+
+
+def test_folders_that_lie_in_themselves_end(tmp_path: Path) -> None:
+    data = bytearray(image("fat12.dd"))
+    entry = data.index(b"PHOTOS     \x10")
+    cluster = data[entry + 26 : entry + 28]
+    inside = data.index(b"LISTED  JPG")
+    data[inside + 11] = 0x10  # a file in it that is now the folder itself
+    data[inside + 26 : inside + 28] = cluster
+    (tmp_path / "fat12.dd").write_bytes(data)
+    assert "fat12.dd!/fragmented.jpg" in found_in(tmp_path)
+
+
+def test_a_list_of_clusters_that_goes_round_ends(tmp_path: Path) -> None:
+    data = bytearray(image("fat16.dd"))
+    reserved, tables = struct.unpack_from("<H", data, 14)[0], struct.unpack_from("<H", data, 22)[0]
+    entry = data.index(b"ALONGN~1TXT")
+    (cluster,) = struct.unpack_from("<H", data, entry + 26)
+    struct.pack_into("<H", data, reserved * 512 + 2 * cluster, cluster)
+    assert tables
+    (tmp_path / "fat16.dd").write_bytes(data)
+    status, sentence = rows(walked(tmp_path))["fat16.dd!/a long name.txt"]
+    assert status is Status.UNREADABLE
+    assert "circle" in sentence
+
+
+def test_what_a_file_takes_ends_with_it() -> None:
+    """Behind its end, in its last block, what was there before may lie."""
+    runs = [(10, 2), (None, 1), (4, 3)]
+    assert stretches(runs, 100, 450) == [(1000, 1200), (400, 550)]
+    assert stretches(runs, 100, 150) == [(1000, 1150)]
+
+
+def test_clusters_in_use_are_told() -> None:
+    bitmap = Bitmap(b"\x01\x80")
+    used = [number for number in range(16) if bitmap.is_used(number, 1)]
+    assert used == [0, 15]
+    assert not bitmap.is_used(1, 14)
+    assert bitmap.is_used(16, 1)  # beyond the volume
+    counted = Counted(16)
+    counted.add(2, 6)
+    assert not counted.is_shared(0, 16)
+    counted.add(7, 3)
+    assert [number for number in range(16) if counted.is_shared(number, 1)] == [7]
