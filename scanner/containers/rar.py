@@ -95,7 +95,7 @@ def members(
             else:
                 yield Member(path, None, Status.UNSUPPORTED, NO_FILE)
         if _goes_on(archive):
-            raise MemberError(Status.UNREADABLE, MISSING_VOLUME)
+            raise MemberError(Status.UNSUPPORTED, MISSING_VOLUME)
         if trouble := archive.strerror():
             # Where the archive lies, or a copy of it, must make no difference to a report.
             raise rarfile.BadRarFile(trouble.replace(f"{Path(str(place)).parent}{os.sep}", ""))

@@ -34,7 +34,7 @@ from scanner.processes import ProcessError
 from scanner.record import Status
 from scanner.sources.found import Fate, Found, Met, Stamp, stamp_of
 from scanner.sources.isolated import Readers
-from scanner.sources.split import Split
+from scanner.sources.split import Split, number_inside
 
 INSIDE = "!/archive"  # names the container in a file that is something else as well
 DISK = "!/disk"  # names the disk in an image of a format of its own
@@ -133,6 +133,10 @@ def _opened(
     is a file as well has the row of that file, and one for the container only where that was not
     opened; so has a zip behind a container whose parser would not see it.
     """
+    if isinstance(source, bytes) and (number := number_inside(path, source)):
+        why = f"part {number:,} of a split archive, inside another; unpack that to scan it"
+        yield Found(path, position, source, fate=Fate("a part", Status.UNSUPPORTED, why))
+        return
     kind, is_more = container_of(stream)
     if kind is None:
         yield from _own(path, position, source)

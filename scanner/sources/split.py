@@ -36,6 +36,8 @@ RAR_FIRST = re.compile(r"(?P<stem>.+)\.rar", re.IGNORECASE)
 ENCASE_PART = re.compile(r"(?P<stem>.+)\.(?P<letter>[es])(?P<number>\d\d|[a-z]{2})", re.IGNORECASE)
 VMDK = re.compile(r"(?P<stem>.+?)(?:-(?:[fs]\d{3,6}|flat|delta))?(?P<end>\.vmdk)", re.IGNORECASE)
 MOST_PARTS = 20_000
+NUMBERS_AHEAD = 16  # behind a missing one that are looked for
+NEXT_SEGMENT = b"next\0"  # begins the last section of a segment that another follows
 MOST_REMEMBERED = 64  # sets of parts
 HEAD_BYTES, RAR_END_BYTES, ENCASE_SECTION_BYTES = 4096, 24, 76
 ZIP64 = 0xFFFF  # stands where another record has the number
@@ -68,7 +70,7 @@ class Splits:
     """Which files of a walk are parts of one. It remembers the last sets that it met."""
 
     def __init__(self) -> None:
-        self._sets: dict[tuple[Path, str], Parts | None] = {}
+        self._sets: dict[tuple[object, ...], Parts | None] = {}
 
     def of(self, path: Path, stream: BinaryIO) -> Split | None:
         """What the file at `path`, which `stream` reads, is a part of, if it is one. Rewinds.
@@ -83,30 +85,60 @@ class Splits:
         for shape, found in shapes:
             if not head.startswith(shape.magic):
                 continue
-            key = path.parent, f"{shape.pattern.pattern} {found['stem']}"
+            its = {name: text for name, text in found.groupdict().items() if name != "number"}
+            key = path.parent, shape.pattern, *its.values()
             if key not in self._sets:
                 if len(self._sets) == MOST_REMEMBERED:
                     self._sets.pop(next(iter(self._sets)))
                 self._sets[key] = shape.find(path, found)
             parts = self._sets[key]
-            number = parts and shape.number(path, found, head, parts)
+            if parts is None or (parts.missing is None and path not in parts.found):
+                continue
+            number = shape.number(path, found, head, parts)
             # Whatever its name, one that is an image is that.
-            if parts and number and (path in parts.found[:1] or not is_image(head)):
+            if number and (path in parts.found[:1] or not is_image(head)):
                 return Split(number, parts)
         return None
+
+
+def number_inside(path: str, data: bytes) -> int:
+    """Which part of a split archive a member is that lies at `path` in another, 0 where of none."""
+    name = path.rpartition("/")[2]
+    if is_image(data):
+        return 0
+    if ARCHIVE_NUMBERED.fullmatch(name):
+        number = int(name.rpartition(".")[2])
+        return 0 if number == 1 and _ends(data, data, len(data)) else number
+    found = ZIP_PART.fullmatch(name)
+    if found and (data.startswith(b"PK") or _looks_compressed(data[:HEAD_BYTES])):
+        return int(found["number"])
+    if data.startswith(ENCASE) and ENCASE_PART.fullmatch(name):
+        number = int.from_bytes(data[9:11], "little")
+        is_last = not data[-ENCASE_SECTION_BYTES:].startswith(NEXT_SEGMENT)
+        return 0 if number == 1 and is_last else number
+    return 0
 
 
 def _numbered(path: Path, found: re.Match[str]) -> Parts | None:
     """NAME.001, NAME.002 and so on: pieces of any file."""
     width = len(found["number"])
-    parts = _side_by_side(path, (f"{found['stem']}.{it:0{width}}" for it in count(1)))
+    names = (f"{found['stem']}.{number:0{width}}" for number in count(1))
+    parts = _side_by_side(path, names)
+    further = any(_beside(path, name) for name in islice(names, NUMBERS_AHEAD))
     is_archive = ARCHIVE_NUMBERED.fullmatch(path.name) is not None
     # Scanned pages are numbered like this as well.
-    if (len(parts) < 2 and not is_archive) or any(map(_is_image, parts[1:])):
+    if not (is_archive or further or len(parts) > 1) or any(map(_is_image, parts[1:])):
         return None
-    missing = None if parts and _ends(parts) else len(parts) + 1
-    owner = parts[0] if parts else path
-    return Parts(ARCHIVE if is_archive else FILE, parts, owner, missing)
+    kind = ARCHIVE if is_archive else FILE
+    if not parts:
+        return Parts(kind, parts, path, missing=1)
+    size = sum(file_facts(part).st_size for part in parts)
+    tail = _tail(parts[-1], END_RECORD_BYTES + LONGEST_COMMENT)
+    ends = _ends(_head(parts[0], HEAD_BYTES), tail, size)
+    if ends and len(parts) == 1:
+        return None
+    is_whole = not further if ends is None else ends
+    return Parts(kind, parts, parts[0], None if is_whole else len(parts) + 1)
 
 
 def _zip(path: Path, found: re.Match[str]) -> Parts | None:
@@ -272,14 +304,13 @@ def _is_image(path: Path) -> bool:
     return is_image(_head(path, HEAD_BYTES))
 
 
-def _ends(parts: Sequence[Path]) -> bool:
-    """Whether the last of the pieces is the last that there are, as far as can be told."""
-    head = _head(parts[0], HEAD_BYTES)
+def _ends(head: bytes, tail: bytes, size: int) -> bool | None:
+    """Whether pieces of that many bytes in all are all that there are; None where nothing says."""
     if head.startswith(sevenzip.MAGIC):
-        return sum(file_facts(part).st_size for part in parts) >= sevenzip.whole_size(head)
+        return size >= sevenzip.whole_size(head)
     if head.startswith(b"PK\3\4"):
-        return END_RECORD in _tail(parts[-1], END_RECORD_BYTES + LONGEST_COMMENT)
-    return True
+        return END_RECORD in tail[-END_RECORD_BYTES - LONGEST_COMMENT :]
+    return None
 
 
 def _zips_ahead(last: Path) -> int | None:
@@ -310,4 +341,4 @@ def _rar_goes_on(path: Path) -> bool:
 
 def _encase_goes_on(path: Path) -> bool:
     """Whether the last section of a segment says that another segment follows."""
-    return _tail(path, ENCASE_SECTION_BYTES).startswith(b"next\0")
+    return _tail(path, ENCASE_SECTION_BYTES).startswith(NEXT_SEGMENT)
