@@ -160,7 +160,7 @@ def _open(place: str | BinaryIO, passwords: Sequence[str]) -> RarFile:
     except rarfile.NeedFirstVolume as error:
         raise MemberError(Status.UNSUPPORTED, LATER_VOLUME) from error
     except rarfile.BadRarName as error:
-        raise MemberError(Status.UNREADABLE, MISSING_VOLUME) from error
+        raise MemberError(Status.UNSUPPORTED, MISSING_VOLUME) from error
     if archive.infolist() or not archive.needs_password():
         return archive
     for password in passwords:
