@@ -30,9 +30,9 @@ from scanner.scan.scorers import Scorer
 
 # The libraries that take evidence apart, decode it, read its provenance or score it.
 LIBRARIES = (
-    "ahocorasick-rs", "backports.zstd", "c2pa-python", "numpy", "onnxruntime", "onnxruntime-gpu",
-    "pillow", "pillow-heif", "py7zr", "pylibmagic", "pypdf", "pyzipper", "rarfile", "rawpy",
-    "simplejpeg", "tensorrt", "tensorrt-rtx-cu13",
+    "ahocorasick-rs", "backports.zstd", "c2pa-python", "numpy", "olefile", "onnxruntime",
+    "onnxruntime-gpu", "pillow", "pillow-heif", "py7zr", "pylibmagic", "pypdf", "pyzipper",
+    "rarfile", "rawpy", "simplejpeg", "tensorrt", "tensorrt-rtx-cu13",
 )  # fmt: skip
 
 
