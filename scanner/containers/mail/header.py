@@ -19,6 +19,7 @@ ELSEWHERE = {
     "message/partial": "it is one of the pieces in which a message was sent",
     "message/external-body": "its content is kept elsewhere, and the mail only refers to it",
 }
+TELLING = ("content-", "x-apple-content-")
 APPLE_LENGTH = "x-apple-content-length"
 STRAY_BOUNDARY = re.compile(r"boundary\s*=\s*\"?([^\";\s]+)", re.IGNORECASE)
 
@@ -129,7 +130,8 @@ def read_header(text: bytes, start: int, is_message: bool) -> tuple[Header, int]
         elif not content.startswith(FROM_LINES):
             break
         body = place
-    return Header([(name, _value(lines)) for name, lines in fields], is_message), body
+    told = [(name, _value(lines)) for name, lines in fields if name.startswith(TELLING)]
+    return Header(told, is_message), body
 
 
 def _value(lines: list[bytes]) -> str:

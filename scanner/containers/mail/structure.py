@@ -14,6 +14,7 @@ from scanner.containers.mail.header import Header, read_header
 
 LONGEST_BOUNDARY = 200  # RFC 2046 allows 70
 DELIMITER = re.compile(rb"[\r\n]--([^\r\n]{1,%d})[^\r\n]*" % (LONGEST_BOUNDARY + 2))
+ANYTHING = re.compile(rb"\S")
 NEXT_LINE = re.compile(rb"\r\n?|\n|\Z")
 NOT_STATED = "its parts cannot be told apart: it does not say what stands between them"
 NOT_MET = "its parts cannot be told apart: what is to stand between them is nowhere"
@@ -113,8 +114,8 @@ def parts(text: bytes) -> Iterator[Part]:
         found = levels.next_delimiter(text, body)
         stop = _without_break(text, body, found.start) if found else len(text)
         if not header.is_multipart:
-            # Behind a damaged end there is nothing.
-            if found or not place or text[place:].strip():
+            # Between two delimiters there may be nothing at all.
+            if not place or ANYTHING.search(text, place, stop):
                 yield Part(header, body, stop)
         elif not header.boundaries:
             yield Part(header, body, stop, NOT_STATED)
