@@ -10,14 +10,25 @@ import contextlib
 from types import ModuleType
 from typing import BinaryIO
 
-from scanner.containers import appended_zip, compressed, disk, mail, pdf, rar, sevenzip, tar, zip
+from scanner.containers import (
+    appended_zip,
+    compressed,
+    disk,
+    mail,
+    outlook,
+    pdf,
+    rar,
+    sevenzip,
+    tar,
+    zip,
+)
 from scanner.containers.container import HEAD_BYTES
 from scanner.files import check_read
 from scanner.images.signatures import is_image
 
-ISOLATED = (sevenzip, rar, pdf, mail, disk)
+ISOLATED = (sevenzip, rar, pdf, mail, outlook, disk)
 # Those that tell of every byte whose it is, but for those that are nobody's.
-ACCOUNTING = (zip, tar, compressed, sevenzip, mail, disk)
+ACCOUNTING = (zip, tar, compressed, sevenzip, mail, outlook, disk)
 CONTAINERS = (zip, tar, compressed, *ISOLATED, appended_zip)
 
 
