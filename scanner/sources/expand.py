@@ -146,9 +146,9 @@ def _opened(
     fate = yield from _expand(kind, stream, source, size, name, depth, readers, outer, accounted)
     if is_more and fate.status is not Status.CONTAINER:
         yield Met(name, position or 1, fate.status, fate.error)
-    is_zip_behind = kind in ISOLATED and recognises(appended_zip, b"", stream)
+    has_zip_behind = _has_zip_behind(kind, stream, size, accounted)
     check_read(stream)
-    if is_zip_behind:
+    if has_zip_behind:
         name = f"{name}{INSIDE}"
         behind = yield from _expand(
             appended_zip, stream, source, size, name, depth, readers, outer, accounted
@@ -161,6 +161,14 @@ def _opened(
         yield Found(f"{path}{DISK}", position or 1, Disk(source), fate=THE_DISK, gaps=gaps)
     its_own = _own(path, position, source, None if is_more else fate, None if is_kept else gaps)
     yield from (replace(entry, holds_disk=is_kept and entry.gaps is None) for entry in its_own)
+
+
+def _has_zip_behind(kind: ModuleType, stream: BinaryIO, size: int, accounted: array[int]) -> bool:
+    """Whether a zip lies behind a container whose parser would not see it, and is no member."""
+    if kind not in ISOLATED or not recognises(appended_zip, b"", stream):
+        return False
+    end = appended_zip.end_record(stream) or 0
+    return any(Gaps.all_but(accounted, size).within(end, end + 1))
 
 
 def _own(
