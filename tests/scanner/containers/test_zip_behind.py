@@ -15,6 +15,7 @@ from tests.scanner.walking import contents, rows, walked, zipped
 HIDDEN = zipped([("hidden.jpg", b"hidden")], zipfile.ZIP_STORED)
 KINDS = {kind: CONTAINERS[kind] for kind in ("7z", "pdf", "eml", "mbox")}
 KINDS["rar"] = rar([("a.jpg", b"1" * 300)])
+BEHIND = {"pdf": "trailing-data"}  # what a zip behind it is called
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -24,8 +25,10 @@ def test_both_are_read(kind: str, tmp_path: Path) -> None:
     (tmp_path / "nested").write_bytes(zipped([("x", KINDS[kind] + HIDDEN)]))
     entries = walked(tmp_path)
     found = contents(entries)
-    assert found["both!/archive!/hidden.jpg"] == b"hidden"
-    assert found["nested!/x!/archive!/hidden.jpg"] == b"hidden"
+    behind = BEHIND.get(kind, "archive")
+    assert found[f"both!/{behind}!/hidden.jpg"] == b"hidden"
+    assert found[f"nested!/x!/{behind}!/hidden.jpg"] == b"hidden"
+    assert len([path for path in found if path.endswith("hidden.jpg")]) == 2
     for name in (path.removeprefix("alone") for path in found if path.startswith("alone")):
         assert {f"both{name}", f"nested!/x{name}"} <= found.keys()
     assert rows(entries) == {}
@@ -37,9 +40,11 @@ def test_damage_to_either_leaves_the_other(kind: str, tmp_path: Path) -> None:
     (tmp_path / "first").write_bytes(damaged + HIDDEN)
     (tmp_path / "second").write_bytes(KINDS[kind] + HIDDEN.replace(b"PK\3\4", b"PK\0\0"))
     entries = walked(tmp_path)
-    assert contents(entries)["first!/archive!/hidden.jpg"] == b"hidden"
+    found = {path for path in contents(entries) if path.endswith("hidden.jpg")}
+    assert found in ({"first!/archive!/hidden.jpg"}, {"first!/trailing-data!/hidden.jpg"})
     assert any(path.startswith("second!/") for path in contents(entries))
-    assert rows(entries)["second!/archive!/hidden.jpg"][0] is Status.UNREADABLE
+    [unread] = (path for path in rows(entries) if path.endswith("hidden.jpg"))
+    assert rows(entries)[unread][0] is Status.UNREADABLE
 
 
 def test_a_member_named_archive_is_not_mistaken_for_the_zip_behind(tmp_path: Path) -> None:
