@@ -20,8 +20,8 @@ import click
 from benchmarks.shared.options import shared_option
 from trainer.command import Command
 
-PARTS = ("backbones", "stages", "peers", "robustness", "scale", "carving")
-WITHOUT_DATA = ("scale", "carving")  # make their own files
+PARTS = ("backbones", "stages", "peers", "robustness", "scale", "carving", "disks")
+WITHOUT_DATA = ("scale", "carving", "disks")  # make their own files
 
 
 def options(
