@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Samples = npt.NDArray[np.integer[Any]]
 
 DEPTHS = (1, 2, 4, 8, 16)
-AT_ONCE = 1 << 20  # samples that are turned into colours together
+AT_ONCE = 1 << 20  # pixels that are turned into colours together
 
 
 def png(item: Any, limits: Limits, redefined: Redefined) -> bytes:
@@ -40,11 +40,12 @@ def png(item: Any, limits: Limits, redefined: Redefined) -> bytes:
     width, height = _size(item, limits)
     if is_stencil(item):
         raise unsupported("the colour that a page paints its stencil in")
-    if "/ColorSpace" not in item:
+    if entry(item, "/ColorSpace") is None:
         raise unsupported("the colours of no colour space")
-    found = space(item["/ColorSpace"], redefined)
-    stored = _samples(item, found.components, limits)
-    rgb = _painted(stored, _values(item, found), found)
+    with np.errstate(all="ignore"):  # what comes to no number is refused
+        found = space(item["/ColorSpace"], redefined)
+        stored = _samples(item, found.components, limits)
+        rgb = _painted(stored, _values(item, found), found)
     image = _image(rgb.reshape(height, width, 3))
     if (alpha := _alpha(item, stored, limits)) is not None:
         image.putalpha(alpha)
@@ -94,7 +95,7 @@ def _samples(item: Any, components: int, limits: Limits) -> Samples:
     if kind == JPEG:
         return jpeg_samples(item, components, limits.file_bytes).reshape(-1, components)
     if kind == JPEG_2000:
-        raise unsupported("its file in colours that are not its own")
+        raise unsupported("a JPEG 2000 painted in other colours than its own")
     depth = _depth(item)
     data = unpacked(item, limits.file_bytes)
     stride = -(-width * components * depth // 8)
@@ -158,7 +159,7 @@ def _alpha(item: Any, stored: Samples, limits: Limits) -> Image.Image | None:
         if not is_stencil(hard):
             raise unsupported("a mask that is no stencil")
         opaque = ImageOps.invert(_grey(hard, limits))  # which covers where it is 0
-    elif "/Mask" in item:
+    elif entry(item, "/Mask") is not None:
         hidden = np.array(numbers(item, "/Mask")).reshape(-1, 2)
         if len(hidden) != stored.shape[1]:
             raise unsupported("a mask of other colours than its own")

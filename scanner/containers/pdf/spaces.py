@@ -97,11 +97,9 @@ def _alternate(name: str, item: Any, redefined: Redefined) -> Space:
     """One that inks may be told in."""
     if name in DEVICE:
         others = redefined.get(name.replace("Device", "Default"), ())
-        for place, other in enumerate(others):
-            if place == MOST_REDEFINED or not _near_device(
-                _alternate(*_named(other), {}), DEVICE[name]
-            ):
-                raise unsupported(f"the colours that the document means by {name[1:]}")
+        near = (_near_device(_alternate(*_named(it), {}), DEVICE[name]) for it in others)
+        if len(others) > MOST_REDEFINED or not all(near):
+            raise unsupported(f"the colours that the document means by {name[1:]}")
         return device(DEVICE[name])
     match name:
         case "/ICCBased":
@@ -121,6 +119,8 @@ def device(components: int) -> Space:
 
 
 def _levels(values: Floats) -> Bytes:
+    if np.isnan(values).any():
+        raise ValueError("a colour comes to no number")
     return np.rint(255 * np.clip(values, 0, 1)).astype(np.uint8)
 
 
@@ -145,10 +145,10 @@ def _profiled(profile: Any) -> Space:
     from PIL import Image, ImageCms
 
     components = int(profile["/N"])
-    if numbers(profile, "/Range", [0, 1] * components) != [0, 1] * components:
-        raise unsupported("colours of a profile with a range of its own")
     if components not in DEVICE_OF:
         raise unsupported(f"colours of a profile with {components} components")
+    if numbers(profile, "/Range", [0, 1] * components) != [0, 1] * components:
+        raise unsupported("colours of a profile with a range of its own")
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(unpacked(profile, LARGEST_PROFILE)))
         expected, mode = PROFILE_MODES.get(source.profile.xcolor_space.strip(), (0, ""))
@@ -163,17 +163,14 @@ def _profiled(profile: Any) -> Space:
         raise unsupported("colours of a profile for another number of components")
 
     def to_rgb(mode: str, data: bytes, count: int) -> bytes:
-        image = Image.frombytes(mode, (count, 1), data)
-        converted = ImageCms.applyTransform(image, transform)
-        assert converted is not None
-        return converted.tobytes()
+        return transform.apply(Image.frombytes(mode, (count, 1), data)).tobytes()
 
     return Space(((0, 1),) * components, partial(_paint_inks, to_rgb=to_rgb))
 
 
 def _calibrated(name: str, item: Any) -> Space:
     """8.6.5.2 and 8.6.5.3: what is near sRGB, as a device's."""
-    white = np.array(numbers(item, "/WhitePoint"))
+    white = _white(item)
     components = 1 if name == "/CalGray" else 3
     if components == 1:
         gamma = np.array([float(entry(item, "/Gamma", 1))])
@@ -200,10 +197,18 @@ def _near_device(other: Space, components: int) -> bool:
     return bool(np.abs(apart).max() <= NEAR_DEVICE)
 
 
+def _white(item: Any) -> npt.NDArray[np.float64]:
+    white = numbers(item, "/WhitePoint")
+    if len(white) != 3 or white[1] != 1 or min(white) <= 0:
+        raise ValueError("a colour space has a white that is none")
+    return np.array(white)
+
+
 def _lab(item: Any) -> Space:
-    """8.6.5.4."""
-    white = np.array(numbers(item, "/WhitePoint"))
-    a_low, a_high, b_low, b_high = numbers(item, "/Range", (-100, 100, -100, 100))
+    """8.6.5.4, of the range that renderers take for granted."""
+    white = _white(item)
+    if numbers(item, "/Range", (-100, 100, -100, 100)) != [-128, 127, -128, 127]:
+        raise unsupported("Lab colours of an unusual range")
 
     def paint(values: Floats) -> Bytes:
         middle = (values[:, 0] + 16) / 116
@@ -213,7 +218,7 @@ def _lab(item: Any) -> Space:
         xyz = np.where(shares >= 6 / 29, shares**3, 108 / 841 * (shares - 4 / 29)) * white
         return _from_xyz(xyz, white)
 
-    return Space(((0, 100), (a_low, a_high), (b_low, b_high)), paint)
+    return Space(((0, 100), (-128, 127), (-128, 127)), paint)
 
 
 def _from_xyz(xyz: npt.NDArray[np.floating[Any]], white: npt.NDArray[np.float64]) -> Bytes:
@@ -251,7 +256,8 @@ def _indexed(item: Any, redefined: Redefined) -> Space:
     text = getattr(table, "original_bytes", None)
     data = unpacked(table, LARGEST_PROFILE) if text is None else text
     count = max(0, min(highest + 1, 256, len(data) // base.components))
-    stored = np.frombuffer(data, np.uint8, count * base.components).reshape(count, -1)
+    stored = np.frombuffer(data, np.uint8, count * base.components)
+    stored = stored.reshape(count, base.components)
     low, high = np.array(base.ranges, np.float32).T
     palette = base.paint(low + stored.astype(np.float32) / 255 * (high - low))
 

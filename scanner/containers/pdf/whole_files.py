@@ -36,17 +36,17 @@ def suffix(item: Any) -> str | None:
 def has_own_colours(item: Any) -> bool:
     """Whether an image is a file whose own colours are those that its dictionary names."""
     kind = last_filter(item)
-    if kind not in SUFFIXES or "/ColorSpace" not in item:
-        return kind in SUFFIXES
+    if kind not in SUFFIXES:
+        return False
     with contextlib.suppress(Exception):  # a parser raises nearly anything on broken colours
+        if entry(item, "/ColorSpace") is None:
+            return True
         components = _components(item)
+        if components == 0 or (components, kind) == (4, JPEG_2000):
+            return False  # of four components Pillow may take the last for transparency
         # Pillow takes the inks of every JPEG for stored inverted, as Adobe's programs store them.
         own = [1, 0] if components == 4 else [0, 1]
-        decode = numbers(item, "/Decode", [0, 1] * components)
-        # Of four components in JPEG 2000, Pillow takes most for RGB and transparency.
-        return (
-            decode == own * components and (components, kind) != (4, JPEG_2000) and components > 0
-        )
+        return numbers(item, "/Decode", [0, 1] * components) == own * components
     return False
 
 
@@ -77,7 +77,7 @@ def jpeg_samples(item: Any, components: int, limit: int) -> npt.NDArray[np.uint8
     size = int(item["/Width"]), int(item["/Height"])
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
         if image.mode != {1: "L", 3: "RGB", 4: "CMYK"}.get(components) or image.size != size:
-            raise unsupported("its file in colours or a size that are not its own")
+            raise unsupported("a JPEG painted in other colours or another size than its own")
         _check_transform(image, filters(item)[-1][1])
         if damage := jpeg_damage(data):
             raise ValueError(damage)
@@ -111,4 +111,4 @@ def _check_transform(image: Image.Image, parameters: Any) -> None:
     """
     other = {"RGB": 0, "CMYK": 1}.get(image.mode, -1)
     if "adobe" not in image.info and entry(parameters, "/ColorTransform") == other:
-        raise unsupported("its file with another transform of colours than it names")
+        raise unsupported("a JPEG painted by another transform of colours than it names")

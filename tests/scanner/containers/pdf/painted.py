@@ -103,3 +103,27 @@ def theirs(drawn: Drawn) -> Pixels:
     page = pypdfium2.PdfDocument(drawn.document())[0]
     bitmap = page.render(scale=1, rev_byteorder=True, optimize_mode=None)
     return bitmap.to_numpy()[:, :, :3].astype(np.int64)
+
+
+def apart(drawn: Drawn) -> tuple[int, float]:
+    """How far imgscan's pixels are from pdfium's: at most, and in the mean."""
+    found = ours(drawn)
+    assert not isinstance(found, str), found
+    distance = np.abs(found - theirs(drawn))
+    return int(distance.max()), float(distance.mean())
+
+
+def stored(samples: npt.ArrayLike, bits: int) -> bytes:
+    """Rows of samples as a PDF stores them, each row from a byte on."""
+    rows = np.asarray(samples, np.uint16)
+    rows = rows.reshape(len(rows), -1)
+    if bits == 16:
+        return rows.astype(">u2").tobytes()
+    each = rows[:, :, None] >> np.arange(bits - 1, -1, -1) & 1
+    return np.packbits(each.reshape(len(rows), -1).astype(np.uint8), axis=1).tobytes()
+
+
+def noise(components: int, bits: int, width: int = 8, height: int = 8) -> Pixels:
+    """(height, width * components) samples of every level."""
+    source = np.random.default_rng(components * 100 + bits)
+    return source.integers(0, 2**bits, (height, width * components))
