@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scanner.containers.container import Member, encrypted, failure
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pypdf import PdfReader
 
 MOST_BLANKS = 4  # between where the list of objects says that one begins and its number
+IMAGE_KEYS = {"/Width", "/Height", "/ColorSpace"}
 DEFAULTS = {"/DefaultGray", "/DefaultRGB", "/DefaultCMYK"}
 # Some bytes, or base64, of what a search for pictures would find in the content of a stream.
 IMAGE_WITHIN = re.compile(
@@ -50,17 +52,19 @@ def members(
         path = f"{name}!/object-{number}"
         if isinstance(item, Exception):
             yield Member(path, None, *failure(item, "object"))
-        elif number in masks and is_only_mask(item):
+            continue
+        if number in masks and is_only_mask(item):
             yield Member(path, None, Status.NOT_IMAGE, "the transparency of another image")
-        elif readable_entry(item, "/Subtype") == "/Image":
-            yield pictures.member(path, item, stretch(stream, places.get(number), item))
-        elif number in titles or readable_entry(item, "/Type") == "/EmbeddedFile":
+            continue
+        stored = partial(stretch, stream, places.get(number), item)
+        is_image = _is_image(item)
+        if is_image:
+            yield pictures.member(path, item, stored())
+        if number in titles or readable_entry(item, "/Type") == "/EmbeddedFile":
             title = titles.get(number, f"object-{number}")
-            stored = stretch(stream, places.get(number), item)
-            yield Member(f"{name}!/{path_text(title)}", opener(item.get_data), stored=stored)
-        elif _holds_image(item):  # whatever it is called
-            stored = stretch(stream, places.get(number), item)
-            yield Member(path, opener(item.get_data), stored=stored)
+            yield Member(f"{name}!/{path_text(title)}", opener(item.get_data), stored=stored())
+        elif not is_image and _holds_image(item):  # whatever it is called
+            yield Member(path, opener(item.get_data), stored=stored())
         elif readable_entry(item, "/Subtype") == "/Form" or "/PatternType" in item:
             yield from pictures.inline(f"{name}!/drawing-{number}", item, item)
     yield from behind(stream, name)
@@ -84,13 +88,21 @@ def _unused(
         path = f"{name}!/unused-{place}"
         if item is None or is_only_mask(item):
             continue
-        if readable_entry(item, "/Subtype") == "/Image":
+        if _is_image(item):
             if not (is_bare_file(item) and has_own_colours(item)):
                 yield pictures.member(path, item, stretch(stream, place, item))
         elif is_bare_file(item):
             continue
         elif readable_entry(item, "/Type") == "/EmbeddedFile" or _holds_image(item):
             yield Member(path, opener(item.get_data))
+
+
+def _is_image(item: Any) -> bool:
+    """Whether it is called an image, or has what only images have."""
+    from pypdf.generic import StreamObject
+
+    called = readable_entry(item, "/Subtype") == "/Image"
+    return called or (isinstance(item, StreamObject) and item.keys() >= IMAGE_KEYS)
 
 
 def _holds_image(item: Any) -> bool:

@@ -34,6 +34,8 @@ def fax_samples(item: Any, width: int, height: int, limit: int) -> npt.NDArray[n
     if (entry(parameters, "/Columns", 1728), entry(parameters, "/Rows", height)) != (width, height):
         raise unsupported("a fax of another size than its own")
     packed = unpacked(item, limit, but_last=True)
+    if not packed:
+        raise ValueError("the fax in it is empty")
     plain = {"/K": NumberObject(-1), "/Columns": NumberObject(width), "/BlackIs1": true}
     of_tiff = DictionaryObject({NameObject(key): value for key, value in plain.items()})
     tiff = CCITTFaxDecode.decode(packed, of_tiff, NumberObject(height))

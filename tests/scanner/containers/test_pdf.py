@@ -137,6 +137,18 @@ def test_attached_files_and_what_is_in_them(tmp_path: Path) -> None:
     assert contents(opened(tmp_path)) == {"a!/ü.zip!/x.jpg": JPEG, "a!/archive!/x.jpg": JPEG}
 
 
+def test_an_attached_file_that_is_called_an_image_is_a_file_all_the_same(tmp_path: Path) -> None:
+    writer = PdfWriter(io.BytesIO(document()))
+    writer.add_attachment("a.zip", zipped([("x.jpg", JPEG)]))
+    streams = (it for it in writer._objects if isinstance(it, StreamObject))
+    (item,) = (it for it in streams if it.get("/Type") == "/EmbeddedFile")
+    item.update(image_object(b""))
+    stream = io.BytesIO()
+    writer.write(stream)
+    (tmp_path / "a").write_bytes(stream.getvalue())
+    assert "a!/a.zip!/x.jpg" in contents(opened(tmp_path))
+
+
 def masked(mask: DecodedStreamObject) -> bytes:
     """A document with one picture, whose transparency `mask` says it is."""
     picture = image_object(JPEG, "/DCTDecode")

@@ -98,3 +98,14 @@ def test_broken_references_cost_their_own_picture(tmp_path: Path) -> None:
     entries = opened(tmp_path)
     assert any(entry.path == "a!/object-5.png" for entry in entries)
     assert rows(entries)
+
+
+@pytest.mark.parametrize("depth", ["(a\nb)", "/a#0ab", f"({'x' * 5000})"])
+def test_what_the_row_quotes_is_one_short_line(depth: str, tmp_path: Path) -> None:
+    image = Drawn(f"/ColorSpace/DeviceRGB/BitsPerComponent {depth}", bytes(192))
+    (tmp_path / "a").write_bytes(image.document())
+    ((status, sentence),) = rows(opened(tmp_path)).values()
+    assert status is Status.UNSUPPORTED
+    assert sentence.startswith("the image needs samples of ")
+    assert "\n" not in sentence
+    assert len(sentence) < 400

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from pypdf._codecs._codecs import LzwCodec
 
+from scanner.containers.pdf import members
+from scanner.limits import Limits
 from tests.scanner.containers.pdf.painted import Drawn, apart, noise, ours, stored, stream
 
 DEPTHS = [1, 2, 4, 8, 16]
@@ -200,6 +202,18 @@ def test_inline_images_without_a_filter(bits: int, space: str, components: int) 
     data = stored(noise(components, bits), bits)
     drawn = Drawn(f"/CS{space}/BPC {bits}", data, inline=True)
     assert apart(drawn)[0] <= (ROUNDING if bits == 16 else 0)
+
+
+@pytest.mark.parametrize("subtype", ["/Imagf", "null", "9 0 R"])
+def test_samples_of_an_image_that_is_not_called_one(subtype: str) -> None:
+    """No reader paints it, but the picture is there."""
+    plain = Drawn(RGB, stored(noise(3, 8), 8)).document()
+    document = plain.replace(b"/Subtype/Image", f"/Subtype {subtype}".encode())
+    (found,) = members(io.BytesIO(document), "a", Limits(), ())
+    assert found.open is not None
+    with found.open() as opened:
+        pixels = np.asarray(Image.open(io.BytesIO(opened.read(1 << 20))))
+    assert pixels.tobytes() == stored(noise(3, 8), 8)
 
 
 UNSUPPORTED = {

@@ -83,7 +83,7 @@ def mixture(inks: int, table: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -
 
 @pytest.mark.parametrize("inks", [2, 3, 4])
 def test_inks_at_the_samples_of_their_table(inks: int) -> None:
-    """Of 255, 0, 127.5 and 255 are samples, as are all of 2 bits but one, which is not drawn."""
+    """All or nothing of each ink."""
     names = "/A/B/C/D"[: 2 * inks]
     table = mixture(inks, noise(3, 8, 3**inks, 1).astype(np.uint8))
     levels = noise(inks, 1) * 255
@@ -196,6 +196,20 @@ def test_lab(bits: int) -> None:
     most, mean = apart(Drawn(f"/ColorSpace{LAB % D65}/BitsPerComponent {bits}", data, (), 16, 16))
     assert most <= 4
     assert mean < 1
+
+
+@pytest.mark.parametrize(
+    ("base", "components", "table"),
+    [
+        (LAB % D65, 3, in_lab(photo())),
+        ("[/ICCBased 5 0 R]", 3, photo().tobytes()),
+        (CALIBRATED % "2.2 2.2 2.2", 3, photo().tobytes()),
+    ],
+)
+def test_indices_of_other_spaces(base: str, components: int, table: bytes) -> None:
+    profile = stream("/N 3", profiles.adobe_rgb())
+    space = f"[/Indexed{base} 255<{table[: 256 * components].hex()}>]"
+    assert apart(drawn(space, 1, 8, "", profile))[0] <= (12 if "Cal" in base else 4)
 
 
 @pytest.mark.parametrize("entries", ["", "/Decode[1 0 1 0 1 0]"])
