@@ -87,13 +87,13 @@ def test_bare_pixels_become_png_without_loss(packed: bool, tmp_path: Path) -> No
     assert image.tobytes() == PICTURE.tobytes()
 
 
-def test_cmyk_pixels_keep_their_inks(tmp_path: Path) -> None:
+def test_inks_become_the_colours_that_any_image_of_inks_becomes(tmp_path: Path) -> None:
     inks = PICTURE.convert("CMYK")
     item = image_object(inks.tobytes())
     item[NameObject("/ColorSpace")] = NameObject("/DeviceCMYK")
     (tmp_path / "a").write_bytes(document(item))
     image = Image.open(io.BytesIO(only(contents(opened(tmp_path)))))
-    assert (image.format, image.mode, image.tobytes()) == ("TIFF", "CMYK", inks.tobytes())
+    assert (image.format, image.tobytes()) == ("PNG", inks.convert("RGB").tobytes())
 
 
 def test_what_other_programs_write(tmp_path: Path) -> None:
@@ -135,6 +135,18 @@ def test_attached_files_and_what_is_in_them(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(stream.getvalue())
     # It is stored as it is at the end of the document, and so looks like one behind it as well.
     assert contents(opened(tmp_path)) == {"a!/ü.zip!/x.jpg": JPEG, "a!/archive!/x.jpg": JPEG}
+
+
+def test_an_attached_file_that_is_called_an_image_is_a_file_all_the_same(tmp_path: Path) -> None:
+    writer = PdfWriter(io.BytesIO(document()))
+    writer.add_attachment("a.zip", zipped([("x.jpg", JPEG)]))
+    streams = (it for it in writer._objects if isinstance(it, StreamObject))
+    (item,) = (it for it in streams if it.get("/Type") == "/EmbeddedFile")
+    item.update(image_object(b""))
+    stream = io.BytesIO()
+    writer.write(stream)
+    (tmp_path / "a").write_bytes(stream.getvalue())
+    assert "a!/a.zip!/x.jpg" in contents(opened(tmp_path))
 
 
 def masked(mask: DecodedStreamObject) -> bytes:
@@ -208,7 +220,8 @@ def test_pixels_are_limited_before_they_are_made(tmp_path: Path) -> None:
 def test_a_bomb_of_a_stream_is_over_the_limit(tmp_path: Path) -> None:
     item = image_object(bytes(100_000_000), "/DCTDecode").flate_encode()
     (tmp_path / "a").write_bytes(document(item))
-    assert [status for status, _ in rows(opened(tmp_path)).values()] == [Status.OVER_LIMIT]
+    met = rows(opened(tmp_path, limits=Limits(file_bytes=50_000_000, seconds=LIMITS.seconds)))
+    assert [status for status, _ in met.values()] == [Status.OVER_LIMIT]
 
 
 def test_an_object_too_many_bytes_long(tmp_path: Path) -> None:
