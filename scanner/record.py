@@ -23,7 +23,7 @@ BYTE_SURROGATES = range(0xDC80, 0xDD00)
 
 # Raised with every change of what a row may say of the same evidence; no scan is carried on from
 # records of another version.
-RECORDS_VERSION = 6
+RECORDS_VERSION = 7
 
 
 class Status(StrEnum):
