@@ -16,7 +16,15 @@ from scanner.cli.file_names import FileName
 from scanner.cli.interrupts import ignore_signals, stoppable
 from scanner.cli.limits import limit_options
 from scanner.cli.streams import check_standard_output, say
+from scanner.containers.zip_names import CP437, CodePageError, code_page
 from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
+
+
+def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    try:
+        return code_page(name)
+    except CodePageError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command("scan", short_help="Scan folders, images and archives (the default command).")
@@ -90,6 +98,15 @@ from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
     multiple=True,
     help="Password for encrypted archives and documents; may be repeated, each is tried.",
 )
+@click.option(
+    "--zip-names",
+    default=CP437,
+    show_default=True,
+    metavar="CODEPAGE",
+    callback=_code_page,
+    help="Code page of names in zips that do not say it, such as cp866 (Russian), cp932 "
+    "(Japanese), gbk (Chinese) or cp949 (Korean).",
+)
 @limit_options
 @click.option(
     "--fail-on",
@@ -117,7 +134,7 @@ def scan_command(
     paths: tuple[Path, ...], reports: tuple[Path, ...], model_name: str,
     false_positive_rate: float | None, device: str, batch_size: int | None, workers: int | None,
     known: tuple[Path, ...], skip_known: bool, passwords: tuple[str, ...], md5: bool,
-    sign: Path | None, limits: Limits,
+    sign: Path | None, zip_names: str, limits: Limits,
     fail_on: tuple[str, ...], no_carve: bool, fresh: bool, quiet: bool, verbose: bool,
     log_file: Path | None,
 ) -> None:  # fmt: skip
@@ -143,6 +160,7 @@ def scan_command(
             paths, reports, model_name, false_positive_rate, device, batch_size, workers, limits,
             md5, known, skip_known, passwords, sign, fresh, not no_carve,
             (log_file,) if log_file else (), tuple(without_passwords(sys.argv)),
+            zip_names,
         )  # fmt: skip
         with closing(Terminal(quiet, verbose, log_file)) as terminal:
             outcome = run_scan(request, terminal)

@@ -29,6 +29,7 @@ from scanner.images.signatures import is_image
 ISOLATED = (sevenzip, rar, pdf, mail, outlook, disk)
 # Those that tell of every byte whose it is, but for those that are nobody's.
 ACCOUNTING = (zip, tar, compressed, sevenzip, mail, outlook, disk)
+ZIPS = (zip, appended_zip)  # to which the code page of old names is told
 CONTAINERS = (zip, tar, compressed, *ISOLATED, appended_zip)
 
 

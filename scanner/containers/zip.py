@@ -27,6 +27,8 @@ from scanner.containers.container import (
 )
 from scanner.containers.joined import JoinedFiles
 from scanner.containers.zip_bounded import METHODS, Inflated, open_bounded
+from scanner.containers.zip_damaged import Spliced, entries, listed
+from scanner.containers.zip_names import CP437, UTF8_FLAG, member_name
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 
@@ -37,7 +39,15 @@ LOCAL_HEADER_BYTES = 30
 END_RECORD, END_RECORD_BYTES = b"PK\5\6", 22
 LONGEST_COMMENT = 65_535
 SPLIT_MARK = b"PK\7\x08"  # ahead of the first member of an archive in several files
-DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError, OSError)
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError, OSError,
+    UnicodeDecodeError,  # of a name
+)  # fmt: skip
+CUT_OFF = "the member is damaged: its end is missing"
+LOST_LIST = (
+    "the archive is damaged: it lost its list of members; those that were found by their own "
+    "headers have rows of their own"
+)
 SHARED = "its stored bytes reach into another member's, as in a zip bomb; it was not expanded"
 
 
@@ -46,16 +56,25 @@ def recognises(head: bytes, stream: BinaryIO) -> bool:
 
 
 def members(
-    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+    stream: BinaryIO,
+    name: str,
+    limits: Limits,
+    passwords: Sequence[str],
+    names: str = CP437,
 ) -> Iterator[Member]:
     """Members in the order of the central directory; `stream` must be seekable.
 
     Bytes before the first and behind the end record, such as another archive's, are members, too.
+    names: the code page of names that say nothing of it.
     """
-    stream = _without_zeros(stream)
-    with _listed(zipfile.ZipFile, stream, limits.members) as archive:
-        yield from _archived(archive, stream, name, limits, passwords)
-        first, end = _extent(archive.infolist(), stream)
+    stream = _without_filler(stream)
+    try:
+        listing = _Listing(stream, limits.members)
+    except Exception as error:  # nearly anything, where the directory is damaged
+        yield from _unlisted(stream, name, limits, passwords, names, error)
+        return
+    yield from _archived(listing, stream, name, limits, passwords, names)
+    first, end = _extent(listing.infos, stream)
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     if first == len(SPLIT_MARK) and stream.read(first) == SPLIT_MARK:
@@ -67,11 +86,36 @@ def members(
 
 
 def archived(
-    stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+    stream: BinaryIO,
+    name: str,
+    limits: Limits,
+    passwords: Sequence[str],
+    names: str = CP437,
 ) -> Iterator[Member]:
     """Members in the order of the central directory, whatever lies around the archive."""
-    with _listed(zipfile.ZipFile, stream, limits.members) as archive:
-        yield from _archived(archive, stream, name, limits, passwords)
+    listing = _Listing(stream, limits.members)
+    yield from _archived(listing, stream, name, limits, passwords, names)
+
+
+def _unlisted(
+    stream: BinaryIO,
+    name: str,
+    limits: Limits,
+    passwords: Sequence[str],
+    names: str,
+    error: Exception,
+) -> Iterator[Member]:
+    """Members of an archive whose central directory cannot be read, which raised `error`."""
+    found = entries(stream, limits.members + 1)
+    if not found:
+        raise error
+    whole = listed(stream, [entry for entry in found if entry.stored is not None])
+    yield from _archived(_Listing(whole, limits.members), whole, name, limits, passwords, names)
+    for entry in found:
+        if entry.stored is None:
+            title = path_text(member_name(entry.name, entry.flags, entry.extra, names))
+            yield Member(f"{name}!/{title}", None, Status.UNREADABLE, CUT_OFF)
+    raise MemberError(Status.UNREADABLE, LOST_LIST) from error
 
 
 def _extent(infos: Sequence[zipfile.ZipInfo], stream: BinaryIO) -> tuple[int, int]:
@@ -86,53 +130,29 @@ def _extent(infos: Sequence[zipfile.ZipInfo], stream: BinaryIO) -> tuple[int, in
     return first, start + place + END_RECORD_BYTES + comment_bytes
 
 
-def _without_zeros(stream: BinaryIO) -> BinaryIO:
-    """`stream` without the zeros behind the end record, if they are so many as to hide it."""
+def _without_filler(stream: BinaryIO) -> BinaryIO:
+    """`stream` without what one byte, again and again, fills behind the end record and hides it.
+
+    Such as zeros, of which a copy of a medium has any number behind a file.
+    """
     size = end = stream.seek(0, os.SEEK_END)
-    piece = b""
+    filler = piece = b""
     while end > 0 and not piece:
         start = max(0, end - CHUNK_BYTES)
         stream.seek(start)
-        piece = stream.read(end - start).rstrip(b"\0")
+        piece = stream.read(end - start)
+        filler = filler or piece[-1:]
+        piece = piece.rstrip(filler)
         end = start + len(piece)
-    if size - end < LONGEST_COMMENT:
-        return stream
     start = max(0, end - END_RECORD_BYTES - LONGEST_COMMENT)
     stream.seek(start)
-    tail = stream.read(end - start + END_RECORD_BYTES)  # it ends with zeros itself
+    tail = stream.read(end - start + END_RECORD_BYTES)  # it may end with zeros itself
     place = tail.rfind(END_RECORD)
-    if place < 0:
+    if place < 0 or size - start - place <= END_RECORD_BYTES + LONGEST_COMMENT:
         return stream
     (comment_bytes,) = struct.unpack_from("<H", tail, place + END_RECORD_BYTES - 2)
     behind = start + place + END_RECORD_BYTES + comment_bytes
-    return io.BufferedReader(_Cut(stream, behind))
-
-
-class _Cut(io.RawIOBase):
-    """The first `size` bytes of a stream."""
-
-    def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream = stream
-        self._size = size
-        self._place = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, place: int, whence: int = os.SEEK_SET, /) -> int:
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
-        self._place = origin + place
-        return self._place
-
-    def readinto(self, buffer: Any, /) -> int:
-        self._stream.seek(self._place)
-        data = self._stream.read(max(0, min(len(buffer), self._size - self._place)))
-        buffer[: len(data)] = data
-        self._place += len(data)
-        return len(data)
+    return io.BufferedReader(Spliced(stream, behind))
 
 
 class _Section:
@@ -155,17 +175,18 @@ def _section(stream: BinaryIO, start: int, stop: int) -> Iterator[Readable]:
 
 
 def _archived(
-    archive: Any, stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
+    listing: _Listing,
+    stream: BinaryIO,
+    name: str,
+    limits: Limits,
+    passwords: Sequence[str],
+    names: str,
 ) -> Iterator[Member]:
-    infos = archive.infolist()
-    overlapping = _overlapping(infos)
-    unlocked: Any = archive
-    if any(info.compress_type == AES for info in infos):
-        from pyzipper import AESZipFile
-
-        unlocked = _listed(AESZipFile, stream, limits.members)
-    for info, unlocked_info in zip(infos, unlocked.infolist(), strict=True):
-        path = f"{name}!/{path_text(info.filename)}"
+    archive, unlocked = listing.archive, listing.unlocked
+    overlapping = _overlapping(listing.infos)
+    for info, unlocked_info in zip(listing.infos, unlocked.infolist(), strict=True):
+        raw = info.orig_filename.encode("utf-8" if info.flag_bits & UTF8_FLAG else CP437)
+        path = f"{name}!/{path_text(member_name(raw, info.flag_bits, info.extra, names))}"
         if info.is_dir() and not info.file_size:  # a name alone can hide content
             continue
         if id(info) in overlapping:
@@ -210,6 +231,21 @@ class _Nothing(dict[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         pass
+
+
+class _Listing:
+    """An archive's members as its central directory lists them; raises what its readers do.
+
+    unlocked: what reads those that are encrypted.
+    """
+
+    def __init__(self, stream: BinaryIO, most: int) -> None:
+        self.archive = self.unlocked = _listed(zipfile.ZipFile, stream, most)
+        self.infos: Sequence[zipfile.ZipInfo] = self.archive.infolist()
+        if any(info.compress_type == AES for info in self.infos):
+            from pyzipper import AESZipFile
+
+            self.unlocked = _listed(AESZipFile, stream, most)
 
 
 def _listed(kind: Any, stream: BinaryIO, most: int) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 
 from scanner.containers.budget import Budget
 from scanner.containers.sources import Source, open_source
+from scanner.containers.zip_names import CP437, CodePageError, code_page
 from scanner.custody.manifest import find_manifest, read_manifest, signature_path
 from scanner.custody.signing import fingerprint, is_signed_by, load_public_key
 from scanner.environment import check_temporary_folder, close_search_paths
@@ -89,8 +90,9 @@ def verify(
         reports = {path.parent / item["name"]: str(item["sha256"]) for item in manifest["reports"]}
         scanned = [str(root) for root in manifest["evidence"]]
         limits = _limits(manifest["limits"])
-    except (KeyError, TypeError, ValueError):
-        text = f"{path}: its reports, evidence or limits are not as a scan leaves them"
+        zip_names = code_page(manifest.get("zip_names", CP437))
+    except (KeyError, TypeError, ValueError, CodePageError):
+        text = f"{path}: its reports, evidence, limits or zip_names are not as a scan leaves them"
         yield Finding(Weight.DIFFERS, text)
         return
     if report != path and report.name not in {place.name for place in reports}:
@@ -108,7 +110,9 @@ def verify(
             f"the scan was of {len(scanned)} paths ({names}); name as many, in this order",
         )
     else:
-        yield from _check_evidence(list(reports), limits, evidence, scanned, passwords, watched)
+        total = Budget.of_scan(limits)  # all roots share one, as in the scan
+        walks = (watched(walk([it], limits, passwords, total, zip_names)) for it in evidence)
+        yield from _check_evidence(list(reports), evidence, scanned, walks)
 
 
 def exit_code(weights: Collection[Weight]) -> int:
@@ -156,11 +160,9 @@ def _check_report(report: Path, sha256: str) -> Iterator[Finding]:
 
 def _check_evidence(
     reports: Sequence[Path],
-    limits: Limits,
     evidence: Sequence[Path],
     scanned: Sequence[str],
-    passwords: Sequence[str],
-    watched: Watched,
+    walks: Iterable[Iterable[Found | Met]],
 ) -> Iterator[Finding]:
     readable = [place for place in reports if place.suffix.lower() in READERS and place.is_file()]
     if not readable:
@@ -180,10 +182,8 @@ def _check_evidence(
             text = f"{readable[0].name} is not in the order in which a scan writes it"
             yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {text}")
             return
-        total = Budget.of_scan(limits)  # all roots share one, as in the scan
-        for root, original in zip(evidence, scanned, strict=True):
-            entries = walk([root], limits, passwords, total)
-            for entry in watched(entries):
+        for root, original, entries in zip(evidence, scanned, walks, strict=True):
+            for entry in entries:
                 name = _scanned_name(entry.path, root, original, alone=len(scanned) == 1)
                 yield from _check_entry(entry, name, database)
         missing = database.execute("SELECT path FROM file WHERE NOT met ORDER BY path, position")

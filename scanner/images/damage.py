@@ -14,6 +14,17 @@ SMALLEST_SCALE = (
 
 def jpeg_damage(data: bytes) -> str | None:
     """What is wrong with the compressed data of the first picture of a JPEG file, in a sentence."""
+    if DAMAGE in (_complaint(data) or ""):  # others are of kinds that it does not know
+        return "the compressed data of the image are damaged, though it can be decoded"
+    return None
+
+
+def is_sound(data: bytes) -> bool:
+    """Whether the first picture of a JPEG file can be decoded to its end, and nothing is amiss."""
+    return _complaint(data) is None
+
+
+def _complaint(data: bytes) -> str | None:
     import simplejpeg
 
     try:
@@ -21,7 +32,6 @@ def jpeg_damage(data: bytes) -> str | None:
             data, "GRAY", fastdct=True, fastupsample=True,
             min_height=1, min_width=1, min_factor=SMALLEST_SCALE, strict=True,
         )  # fmt: skip
-    except (ValueError, MemoryError) as error:  # others are of kinds that it does not know
-        if DAMAGE in str(error):
-            return "the compressed data of the image are damaged, though it can be decoded"
+    except (ValueError, MemoryError) as error:
+        return str(error) or type(error).__name__
     return None

@@ -15,10 +15,12 @@ from PIL import Image, UnidentifiedImageError
 
 from scanner.images import raw, signatures, tiff
 from scanner.images.damage import jpeg_damage
+from scanner.images.jpeg_end import breaks_off, completed
 from scanner.images.pixels import NoPicture, to_rgb
 from scanner.limits import MAX_PIXELS
 
 ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # formats whose frames follow each other in time
+JPEG = ("JPEG", "MPO")  # of one picture, and of several
 
 
 class NotAnImage(Exception):
@@ -86,17 +88,36 @@ class Pages:
 
     def damage(self) -> str | None:
         """What is wrong with the first page that decoding it does not show; None if nothing is."""
-        return jpeg_damage(self._data) if self.format in ("JPEG", "MPO") else None
+        if self.format not in JPEG:
+            return None
+        return jpeg_damage(self._data) or breaks_off(self._data)
 
     def decode(self, page: int) -> Decoded:
         """Decode one page to 8-bit RGB. Raises as `opened` does."""
-        with _quietly(self._max_pixels), self._at(page) as image:
-            width, height = self._check_size(image)
+        with _quietly(self._max_pixels):
             try:
-                rgb, alpha = to_rgb(image)
-            except NoPicture as error:
-                raise UnsupportedImage(str(error)) from error
+                with self._at(page) as image:
+                    return self._decoded(image, page)
+            except OSError:
+                whole = self._completed(page)
+                if whole is None:
+                    raise
+            with open_image(whole) as image:
+                return self._decoded(image, page)
+
+    def _decoded(self, image: Image.Image, page: int) -> Decoded:
+        width, height = self._check_size(image)
+        try:
+            rgb, alpha = to_rgb(image)
+        except NoPicture as error:
+            raise UnsupportedImage(str(error)) from error
         return Decoded(rgb, self.format, width, height, page, self.frames, alpha)
+
+    def _completed(self, page: int) -> bytes | None:
+        """The picture of a JPEG file that lacks nothing but its end marker, which it is given."""
+        if self.format not in JPEG or page > len(self.others) + 1:
+            return None
+        return completed(self._data[(0, *self.others)[page - 1] :])
 
     @contextmanager
     def _at(self, page: int) -> Iterator[Image.Image]:

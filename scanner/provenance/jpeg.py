@@ -1,4 +1,4 @@
-"""The quality a JPEG was saved at, estimated from its quantisation tables."""
+"""The quality a JPEG was saved at, estimated from its quantisation tables; a missing end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
+from scanner.images.jpeg_end import lacks_end
 from scanner.provenance.finding import Finding, Tag
 from scanner.provenance.metadata import Metadata, read
 
@@ -21,6 +22,8 @@ def findings(data: bytes, metadata: Metadata) -> Iterator[Finding]:
     quality = _quality(metadata.quantisation)
     if quality:
         yield Finding("jpeg", Tag.INFERRED, "quality", quality)
+    if lacks_end(data):
+        yield Finding("jpeg", Tag.INFERRED, "end_marker", "missing: the file is damaged there")
 
 
 @lru_cache(maxsize=256)  # most files of a collection share a few tables

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner import __version__
+from scanner.containers.zip_names import code_page
 from scanner.environment import programs
 from scanner.files import file_sha256
 from scanner.hashes.hashing import Hashing
@@ -43,6 +44,7 @@ def identity(
     scorers: Sequence[Scorer],
     hashing: Hashing,
     carve: bool,
+    zip_names: str,
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan is carried on only where all of it is the same."""
     cards = [scorer.model.card for scorer in scorers]
@@ -58,6 +60,7 @@ def identity(
         "limits": asdict(limits),
         "hash options": hashing_facts(hashing),
         "choice of carving": carve,
+        "code page of names in zips": code_page(zip_names),
         "Python": python(),
         "kind of processor": instructions(),
         "set of libraries": libraries(),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from scanner.backends.backend import Scores
 from scanner.carving.search import Places
+from scanner.containers.zip_names import CP437
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.model.card import ModelCard
@@ -61,7 +62,8 @@ class Pipeline:
 
     roots: evidence folders and files. scorers: in whose domain an image lies judges it; of two the
     first. workers: processes. passwords: tried on whatever is encrypted. carve: whether bytes that
-    nothing accounts for are searched for pictures.
+    nothing accounts for are searched for pictures. zip_names: the code page of names in zips that
+    say nothing of it.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Pipeline:
         hashing: Hashing = Hashing(),  # noqa: B008  immutable
         passwords: Sequence[str] = (),
         carve: bool = True,
+        zip_names: str = CP437,
     ) -> None:
         self._roots = roots
         self._scorers = scorers
@@ -84,6 +87,7 @@ class Pipeline:
         self._hashing = hashing
         self._passwords = passwords
         self._carve = carve
+        self._zip_names = zip_names
         self._batches: list[list[Queued]] = [[] for _ in scorers]
         self._in_flight: deque[tuple[list[Queued], Future[Scores]]] = deque()
         # Pages that workers look at a second time, by the identity of what was handed over.
@@ -121,7 +125,7 @@ class Pipeline:
 
     def _examine_all(self) -> None:
         """Pass every file without a record through the workers."""
-        entries = walk(self._roots, self._limits, self._passwords)
+        entries = walk(self._roots, self._limits, self._passwords, zip_names=self._zip_names)
         self._hand_over_all(entries, self._hand_over_carved)
         self._finish()
         while self._to_carve:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from scanner.containers.zip_names import CP437, code_page
 from scanner.errors import ImgscanError
 from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
 from scanner.model.file import AUTO
@@ -21,7 +22,7 @@ class RequestError(ImgscanError):
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for. Raises RequestError.
+    """What a user asks for. Raises RequestError and CodePageError.
 
     paths: folders, images and archives; what is not there has a row that says so. reports: files to
     write, in the formats of their suffixes; without any, the watcher receives the records. model:
@@ -30,10 +31,10 @@ class Request:
     None for the first of each. device: one of `scanner.backends.choose.DEVICES`. batch_size and
     workers: None for the backend's own and for one a core. md5: take these hashes, too. known: hash
     lists. skip_known: leave out what is in them. passwords: tried in turn on whatever is encrypted.
-    sign: a private key's file. carve: search for pictures in
-    what nothing accounts for. fresh: forget an interrupted scan. also_written: what the caller
-    writes meanwhile, such as a log, and what therefore must not be evidence either. command: what
-    started the scan, for the manifest.
+    sign: a private key's file. fresh: forget an interrupted scan. carve: search for pictures in
+    what nothing accounts for. also_written: what the caller writes meanwhile, such as a log, and
+    what therefore must not be evidence either. command: what started the scan, for the manifest.
+    zip_names: the code page of names in zips that say nothing of it, as Python calls it.
     """
 
     paths: tuple[Path, ...]
@@ -53,6 +54,7 @@ class Request:
     carve: bool = True
     also_written: tuple[Path, ...] = ()
     command: tuple[str, ...] = ()
+    zip_names: str = CP437
 
     def __post_init__(self) -> None:
         for name, kind in TUPLES.items():
@@ -61,6 +63,7 @@ class Request:
                 raise RequestError(f"{name} must be a tuple, and each of it a {kind.__name__}.")
         if not isinstance(self.model, str) or not isinstance(self.sign, Path | None):
             raise RequestError("model must be a str, and sign a Path or None.")
+        code_page(self.zip_names)
         if not self.paths:
             raise RequestError("there is nothing to scan; name a folder or file.")
         if nameless := [report for report in self.reports if not report.name]:

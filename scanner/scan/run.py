@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanner.backends.backend import usable_cores
+from scanner.containers.zip_names import code_page
 from scanner.custody.manifest import utc_now, write_manifest
 from scanner.custody.signing import load_private_key
 from scanner.environment import close_search_paths
@@ -82,7 +83,9 @@ def _scan(
     key: Ed25519PrivateKey | None,
 ) -> Outcome:
     """From the evidence to reports and manifest, by way of the journal."""
-    identity = facts.identity(request.paths, request.limits, scorers, hashing, request.carve)
+    identity = facts.identity(
+        request.paths, request.limits, scorers, hashing, request.carve, request.zip_names
+    )
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
     seconds, rate = _examine(request, watcher, scorers, journal, hashing, identity)
@@ -112,6 +115,7 @@ def _scan(
             "limits": asdict(request.limits),
             "hashing": facts.hashing_facts(hashing),
             "carving": request.carve,
+            "zip_names": code_page(request.zip_names),
         }
         write_manifest(said | facts.surroundings(request.command) | custody, request.reports, key)
     else:
@@ -162,6 +166,7 @@ def _examine(
         hashing=hashing,
         passwords=request.passwords,
         carve=request.carve,
+        zip_names=request.zip_names,
     )
     used = ", ".join(f"{scorer.model.name} on {scorer.backend.provider}" for scorer in scorers)
     logger.info("scanning with %s", used, extra={FACTS: identity})

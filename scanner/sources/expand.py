@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from scanner.carving.gaps import Gaps
 from scanner.containers import appended_zip, disk
@@ -26,7 +26,7 @@ from scanner.containers.container import (
     failure,
     read_limited,
 )
-from scanner.containers.registry import ACCOUNTING, ISOLATED, container_of, recognises
+from scanner.containers.registry import ACCOUNTING, ISOLATED, ZIPS, container_of, recognises
 from scanner.containers.sources import Disk, Joined, files_of, open_source
 from scanner.files import check_read
 from scanner.limits import Limits
@@ -209,7 +209,9 @@ def _expand(
     budget = outer.of_disk(size, limits) if kind is disk else outer.of_archive(size, limits)
     # A module that passes over content it expands is held to the same bytes.
     left = replace(limits, archive_bytes=budget.room())
-    how = (name, left, readers.passwords)
+    how: tuple[Any, ...] = (name, left, readers.passwords)
+    if kind in ZIPS:
+        how += (readers.zip_names,)
     number = 0
     try:
         members = (

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from scanner.containers.container import Member, MemberError, failure, read_limited
 from scanner.containers.sources import Joined, open_source
+from scanner.containers.zip_names import CP437
 from scanner.files import check_read
 from scanner.limits import Limits
 from scanner.processes import (
@@ -50,12 +51,14 @@ class _Answer(NamedTuple):
 class Readers:
     """Processes that read containers for a walk, started when needed. Use as a context manager.
 
-    splits: the sets of parts that the walk met.
+    zip_names: the code page of names in zips that say nothing of it. splits: the sets of parts that
+    the walk met.
     """
 
-    def __init__(self, limits: Limits, passwords: Sequence[str]) -> None:
+    def __init__(self, limits: Limits, passwords: Sequence[str], zip_names: str = CP437) -> None:
         self.limits = limits
         self.passwords = tuple(passwords)
+        self.zip_names = zip_names
         self.splits = Splits()
         self._idle: list[Child] = []
 

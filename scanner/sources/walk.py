@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanner.containers.budget import Budget
+from scanner.containers.zip_names import CP437
 from scanner.files import Folder, open_readonly
 from scanner.limits import Limits
 from scanner.processes import ProcessError
@@ -30,16 +31,18 @@ def walk(
     limits: Limits,
     passwords: Sequence[str] = (),
     total: Budget | None = None,
+    zip_names: str = CP437,
 ) -> Iterator[Found | Met]:
     """Everything under `roots`, lazily: a Found for bytes to examine, a Met for what has none.
 
     Paths are relative to a single root folder, else they start with the root as it was given.
     passwords: tried in turn on whatever is encrypted. total: what may be expanded in all, where
-    several walks share it. Whatever an entry does costs that entry, which gets a Met; raises
-    ProcessError when no process can be had to read a container.
+    several walks share it. zip_names: the code page of names in zips that say nothing of it.
+    Whatever an entry does costs that entry, which gets a Met; raises ProcessError when no process
+    can be had to read a container.
     """
     total = total or Budget.of_scan(limits)
-    with Readers(limits, passwords) as readers:
+    with Readers(limits, passwords, zip_names) as readers:
         for root in roots:
             name = root.name if len(roots) == 1 else str(root)
             yield from _kept(

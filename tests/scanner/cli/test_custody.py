@@ -152,6 +152,7 @@ def test_skipped_known_files_never_look_clean(scanned: Path) -> None:
         (["--sign", "examiner.key"], "--sign needs a report"),
         (["--report", "x.csv", "--sign", "examiner.key.pub"], "no private key"),
         (["--report", "x.csv", "--known", "examiner.key"], "has a line without SHA-256 or MD5"),
+        (["--report", "x.csv", "--zip-names", "klingon"], "'klingon' is no code page"),
     ],
 )
 def test_unusable_options_stop_the_scan_before_it_starts(
@@ -187,6 +188,9 @@ def test_a_scan_without_its_manifest_is_unfinished(scanned: Path) -> None:
     result = imgscan(*scan, "--md5", cwd=scanned)
     assert result.returncode == 2
     assert "another hash options" in result.stderr
+    result = imgscan(*scan, "--zip-names", "cp932", cwd=scanned)
+    assert result.returncode == 2
+    assert "another code page of names in zips" in result.stderr
     result = imgscan(*scan, cwd=scanned)
     assert result.returncode == 1, result.stderr
     assert json.loads((scanned / "x.csv.manifest.json").read_text())["resumed"] is True

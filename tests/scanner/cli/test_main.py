@@ -105,7 +105,7 @@ def test_something_unexamined_is_exit_code_1(mixed_evidence: Path, tmp_path: Pat
         "broken.png": "unreadable",
         "program.eps": "unsupported",
         "cut.zip": "unreadable",
-        "cut.zip!/carved-0.jpg": "scored",  # though nothing lists it
+        "cut.zip!/x.jpg": "scored",  # though nothing lists it
         "cut.tgz": "unreadable",
         "cut.tgz!/x.jpg": "not_image",  # whole: the cut is behind it
         "locked.zip": "container",

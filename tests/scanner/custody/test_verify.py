@@ -264,11 +264,11 @@ def test_a_changed_member_is_told_by_its_path(scanned: Path) -> None:
 
 def test_a_damaged_archive_is_told(scanned: Path) -> None:
     archive = scanned / "evidence" / "c.zip"
-    archive.write_bytes(archive.read_bytes()[:-30])
+    archive.write_bytes(archive.read_bytes()[:60])
     code, told = _verify(scanned, evidence="evidence")
     assert code == DIFFERS
     assert "c.zip: its bytes changed" in told
-    assert "c.zip!/in/member.jpg: in the report but no longer in the evidence" in told
+    assert "c.zip!/in/member.jpg: it was read, but now: the member is damaged" in told
 
 
 def test_several_paths_are_matched_in_the_scans_order(scanned: Path) -> None:
@@ -347,3 +347,24 @@ def test_what_was_found_in_the_bytes_of_a_file_is_covered_by_its_hash(tmp_path: 
     changed = [f.text for f in verify(report, None, [evidence]) if f.weight is Weight.DIFFERS]
     assert len(changed) == 1
     assert "its bytes changed" in changed[0]
+
+
+def test_members_are_met_again_under_the_names_of_the_scan(tmp_path: Path) -> None:
+    """Whose code page the manifest has; those of before had no other than the standard's."""
+    name = "写真.txt"
+    raw = name.encode("cp932")
+    (tmp_path / "evidence").mkdir()
+    data = zipped([("x" * len(raw), b"1")]).replace(b"x" * len(raw), raw)
+    (tmp_path / "evidence" / "z.zip").write_bytes(data)
+    scan = ["evidence", "--report", "out.csv", "--device", "cpu"]
+    for page in ([], ["--zip-names", "sjis"]):
+        done = imgscan(*scan, *page, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert (name in (tmp_path / "out.csv").read_text("utf-8")) is bool(page)
+        assert _verify(tmp_path, key=False, evidence="evidence") == (INTACT, "")
+    manifest = tmp_path / "out.csv.manifest.json"
+    assert json.loads(manifest.read_text())["zip_names"] == "shift_jis"
+    _rewrite(manifest, zip_names="klingon")
+    told = _verify(tmp_path, key=False, evidence="evidence")
+    assert told[0] == DIFFERS
+    assert "not as a scan leaves them" in told[1]

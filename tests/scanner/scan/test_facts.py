@@ -34,7 +34,7 @@ def bundled() -> Scorer:
 
 
 def identity(evidence: Path) -> dict[str, object]:
-    return facts.identity([evidence], Limits(), [bundled()], Hashing(), True)
+    return facts.identity([evidence], Limits(), [bundled()], Hashing(), True, "cp437")
 
 
 CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -75,7 +75,7 @@ def test_another_card_is_another_identity(tmp_path: Path, card: ModelCard) -> No
 
     def key(*cards: ModelCard) -> object:
         scorers = [Scorer(replace(engine, card=card), backend) for card in cards]
-        return facts.identity([tmp_path], Limits(), scorers, Hashing(), True)["model card"]
+        return facts.identity([tmp_path], Limits(), scorers, Hashing(), True, "cp437")["model card"]
 
     assert key(card) == key(card.at(0.001)), "which point is chosen is told for itself"
     assert key(card) != key(other)

@@ -129,7 +129,7 @@ def test_what_a_decoder_says_steers_no_terminal(
     evidence: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met = Met("a.zip", 0, Status.UNREADABLE, "damaged: \x1b[2J\n\x9b1m C:\\a")
-    monkeypatch.setattr("scanner.scan.pipeline.walk", lambda *_: iter([met]))
+    monkeypatch.setattr("scanner.scan.pipeline.walk", lambda *_, **__: iter([met]))
     records, _ = scan(evidence, brightness_model)
     assert records["a.zip"].error == r"damaged: \x1b[2J\x0a\u009b1m C:\a"
 
@@ -137,8 +137,8 @@ def test_what_a_decoder_says_steers_no_terminal(
 def with_a_stuck_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a file among the others whose reading never ends."""
 
-    def walk_with_it(*arguments: Any) -> Iterator[Found | Met]:
-        for number, entry in enumerate(walk(*arguments)):
+    def walk_with_it(*arguments: Any, **options: Any) -> Iterator[Found | Met]:
+        for number, entry in enumerate(walk(*arguments, **options)):
             if number == 5:
                 yield Found("stuck.jpg", 0, Stuck())
             yield entry
