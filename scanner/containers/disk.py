@@ -21,10 +21,7 @@ from scanner.limits import Limits
 from scanner.record import Status, path_text
 
 NOUN = "disk image"
-MISSING = (
-    "a disk image, which was only searched for pictures: pip install 'imgscan[disk]' opens it "
-    "(under the AGPL)"
-)
+MISSING = "a disk image; to open it, pip install 'imgscan[disk]' (under the AGPL)"
 FIRST_BYTES = 2048  # in which all marks lie that tell a disk or a volume
 MOST_BLANK = 1 << 26  # bytes of a partition that are read to see whether there is anything in it
 SECTORS = (512, 4096)  # sizes in bytes that partition tables count in
@@ -96,7 +93,7 @@ def _disk(stream: BinaryIO) -> BinaryIO:
     except MemberError:
         raise
     except Exception as error:  # the libraries raise nearly anything on broken images
-        why = f"a disk image that cannot be opened ({detail(error)}), only searched for pictures"
+        why = f"a disk image that cannot be opened: {detail(error)}"
         raise MemberError(Status.UNSUPPORTED, why) from error
     return disk
 
@@ -134,7 +131,7 @@ def _files(disk: BinaryIO, volume: _Volume) -> Iterator[Member]:
         try:
             yield from SYSTEMS[name](stream)
         except Exception as error:  # the library raises nearly anything on broken file systems
-            why = f"{name} that cannot be opened ({detail(error)}), only searched for pictures"
+            why = f"{name} that cannot be opened: {detail(error)}"
             yield Member("", None, Status.UNSUPPORTED, why)
     elif not _is_blank(disk, volume):
         yield Member("", None, *_unopened(disk, volume))
@@ -146,7 +143,7 @@ def _unopened(disk: BinaryIO, volume: _Volume) -> tuple[Status, str]:
     if kind.status is Status.ENCRYPTED:
         return kind.status, f"{kind.name}; it is encrypted"
     name = kind.name or "a partition of unknown kind"
-    return Status.UNSUPPORTED, f"{name}, which was not opened, only searched for pictures"
+    return Status.UNSUPPORTED, f"{name}, which imgscan does not open"
 
 
 def _name(disk: BinaryIO, start: int, size: int) -> str | None:

@@ -67,6 +67,8 @@ def take_hashes(
         hashed = replace(hashed, carved=search.places)
         if gaps is not None and gaps.are_nobodys and fate.status not in UNEXAMINED:
             search.places.rest = searched.nobodys(search)
+        if fate.status is Status.UNSUPPORTED:
+            hashed = replace(hashed, error=f"{fate.error}{searched.told(search)}")
         if fate.status is Status.NOT_IMAGE and (search.places or search.places.rest):
             why = f"{fate.error}{searched.told(search)}"
             hashed = replace(hashed, status=Status.CONTAINER, error=why)
