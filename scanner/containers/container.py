@@ -5,9 +5,10 @@ A container module has
     recognises(head, stream), told by the first HEAD_BYTES, which were read from the seekable
         `stream`; it may read on, the caller rewinds;
     members(stream, name, limits, passwords), lazily, from a `stream` at position 0. Each member
-        is read before the next is asked for. Those of ZIPS in the registry also take the code
-        page of old names. Any exception means that the container is damaged, unless it is one of
-        those below. `limits.archive_bytes` is what may still be expanded.
+        is read before the next is asked for. In place of one, those of ISOLATED in the registry
+        may give None now and then, to say that they go on. Those of ZIPS also take the code page
+        of old names. Any exception means that the container is damaged, unless it is one of those
+        below. `limits.archive_bytes` is what may still be expanded.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ MISSING = "a disk image; to open it, pip install 'imgscan[disk]' (under the AGPL
 FIRST_BYTES = 2048  # in which all marks lie that tell a disk or a volume
 MOST_BLANK = 1 << 26  # bytes of a partition that are read to see whether there is anything in it
 SECTORS = (512, 4096)  # sizes in bytes that partition tables count in
-SYSTEMS: dict[str, Callable[[BinaryIO], Iterator[Member]]] = {
+SYSTEMS: dict[str, Callable[[BinaryIO], Iterator[Member | None]]] = {
     "a FAT volume": fat.members,
     "an exFAT volume": exfat.members,
     "an NTFS volume": ntfs.members,
@@ -60,7 +60,7 @@ def holds_disk(stream: BinaryIO) -> bool:
 
 def members(
     stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
-) -> Iterator[Member]:
+) -> Iterator[Member | None]:
     """The files of each volume in turn. Raises MemberError for what cannot be opened."""
     try:
         import dissect.evidence
@@ -76,6 +76,9 @@ def members(
     for volume in _volumes(disk):
         inside = f"{name}!/{volume.name}/" if volume.name else f"{name}!/"
         for member in _files(disk, volume):
+            if member is None:
+                yield None
+                continue
             if not member.path and not volume.name and not is_image and member.status is not None:
                 raise MemberError(member.status, member.error or "")  # of all that there is
             own = f"{name}!/{volume.name or 'volume'}"  # of the volume itself
@@ -122,7 +125,7 @@ def _partitions(disk: BinaryIO) -> Sequence[Any]:
     raise errors[0]
 
 
-def _files(disk: BinaryIO, volume: _Volume) -> Iterator[Member]:
+def _files(disk: BinaryIO, volume: _Volume) -> Iterator[Member | None]:
     from dissect.util.stream import RangeStream
 
     name = _name(disk, volume.start, volume.size)

@@ -6,36 +6,32 @@ import io
 import os
 from bisect import bisect_right
 from collections.abc import Sequence
-from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from scanner.files import check_read, open_readonly
+from scanner.files import check_read, file_facts, open_readonly
+
+MOST_OPEN = 64  # files at once: there may be thousands, and a process may hold few
 
 
 class JoinedFiles(io.RawIOBase):
     """The bytes of `paths`, one behind the other. Raises OSError.
 
-    streams: the files by themselves. starts: where each begins, and where the last ends. trouble:
-    the error that reading one of them last met.
+    starts: where each begins, and where the last ends. trouble: the error that reading one of them
+    last met.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.trouble: OSError | None = None
-        self.streams: list[BinaryIO] = []
+        self.starts = [0, *accumulate(file_facts(path).st_size for path in paths)]
+        self._paths = paths
+        self._open: dict[int, BinaryIO] = {}  # those used last, the latest at the end
         self._place = 0
-        with ExitStack() as stack:
-            for path in paths:
-                self.streams.append(stack.enter_context(open_readonly(path)))
-            self._opened = stack.pop_all()
-        sizes = [stream.seek(0, os.SEEK_END) for stream in self.streams]
-        for stream in self.streams:
-            stream.seek(0)
-        self.starts = [0, *accumulate(sizes)]
 
     def close(self) -> None:
-        self._opened.close()
+        while self._open:
+            self._open.popitem()[1].close()
         super().close()
 
     def readable(self) -> bool:
@@ -54,9 +50,9 @@ class JoinedFiles(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         number = bisect_right(self.starts, self._place) - 1
-        if number == len(self.streams):
+        if number == len(self._paths):
             return 0
-        stream = self.streams[number]
+        stream = self._file(number)
         try:
             stream.seek(self._place - self.starts[number])
             data = stream.read(min(len(buffer), self.starts[number + 1] - self._place))
@@ -67,3 +63,12 @@ class JoinedFiles(io.RawIOBase):
         buffer[: len(data)] = data
         self._place += len(data)
         return len(data)
+
+    def _file(self, number: int) -> BinaryIO:
+        stream = self._open.pop(number, None)
+        if stream is None:
+            if len(self._open) == MOST_OPEN:
+                self._open.pop(next(iter(self._open))).close()
+            stream = open_readonly(self._paths[number])
+        self._open[number] = stream
+        return stream

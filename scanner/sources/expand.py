@@ -27,7 +27,7 @@ from scanner.containers.container import (
     read_limited,
 )
 from scanner.containers.registry import ACCOUNTING, ISOLATED, ZIPS, container_of, recognises
-from scanner.containers.sources import Disk, Joined, files_of, open_source
+from scanner.containers.sources import Disk, Joined, open_source
 from scanner.files import check_read
 from scanner.limits import Limits
 from scanner.processes import ProcessError
@@ -63,23 +63,26 @@ def open_file(
         with open_source(parts) as joined:
             size = joined.seek(0, os.SEEK_END)
             joined.seek(0)
-            yield from _numbered(_opened(joined, parts, size, text, 0, 1, readers, total), stamp)
+            entries = _opened(joined, parts, size, text, 0, 1, readers, total)
+            yield from _numbered(entries, stamp, stamp_of(parts))
     else:
-        yield from _numbered(_opened(stream, path, stamp.bytes, text, 0, 1, readers, total), stamp)
+        entries = _opened(stream, path, stamp.bytes, text, 0, 1, readers, total)
+        yield from _numbered(entries, stamp, stamp)
 
 
-def _numbered(entries: Iterator[Found | Met], stamp: Stamp) -> Iterator[Found | Met]:
-    """`entries`, with their places among all that is in the file of that stamp.
+def _numbered(entries: Iterator[Found | Met], stamp: Stamp, inside: Stamp) -> Iterator[Found | Met]:
+    """`entries`, with their places among all that is in a file.
 
     Members of one name may each be an archive: only counting through them all tells what is in the
-    one from what is in the other.
+    one from what is in the other. stamp: of the file. inside: of what is in it, which may lie in
+    others as well.
     """
     order = count(1)
     for entry in entries:
-        its = stamp
-        if isinstance(entry, Found) and len(files_of(entry.source)) > 1:
-            its = stamp_of(entry.source)
-        yield replace(entry, position=next(order) if entry.position else 0, stamp=its)
+        if entry.position:
+            yield replace(entry, position=next(order), stamp=inside)
+        else:
+            yield replace(entry, stamp=stamp)
 
 
 def _fate_of_part(path: Path, split: Split) -> Fate | None:

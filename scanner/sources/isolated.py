@@ -48,6 +48,9 @@ class _Answer(NamedTuple):
     stored: Sequence[tuple[int, int]] = ()
 
 
+STILL_READING = _Answer(path="")
+
+
 class Readers:
     """Processes that read containers for a walk, started when needed. Use as a context manager.
 
@@ -88,7 +91,8 @@ class Readers:
             with contextlib.suppress(OSError):  # a dead reader is met in _receive()
                 reader.pipe.send((kind.__name__, source, name, limits, tuple(passwords)))
             while (answer := self._receive(reader, kind.NOUN)).path is not None:
-                yield _member(answer.path, answer)
+                if answer != STILL_READING:
+                    yield _member(answer.path, answer)
             done = True
         finally:
             if done:
@@ -185,7 +189,7 @@ def _answers(
     try:
         with open_source(source) as stream:
             for member in kind.members(stream, name, limits, passwords):
-                yield _read(member, limits)
+                yield _read(member, limits) if member is not None else STILL_READING
             check_read(stream)
     except Exception as error:  # parsers raise nearly anything on hostile bytes
         status, sentence = failure(error, kind.NOUN)

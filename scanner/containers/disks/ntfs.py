@@ -18,6 +18,7 @@ from scanner.record import Status
 OWN_RECORDS, OWN_FOLDER = 16, "$Extend\\"
 BITMAP_RECORD = 6
 IN_USE = 1
+RECORDS_A_SIGN = 1_000
 ENCRYPTED = 0x4000  # of a stream's flags
 ELSEWHERE = "its content does not lie on this volume as a file's does: it is compressed or remote"
 
@@ -33,8 +34,8 @@ class _Stream(NamedTuple):
     record: Any
 
 
-def members(volume: BinaryIO) -> Iterator[Member]:
-    """In the order of the table, those in use first."""
+def members(volume: BinaryIO) -> Iterator[Member | None]:
+    """In the order of the table, those in use first; None every RECORDS_A_SIGN records."""
     from dissect.ntfs.ntfs import NTFS
 
     system: Any = NTFS(volume)
@@ -42,6 +43,8 @@ def members(volume: BinaryIO) -> Iterator[Member]:
     used, clusters = _used(system)
     counted = Counted(clusters)
     for number in range(OWN_RECORDS, _records(system)):
+        if number % RECORDS_A_SIGN == 0:
+            yield None
         for stream in _streams(system, number):
             if isinstance(stream, Member):
                 yield stream

@@ -11,6 +11,7 @@ import errno
 import io
 import os
 from array import array
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 from scanner.containers.container import MemberError
@@ -67,10 +68,9 @@ def _head(stream: BinaryIO) -> bytes:
 
 def _parts(stream: BinaryIO, used: array[int] | None = None) -> list[Any]:
     raw = getattr(stream, "raw", None)
-    if not isinstance(raw, JoinedFiles):
-        return [_Nameless(stream, 0, used)]
-    places = zip(raw.streams, raw.starts, strict=False)
-    return [_Nameless(part, start, used) for part, start in places]
+    whole = [0, stream.seek(0, os.SEEK_END)]
+    starts = raw.starts if isinstance(raw, JoinedFiles) else whole
+    return [_Part(stream, start, stop, used) for start, stop in pairwise(starts)]
 
 
 def _opened(head: bytes, parts: list[Any]) -> Any:
@@ -110,17 +110,21 @@ def _vdi(file: Any) -> Any:
     return image.open()
 
 
-class _Nameless(io.RawIOBase):
-    """A stream without a name: the libraries would look for other files beside it.
+class _Part(io.RawIOBase):
+    """What lies in `stream` from `start` to `stop`, as a file of its own.
 
-    used: takes start and stop of what is read, counted from `origin` of all files.
+    It has no name, by which the libraries would look for other files beside it. used: takes start
+    and stop of what is read of the whole.
     """
 
-    def __init__(self, stream: BinaryIO, origin: int, used: array[int] | None) -> None:
-        stream.seek(0)
+    def __init__(
+        self, stream: BinaryIO, start: int, stop: int, used: array[int] | None = None
+    ) -> None:
         self._stream = stream
-        self._origin = origin
+        self._start = start
+        self._size = stop - start
         self._used = used
+        self._place = 0
 
     def readable(self) -> bool:
         return True
@@ -129,21 +133,32 @@ class _Nameless(io.RawIOBase):
         return True
 
     def seek(self, place: int, whence: int = os.SEEK_SET, /) -> int:
-        return self._stream.seek(place, whence)
+        self._place = _moved(self._place, self._size, place, whence)
+        return self._place
 
     def tell(self) -> int:
-        return self._stream.tell()
+        return self._place
 
     def read(self, size: int = -1, /) -> bytes:
-        data = self._stream.read(size)
+        left = max(0, self._size - self._place)
+        start = self._start + self._place
+        self._stream.seek(start)
+        data = self._stream.read(left if size < 0 else min(size, left))
+        self._place += len(data)
         if self._used is not None and data:
-            stop = self._origin + self._stream.tell()
-            start = stop - len(data)
             if self._used and self._used[-1] == start:
-                self._used[-1] = stop
+                self._used[-1] += len(data)
             else:
-                self._used.extend((start, stop))
+                self._used.extend((start, start + len(data)))
         return data
+
+
+def _moved(place: int, size: int, by: int, whence: int) -> int:
+    """Where a stream of `size` bytes that stands at `place` does after a seek. Raises OSError."""
+    moved = {os.SEEK_SET: 0, os.SEEK_CUR: place, os.SEEK_END: size}[whence] + by
+    if moved < 0:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return moved
 
 
 class _Disk(io.RawIOBase):
@@ -164,10 +179,7 @@ class _Disk(io.RawIOBase):
         return True
 
     def seek(self, place: int, whence: int = os.SEEK_SET, /) -> int:
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
-        if origin + place < 0:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        self._place = origin + place
+        self._place = _moved(self._place, self._size, place, whence)
         return self._place
 
     def tell(self) -> int:

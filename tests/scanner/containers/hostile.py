@@ -17,11 +17,15 @@ NOUN = "archive"
 
 def members(
     stream: BinaryIO, name: str, limits: Limits, passwords: Sequence[str]
-) -> Iterator[Member]:
+) -> Iterator[Member | None]:
     yield Member(f"{name}!/first", lambda: io.BytesIO(b"1"))
     match stream.read():
         case b"crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+        case b"slow":
+            for _ in range(3):
+                time.sleep(0.6)
+                yield None
         case b"hang":
             time.sleep(10_000)
         case b"eat":

@@ -41,6 +41,12 @@ def test_the_next_container_is_read_all_the_same(content: bytes, status: Status)
         assert read(readers, b"honest") == ["a!/first"]
 
 
+def test_a_reader_that_says_that_it_goes_on_is_waited_for() -> None:
+    """The table of files of a large disk may be read for minutes before one of them is met."""
+    with Readers(Limits(seconds=1), ()) as readers:
+        assert read(readers, b"slow") == ["a!/first"]
+
+
 def test_what_came_before_the_end_is_kept() -> None:
     with Readers(LIMITS, ()) as readers:
         met = readers.members(hostile, (b"surprise"), "a", LIMITS, ())
