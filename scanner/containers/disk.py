@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 from scanner.containers.container import CHUNK_BYTES, Member, MemberError, detail
 from scanner.containers.disks import exfat, ext, fat, ntfs
 from scanner.containers.disks.virtual import disk_in, is_virtual
+from scanner.images.signatures import is_image
 from scanner.kinds import HEAD_BYTES, TAIL_BYTES, encrypted, kind_of
 from scanner.kinds.unopened import PARTITIONED, may_be_disk
 from scanner.kinds.unopened import name as kind_name
@@ -44,6 +45,8 @@ class _Volume(NamedTuple):
 def recognises(head: bytes, stream: BinaryIO) -> bool:
     if is_virtual(head):
         return not head.startswith(b"EVF") or head[9:11] == b"\1\0"  # the first part
+    if is_image(head):
+        return False
     stream.seek(0)
     start = stream.read(FIRST_BYTES)
     # The marks of what is no disk may lie further in.

@@ -13,6 +13,7 @@ from scanner.containers.container import Member, read_limited
 from scanner.containers.mail import mailboxes
 from scanner.containers.mail.structure import parts
 from scanner.containers.mail.transfer import contents
+from scanner.images.signatures import is_image
 from scanner.limits import Limits
 from scanner.record import Status, path_text
 
@@ -22,6 +23,8 @@ HEAD_BYTES = mailboxes.FIELDS_BYTES
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
     """Told by its fields: e-mail has no magic number."""
+    if is_image(head):  # which is most of what is met
+        return False
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
     if encoding := mailboxes.wide(head):
