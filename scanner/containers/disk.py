@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO, NamedTuple
 
 from scanner.containers.container import CHUNK_BYTES, Member, MemberError, detail
-from scanner.containers.disks import exfat, ext, fat, ntfs
+from scanner.containers.disks import ewf, exfat, ext, fat, ntfs
 from scanner.containers.disks.virtual import disk_in, is_virtual
 from scanner.images.signatures import is_image
 from scanner.kinds import HEAD_BYTES, TAIL_BYTES, encrypted, kind_of
@@ -35,16 +35,26 @@ SYSTEMS: dict[str, Callable[[BinaryIO], Iterator[Member | None]]] = {
 
 
 class _Volume(NamedTuple):
-    """A stretch of a disk. name: ahead of its files' paths, empty where it is all of the disk."""
+    """A stretch of a disk.
+
+    name: ahead of its files' paths, empty where it is all of the disk. missing: how many bytes the
+    disk lacks of it.
+    """
 
     name: str
     start: int
     size: int
+    missing: int = 0
+
+    def on_disk(self, stored: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Where stretches of the volume lie on the disk."""
+        cut = ((start, min(stop, self.size)) for start, stop in stored)
+        return [(self.start + start, self.start + stop) for start, stop in cut if start < stop]
 
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
     if is_virtual(head):
-        return not head.startswith(b"EVF") or head[9:11] == b"\1\0"  # the first part
+        return not head.startswith(ewf.MAGIC) or ewf.segment(head) == 1
     if is_image(head):
         return False
     stream.seek(0)
@@ -74,7 +84,7 @@ def members(
         import dissect.volume  # noqa: F401
     except ImportError as error:
         raise MemberError(Status.UNSUPPORTED, MISSING) from error
-    disk = _disk(stream)
+    disk = _disk(stream, limits)
     is_image = disk is not stream
     for volume in _volumes(disk):
         inside = f"{name}!/{volume.name}/" if volume.name else f"{name}!/"
@@ -86,14 +96,18 @@ def members(
                 raise MemberError(member.status, member.error or "")  # of all that there is
             own = f"{name}!/{volume.name or 'volume'}"  # of the volume itself
             path = f"{inside}{path_text(member.path)}" if member.path else own
-            stored = [(volume.start + it, volume.start + end) for it, end in member.stored]
-            yield replace(member, path=path, stored=stored)
+            yield replace(member, path=path, stored=volume.on_disk(member.stored))
 
 
-def _disk(stream: BinaryIO) -> BinaryIO:
+def _disk(stream: BinaryIO, limits: Limits) -> BinaryIO:
     """The disk in the image. Raises MemberError where there is none to be had."""
     try:
         disk = disk_in(stream)
+        size, stored = (it.seek(0, os.SEEK_END) for it in (disk, stream))
+        if size > max(limits.file_bytes, limits.ratio * stored):
+            times = f"more than {limits.ratio:,} times the {stored:,} that are stored"
+            raise MemberError(Status.OVER_LIMIT, f"a disk of {size:,} bytes, {times}")
+        disk.seek(0)
         if not disk.read(1):
             raise EOFError("it holds no disk")
     except MemberError:
@@ -112,7 +126,8 @@ def _volumes(disk: BinaryIO) -> Iterator[_Volume]:
         return
     for number, partition in enumerate(_partitions(disk), 1):
         start = min(partition.offset, size)
-        yield _Volume(f"partition-{number}", start, min(partition.size, size - start))
+        there = min(partition.size, size - start)
+        yield _Volume(f"partition-{number}", start, there, partition.size - there)
 
 
 def _partitions(disk: BinaryIO) -> Sequence[Any]:
@@ -131,6 +146,9 @@ def _partitions(disk: BinaryIO) -> Sequence[Any]:
 def _files(disk: BinaryIO, volume: _Volume) -> Iterator[Member | None]:
     from dissect.util.stream import RangeStream
 
+    if volume.missing:
+        why = f"the image breaks off {volume.missing:,} bytes before the partition ends"
+        yield Member("", None, Status.UNREADABLE, why)
     name = _name(disk, volume.start, volume.size)
     if name in SYSTEMS:
         stream: Any = RangeStream(disk, volume.start, volume.size)

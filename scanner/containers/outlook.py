@@ -95,8 +95,9 @@ def members(
         if len(data) < found.size:
             yield Member(path, None, Status.UNREADABLE, "its sectors do not add up to its size")
             continue
-        content = partial(_content, found, data)
-        yield Member(path, content, stored=found.places)
+        content, is_whole = _content(found, data)
+        stored = found.places if is_whole else ()
+        yield Member(path, partial(io.BytesIO, content), stored=stored)
 
 
 def _streams(document: OleFileIO, file_bytes: int) -> Iterator[Stream]:
@@ -161,14 +162,15 @@ def _read(stream: BinaryIO, found: Stream) -> bytes:
     return data.getvalue()
 
 
-def _content(found: Stream, data: bytes) -> io.BytesIO:
-    """A member's bytes: of a text those of the text, whatever it is packed in."""
+def _content(found: Stream, data: bytes) -> tuple[bytes, bool]:
+    """A member's bytes, of a text those of the text, and whether none are left out by that."""
     tag, kind = found.tag
     if tag == RTF:
-        data = expanded(data)
-    elif tag in TEXTS and kind == UNICODE:
-        data = data.decode("utf-16-le", "replace").encode()
-    return io.BytesIO(data)
+        return expanded(data), False  # it states how much it takes of the stream
+    if tag in TEXTS and kind == UNICODE:
+        text = data.decode("utf-16-le", "replace")
+        return text.encode(), text.encode("utf-16-le") == data
+    return data, True
 
 
 def _titles(stream: BinaryIO, streams: list[Stream]) -> dict[tuple[str, ...], str]:

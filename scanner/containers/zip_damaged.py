@@ -14,10 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from scanner.containers.container import CHUNK_BYTES
+from scanner.containers.container import CHUNK_BYTES, OverLimit
 from scanner.containers.zip_names import UNICODE_PATH, UTF8_FLAG, extra_fields
 
 DESCRIPTOR_FLAG = 0x8
+# What looking for members may cost where there are none.
+MOST_TRIES, MOST_TRIES_A_MEMBER = 1_000_000, 4
+MOST_NAMES = 1 << 26  # bytes of names and extra fields
 LATEST_VERSION = 63  # of the standard, in tenths; what decides is the method
 LOCAL, CENTRAL, DESCRIPTOR = b"PK\3\4", b"PK\1\2", b"PK\7\x08"
 SIGNATURE = re.compile(b"|".join(map(re.escape, (LOCAL, CENTRAL, DESCRIPTOR))))
@@ -94,10 +97,13 @@ def entries(stream: BinaryIO, most: int) -> list[Entry]:
     size = stream.seek(0, os.SEEK_END)
     found: list[Entry] = []
     endless: dict[int, int] = {}  # start of a member to its place in `found`
-    done = 0
+    done = names = tries = 0
     for place, signature in _signatures(stream):
         if place < done:
             continue
+        tries += 1
+        if tries > MOST_TRIES + MOST_TRIES_A_MEMBER * len(found) or names > MOST_NAMES:
+            raise OverLimit("too many marks of members that lead nowhere, or too long names")
         _end_by_descriptor(stream, place, signature, found, endless)
         if signature != LOCAL or (entry := _entry(stream, place)) is None:
             continue
@@ -111,6 +117,7 @@ def entries(stream: BinaryIO, most: int) -> list[Entry]:
         else:
             entry = replace(entry, stored=None)
         found.append(entry)
+        names += len(entry.name) + len(entry.extra)
     return found
 
 

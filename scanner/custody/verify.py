@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.containers.budget import Budget
-from scanner.containers.sources import Source, open_source
+from scanner.containers.sources import Disk, Source, open_source
 from scanner.containers.zip_names import CP437, CodePageError, code_page
 from scanner.custody.manifest import find_manifest, read_manifest, signature_path
 from scanner.custody.signing import fingerprint, is_signed_by, load_public_key
@@ -221,6 +221,8 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
             yield Finding(Weight.DIFFERS, f"{name}: it was read, but now: {path_text(entry.error)}")
         return
     try:
+        if isinstance(entry.source, Disk):  # as its image is, which has a hash of its own
+            return
         if recorded.sha256 is None:
             found, now = recorded, _size(entry.source)
         else:

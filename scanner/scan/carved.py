@@ -8,7 +8,6 @@ from dataclasses import replace
 from scanner.carving.coded import PLAIN, decode
 from scanner.carving.search import MOST_CODED, Place, Places
 from scanner.containers.container import TooLarge, failure
-from scanner.containers.sources import in_memory, read_stretch
 from scanner.limits import Limits
 from scanner.record import Status
 from scanner.sources.found import CARVED, Found, Met, Part
@@ -21,7 +20,7 @@ def entries(found: Found, places: Places, limits: Limits) -> Iterator[Found | Me
         entry: Found | Met
         try:
             entry = _cut(found, place, path, limits)
-        except (TooLarge, OSError) as error:
+        except TooLarge as error:
             entry = Met(path, found.position, *failure(error, "picture"))
         yield replace(entry, stamp=found.stamp)
     if (rest := _rest(places)) is not None:
@@ -41,12 +40,15 @@ def _rest(places: Places) -> tuple[Status, str] | None:
 
 
 def _cut(found: Found, place: Place, path: str, limits: Limits) -> Found:
-    """What is to be examined of the picture at `place`. Raises OSError and TooLarge."""
-    origin = found.part.start if found.part else 0
+    """What is to be examined of the picture at `place`. Raises TooLarge."""
+    if isinstance(found.source, bytes):
+        written = found.source[place.start : place.stop]
+        data = decode(place.coding, written, min(MOST_CODED, limits.file_bytes))
+        return Found(path, found.position, data)
+    outer = found.part or Part(found.source, 0, 0, found.stamp)
+    # In what is coded places are counted from its first byte, when it is decoded.
+    source = outer if outer.coding != PLAIN else outer.source
+    origin = outer.start if outer.coding == PLAIN else 0
     start, stop = origin + place.start, origin + place.stop
-    if place.coding == PLAIN and in_memory(found.source) is None:
-        part = Part(found.source, start, stop, found.stamp)
-        return Found(path, found.position, found.source, part=part)
-    written = read_stretch(found.source, start, stop)
-    data = decode(place.coding, written, min(MOST_CODED, limits.file_bytes))
-    return Found(path, found.position, data)
+    part = Part(source, start, stop, found.stamp, place.coding)
+    return Found(path, found.position, found.source, part=part)

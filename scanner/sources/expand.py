@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import math
 import os
 from array import array
 from collections.abc import Generator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -33,28 +31,37 @@ from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status
 from scanner.sources.found import Fate, Found, Met, Stamp, stamp_of
+from scanner.sources.holes import mostly_holes
 from scanner.sources.isolated import Readers
-from scanner.sources.split import Split, number_inside
+from scanner.sources.split import Split, Splits, number_inside
 
 INSIDE = "!/archive"  # names the container in a file that is something else as well
 DISK = "!/disk"  # names the disk in an image of a format of its own
 JOINED = "!/joined"  # names what several files make up
-THE_DISK = Fate("a disk", Status.CONTAINER, "the disk in the image; its files have rows")
+THE_DISK = Fate("a disk", Status.CONTAINER, "the disk in the image, with what no file takes of it")
+NOT_OPENED = (Status.UNSUPPORTED, Status.OVER_LIMIT)  # fates of images whose disk is not read
 NO_GAPS = Gaps([])
-BLOCK_BYTES = 512  # in which systems count what a file takes on disk
 
 
-def open_file(
-    stream: BinaryIO, text: str, readers: Readers, total: Budget
-) -> Iterator[Found | Met]:
+@dataclass(frozen=True)
+class Means:
+    """What files are opened with: readers of containers, sets of parts, bytes to be expanded."""
+
+    readers: Readers
+    splits: Splits
+    total: Budget
+
+
+def open_file(stream: BinaryIO, text: str, means: Means) -> Iterator[Found | Met]:
     """All that the file called `text` comes to, which `stream` reads, and what it holds."""
+    readers, total = means.readers, means.total
     facts = os.fstat(stream.fileno())
     stamp = Stamp(facts.st_size, facts.st_mtime_ns)
-    if holes := _mostly_holes(stream, facts, readers.limits):
+    if holes := mostly_holes(stream, readers.limits):
         yield Met(text, 0, Status.OVER_LIMIT, holes, stamp)
         return
     path = Path(stream.name)
-    split = readers.splits.of(path, stream)
+    split = means.splits.of(path, stream)
     if split is not None and (fate := _fate_of_part(path, split)) is not None:
         gaps = NO_GAPS if fate.status is Status.CONTAINER and split.parts.is_joined else None
         yield Found(text, 0, path, stamp, fate, gaps)
@@ -90,34 +97,11 @@ def _fate_of_part(path: Path, split: Split) -> Fate | None:
     number, parts = split
     a_part = f"part {number:,} of {parts.kind}"
     if parts.missing is not None:
-        why = f"{a_part}, whose part {parts.missing:,} does not lie beside it"
+        why = f"{a_part}, without its part {parts.missing:,}"
         return Fate("a part", Status.UNSUPPORTED, why)
     if path == parts.owner:
         return None
     return Fate("a part", Status.CONTAINER, f"{a_part}, which is read with {parts.owner.name}")
-
-
-def _mostly_holes(stream: BinaryIO, facts: os.stat_result, limits: Limits) -> str | None:
-    """A sentence for a sparse file: reading it takes as long as it claims to be."""
-    stored = getattr(facts, "st_blocks", math.inf) * BLOCK_BYTES  # Windows does not say
-    if facts.st_size <= max(limits.file_bytes, limits.ratio * stored):
-        return None
-    if not stored and _has_data(stream):  # some drivers of file systems do not say either
-        return None
-    return (
-        f"a file of {facts.st_size:,} bytes, more than {limits.ratio:,} times the {stored:,} that "
-        "are stored; it was not read"
-    )
-
-
-def _has_data(stream: BinaryIO) -> bool:
-    """Whether a file is more than one hole; `stream` is left at its beginning."""
-    try:
-        os.lseek(stream.fileno(), 0, os.SEEK_DATA)
-    except OSError as error:
-        return error.errno != errno.ENXIO
-    os.lseek(stream.fileno(), 0, os.SEEK_SET)
-    return True
 
 
 def _opened(
@@ -158,7 +142,7 @@ def _opened(
         )
         if behind.status is not Status.CONTAINER:
             yield Met(name, position or 1, behind.status, behind.error)
-    is_kept = kind is disk and disk.holds_disk(stream) and fate.status is not Status.UNSUPPORTED
+    is_kept = kind is disk and disk.holds_disk(stream) and fate.status not in NOT_OPENED
     gaps = Gaps.all_but(accounted, TO_THE_END if is_kept else size, kind in ACCOUNTING)
     if is_kept:
         yield Found(f"{path}{DISK}", position or 1, Disk(source), fate=THE_DISK, gaps=gaps)

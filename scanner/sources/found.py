@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from scanner.carving.coded import PLAIN
 from scanner.carving.gaps import Gaps
 from scanner.containers.sources import Source, files_of
 from scanner.files import file_facts
@@ -30,15 +31,16 @@ CARVED = "!/carved-"  # in the path of what was found in bytes, behind that of t
 
 
 class Part(NamedTuple):
-    """A stretch of what `source` reads, from `start` to `stop`, that is a picture.
+    """A stretch of what `source` holds, from `start` to `stop`, that is a picture.
 
-    stamp: of the source when the picture was found in it.
+    stamp: of the source when the picture was found in it. coding: what it is written in there.
     """
 
-    source: Source
+    source: Source | Part
     start: int
     stop: int
     stamp: Stamp | None
+    coding: str = PLAIN
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from scanner.processes import (
     start,
 )
 from scanner.record import Status
-from scanner.sources.split import Splits
 
 POLL_SECONDS = 0.5
 LATE_SECONDS = 1.0  # the parent comes first, if there still is one
@@ -54,15 +53,13 @@ STILL_READING = _Answer(path="")
 class Readers:
     """Processes that read containers for a walk, started when needed. Use as a context manager.
 
-    zip_names: the code page of names in zips that say nothing of it. splits: the sets of parts that
-    the walk met.
+    zip_names: the code page of names in zips that say nothing of it.
     """
 
     def __init__(self, limits: Limits, passwords: Sequence[str], zip_names: str = CP437) -> None:
         self.limits = limits
         self.passwords = tuple(passwords)
         self.zip_names = zip_names
-        self.splits = Splits()
         self._idle: list[Child] = []
 
     def __enter__(self) -> Readers:

@@ -17,9 +17,10 @@ from scanner.files import Folder, open_readonly
 from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status, path_text
-from scanner.sources.expand import INSIDE, open_file
+from scanner.sources.expand import INSIDE, Means, open_file
 from scanner.sources.found import Found, Met
 from scanner.sources.isolated import Readers
+from scanner.sources.split import Splits
 
 LONGEST_FOLDER = 65_536  # characters of a folder's path; or one chain of folders never ends
 TOO_DEEP = f"its path is longer than {LONGEST_FOLDER:,} characters; what is in it was not read"
@@ -41,25 +42,22 @@ def walk(
     Whatever an entry does costs that entry, which gets a Met; raises ProcessError when no process
     can be had to read a container.
     """
-    total = total or Budget.of_scan(limits)
+    named = [root.resolve() for root in roots if root.is_file()]
     with Readers(limits, passwords, zip_names) as readers:
+        means = Means(readers, Splits(limits, named), total or Budget.of_scan(limits))
         for root in roots:
             name = root.name if len(roots) == 1 else str(root)
-            yield from _kept(
-                path_text(name), _walk_root(root, name, len(roots) == 1, readers, total)
-            )
+            yield from _kept(path_text(name), _walk_root(root, name, len(roots) == 1, means))
 
 
-def _walk_root(
-    root: Path, name: str, is_single: bool, readers: Readers, total: Budget
-) -> Iterator[Found | Met]:
+def _walk_root(root: Path, name: str, is_single: bool, means: Means) -> Iterator[Found | Met]:
     mode = root.stat().st_mode
     place = root.resolve()  # a link that the user names is followed; workers are elsewhere
     if stat.S_ISDIR(mode):
-        yield from _walk_folders(str(place), "" if is_single else f"{root}{os.sep}", readers, total)
+        yield from _walk_folders(str(place), "" if is_single else f"{root}{os.sep}", means)
     elif stat.S_ISREG(mode):
         with open_readonly(place) as stream:
-            yield from open_file(stream, path_text(name), readers, total)
+            yield from open_file(stream, path_text(name), means)
     else:
         yield Met(path_text(name), 0, Status.UNSUPPORTED, SPECIAL_FILE)
 
@@ -90,7 +88,7 @@ class _Level:
     subfolders: list[str] = field(default_factory=list)
 
 
-def _walk_folders(top: str, prefix: str, readers: Readers, total: Budget) -> Iterator[Found | Met]:
+def _walk_folders(top: str, prefix: str, means: Means) -> Iterator[Found | Met]:
     """All that lies in the folder `top`, whose entries' names begin with `prefix`.
 
     Subfolders come after files. Whatever the depth, two folders are open at most, and all that is
@@ -104,7 +102,7 @@ def _walk_folders(top: str, prefix: str, readers: Readers, total: Budget) -> Ite
     path = top.rstrip(os.sep)
     levels = [_Level("", folder.identity)]
     try:
-        yield from _list(folder, prefix, levels[-1].subfolders, readers, total)
+        yield from _list(folder, prefix, levels[-1].subfolders, means)
         while True:
             if not levels[-1].subfolders:
                 left = len(levels.pop().name) + 1
@@ -126,7 +124,7 @@ def _walk_folders(top: str, prefix: str, readers: Readers, total: Budget) -> Ite
             folder.close()
             folder, path, prefix = inmost, inmost.path, inner
             levels.append(_Level(name, folder.identity))
-            yield from _list(folder, prefix, levels[-1].subfolders, readers, total)
+            yield from _list(folder, prefix, levels[-1].subfolders, means)
     finally:
         folder.close()
 
@@ -147,7 +145,7 @@ def _unreadable(name: str, error: OSError) -> Met:
 
 
 def _list(
-    folder: Folder, prefix: str, subfolders: list[str], readers: Readers, total: Budget
+    folder: Folder, prefix: str, subfolders: list[str], means: Means
 ) -> Iterator[Found | Met]:
     """The entries of one folder but for its subfolders, whose names are added to `subfolders`."""
     entries = folder.entries()
@@ -161,7 +159,7 @@ def _list(
         if entry is None:
             return
         text = path_text(f"{prefix}{entry.name}")
-        yield from _kept(text, _meet(entry, folder, text, subfolders, readers, total))
+        yield from _kept(text, _meet(entry, folder, text, subfolders, means))
 
 
 def _meet(
@@ -169,8 +167,7 @@ def _meet(
     folder: Folder,
     text: str,
     subfolders: list[str],
-    readers: Readers,
-    total: Budget,
+    means: Means,
 ) -> Iterator[Found | Met]:
     if Path(entry.name).name != entry.name:  # of a damaged file system; it would lead elsewhere
         yield Met(text, 0, Status.UNREADABLE, "the folder lists a name that no file can have")
@@ -180,7 +177,7 @@ def _meet(
         subfolders.append(entry.name)
     elif stat.S_ISREG(mode):
         with folder.open(entry.name) as stream:
-            yield from open_file(stream, text, readers, total)
+            yield from open_file(stream, text, means)
     elif stat.S_ISLNK(mode):
         reason = "a symbolic link; links are not followed, name its target to scan it"
         yield Met(text, 0, Status.UNSUPPORTED, reason)

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from scanner.carving.coded import PLAIN, decode
 from scanner.carving.gaps import Gaps
+from scanner.carving.search import MOST_CODED
 from scanner.containers.container import TooLarge, read_limited
 from scanner.containers.sources import Joined, Source, open_source, read_stretch
 from scanner.hashes.hashing import Hashing, hash_bytes
@@ -42,7 +44,7 @@ from scanner.record import Status
 from scanner.sources.found import Part, stamp_of
 from scanner.workers import searched
 from scanner.workers.examined import Examined, Views, known_in, left_out, unreadable
-from scanner.workers.streamed import examine_large, over_limit
+from scanner.workers.streamed import examine_large
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 
@@ -63,10 +65,11 @@ def examine(
     """
     try:
         data = source if isinstance(source, bytes) else read(source, limits)
-    except TooLarge:
+    except TooLarge as error:
         if isinstance(source, Path | Joined):
             return examine_large(source, limits, hashing, alive, carve)
-        return Examined(Status.OVER_LIMIT, over_limit(limits))
+        why = f"the picture is larger than the limit of {error.limit:,} bytes"
+        return Examined(Status.OVER_LIMIT, why)
     except OSError as error:
         return unreadable(error)
     hashes = hash_bytes([data], hashing.takes_md5)
@@ -218,7 +221,7 @@ def failure(error: Exception, limits: Limits) -> Examined:
 def read(source: Source | Part, limits: Limits) -> bytes:
     """Raises OSError, and TooLarge for what is not to be held in memory."""
     if isinstance(source, Part):
-        return _read_part(source)
+        return _read_part(source, limits)
     with open_source(source) as stream:
         if stream.seek(0, os.SEEK_END) > limits.file_bytes:
             raise TooLarge(limits.file_bytes)
@@ -226,7 +229,13 @@ def read(source: Source | Part, limits: Limits) -> bytes:
         return read_limited(stream, limits.file_bytes)
 
 
-def _read_part(part: Part) -> bytes:
-    if part.stamp not in (None, stamp_of(part.source)):
+def _read_part(part: Part, limits: Limits) -> bytes:
+    most = min(MOST_CODED, limits.file_bytes)
+    stop = part.stop if part.coding == PLAIN else min(part.stop, part.start + most + 1)
+    if isinstance(part.source, Part):
+        data = _read_part(part.source, limits)[part.start : stop]
+    elif part.stamp in (None, stamp_of(part.source)):
+        data = read_stretch(part.source, part.start, stop)
+    else:
         raise OSError(errno.ESTALE, "the file changed while it was scanned")
-    return read_stretch(part.source, part.start, part.stop)
+    return decode(part.coding, data, most) if part.coding != PLAIN else data

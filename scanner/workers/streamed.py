@@ -85,7 +85,7 @@ def beside_disk(image: Source, alive: Alive) -> Gaps | None:
     try:
         with open_source(image) as stream:
             size = stream.seek(0, io.SEEK_END)
-            return Gaps.all_but(used_by_disk(stream, alive), size)
+            return Gaps.all_but(used_by_disk(stream, alive), size, are_nobodys=True)
     except OSError:
         return None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 
 class Bitmap:
     """One bit a cluster, the first in the lowest of the first byte."""
 
-    def __init__(self, data: bytes | bytearray) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
 
     def is_used(self, first: int, count: int) -> bool:
@@ -22,16 +24,13 @@ class Counted:
     """Clusters that were counted once, and those that were counted more often."""
 
     def __init__(self, clusters: int) -> None:
-        self._once = bytearray(-(-clusters // 8))
-        self._twice = bytearray(len(self._once))
+        self._times = np.zeros(clusters, np.uint8)
 
     def add(self, first: int, count: int) -> None:
         """Count `count` clusters from `first` on. What lies beyond the volume is not counted."""
-        for cluster in range(max(0, first), min(first + count, 8 * len(self._once))):
-            byte, bit = cluster // 8, 1 << cluster % 8
-            self._twice[byte] |= self._once[byte] & bit
-            self._once[byte] |= bit
+        times = self._times[max(0, first) : max(0, first + count)]
+        np.minimum(times + 1, 2, out=times)
 
     def is_shared(self, first: int, count: int) -> bool:
         """Whether any of these clusters was counted more than once."""
-        return Bitmap(self._twice).is_used(first, count)
+        return bool((self._times[max(0, first) : max(0, first + count)] > 1).any())

@@ -14,8 +14,10 @@ from scanner.containers.disks import content
 from scanner.containers.disks.clusters import Bitmap, Counted
 from scanner.record import Status
 
-# Records of the volume's own files, whose bytes are searched as those that no file takes.
-OWN_RECORDS, OWN_FOLDER = 16, "$Extend\\"
+# What the volume keeps for itself, whose bytes are searched as those that no file takes: the
+# content of the first records, and streams as large as the volume or with no bytes of their own.
+OWN_RECORDS = 12
+OWN_STREAMS = ("$BadClus:$Bad", "$Secure:$SDS", "$Extend/$UsnJrnl:$J", "$Extend/$UsnJrnl:$Max")
 BITMAP_RECORD = 6
 IN_USE = 1
 RECORDS_A_SIGN = 1_000
@@ -42,7 +44,7 @@ def members(volume: BinaryIO) -> Iterator[Member | None]:
     deleted: list[int] = []
     used, clusters = _used(system)
     counted = Counted(clusters)
-    for number in range(OWN_RECORDS, _records(system)):
+    for number in range(_records(system)):
         if number % RECORDS_A_SIGN == 0:
             yield None
         for stream in _streams(system, number):
@@ -91,13 +93,13 @@ def _streams(system: Any, number: int) -> Iterator[_Stream | Member]:
         return
     try:
         path = record.full_path(ignore_dos=True) or f"$MFT/{number}"
-        if path.startswith(OWN_FOLDER):
-            return
         path = path.replace("\\", "/")
         attributes = record.attributes[ATTRIBUTE_TYPE_CODE.DATA]
         for name in dict.fromkeys(attribute.header.name for attribute in attributes):
             found = record.attributes.find(name, ATTRIBUTE_TYPE_CODE.DATA.value)
-            yield _Stream(f"{path}:{name}" if name else path, is_deleted, found, record)
+            title = f"{path}:{name}" if name else path
+            if (name or number >= OWN_RECORDS) and title not in OWN_STREAMS:
+                yield _Stream(title, is_deleted, found, record)
     except Exception as error:
         if not is_deleted:  # what is left of deleted ones is often broken
             yield content.broken(f"$MFT/{number}", error)
@@ -152,10 +154,9 @@ def _member(system: Any, stream: _Stream, path: str) -> Member:
     if size and stream.record.is_reparse_point() and all(start is None for start, _ in runs):
         return Member(path, None, Status.UNSUPPORTED, ELSEWHERE)
     first = min(stream.attributes, key=lambda attribute: attribute.header.lowest_vcn).header
-    if first.compression_unit:  # whose clusters are fewer than the bytes would take
-        stored = content.stretches(runs, system.cluster_size, 1 << 62)
-    else:
-        stored = content.stretches(runs, system.cluster_size, first.size)
+    # A compressed one is read by units, of which fewer clusters are stored than it has.
+    unit = system.cluster_size << first.compression_unit if first.compression_unit else 1
+    stored = content.stretches(runs, system.cluster_size, -(-first.size // unit) * unit)
     return content.file(path, first.size, stream.attributes.open, stored)
 
 

@@ -15,12 +15,13 @@ from itertools import pairwise
 from typing import Any, BinaryIO
 
 from scanner.containers.container import MemberError
+from scanner.containers.disks import ewf
 from scanner.containers.disks.vmdk import DESCRIPTOR, SNAPSHOT, SPARSE, Vmdk
 from scanner.containers.joined import JoinedFiles
 from scanner.processes import Alive
 from scanner.record import Status
 
-ENCASE, VIRTUALBOX, VIRTUALBOX_AT = b"EVF\x09\x0d\x0a\xff\0", b"\x7f\x10\xda\xbe", 64
+VIRTUALBOX, VIRTUALBOX_AT = b"\x7f\x10\xda\xbe", 64
 VIRTUAL_PC, HYPER_V, QEMU = b"conectix", b"vhdxfile", b"QFI\xfb"
 PIECE_BYTES = 1 << 20
 HEAD_BYTES = 512
@@ -28,7 +29,7 @@ HEAD_BYTES = 512
 
 def is_virtual(head: bytes) -> bool:
     """Whether a file that begins with `head` holds its disk in a format of its own."""
-    first = (ENCASE, VIRTUAL_PC, HYPER_V, QEMU, DESCRIPTOR, *SPARSE)
+    first = (ewf.MAGIC, VIRTUAL_PC, HYPER_V, QEMU, DESCRIPTOR, *SPARSE)
     return head.startswith(first) or head.startswith(VIRTUALBOX, VIRTUALBOX_AT)
 
 
@@ -48,14 +49,22 @@ def disk_in(stream: BinaryIO) -> BinaryIO:
 def used_by_disk(stream: BinaryIO, alive: Alive) -> array[int]:
     """Start and stop of each stretch of an image that its disk is read from, as far as it can be.
 
-    Reads the whole disk. alive: called while it goes on.
+    Reads the whole disk. What is read to open it, as a description, may hold more than that. alive:
+    called while it goes on.
     """
     used = array("Q")
     with contextlib.suppress(Exception):  # of what is damaged the rest is nobody's
-        disk: Any = _opened(_head(stream), _parts(stream, used))
+        parts = _parts(stream)
+        disk: Any = _opened(_head(stream), parts)
+        for part in parts:
+            part.used = used
         with _Disk(disk, disk.size) as whole:
             while whole.read(PIECE_BYTES):
                 alive()
+        # The libraries read the last block to its end, of which the disk may show less.
+        hidden = -disk.size % disk.align
+        if used and hidden:
+            used[-1] = max(used[-2], used[-1] - hidden)
     return used
 
 
@@ -66,16 +75,16 @@ def _head(stream: BinaryIO) -> bytes:
     return head
 
 
-def _parts(stream: BinaryIO, used: array[int] | None = None) -> list[Any]:
+def _parts(stream: BinaryIO) -> list[Any]:
     raw = getattr(stream, "raw", None)
     whole = [0, stream.seek(0, os.SEEK_END)]
     starts = raw.starts if isinstance(raw, JoinedFiles) else whole
-    return [_Part(stream, start, stop, used) for start, stop in pairwise(starts)]
+    return [_Part(stream, start, stop) for start, stop in pairwise(starts)]
 
 
 def _opened(head: bytes, parts: list[Any]) -> Any:
     """The disk as a library reads it: seek, read, `size` and `align`, both in bytes."""
-    if head.startswith(ENCASE):
+    if head.startswith(ewf.MAGIC):
         from dissect.evidence.ewf import EWF
 
         return EWF(parts).open()
@@ -117,13 +126,11 @@ class _Part(io.RawIOBase):
     and stop of what is read of the whole.
     """
 
-    def __init__(
-        self, stream: BinaryIO, start: int, stop: int, used: array[int] | None = None
-    ) -> None:
+    def __init__(self, stream: BinaryIO, start: int, stop: int) -> None:
+        self.used: array[int] | None = None
         self._stream = stream
         self._start = start
         self._size = stop - start
-        self._used = used
         self._place = 0
 
     def readable(self) -> bool:
@@ -145,11 +152,11 @@ class _Part(io.RawIOBase):
         self._stream.seek(start)
         data = self._stream.read(left if size < 0 else min(size, left))
         self._place += len(data)
-        if self._used is not None and data:
-            if self._used and self._used[-1] == start:
-                self._used[-1] += len(data)
+        if self.used is not None and data:
+            if self.used and self.used[-1] == start:
+                self.used[-1] += len(data)
             else:
-                self._used.extend((start, start + len(data)))
+                self.used.extend((start, start + len(data)))
         return data
 
 

@@ -24,7 +24,7 @@ EXTENT = re.compile(
 PARENT = re.compile(r"^\s*parentCID\s*=\s*(\w+)", re.MULTILINE)
 
 
-class _Extent(NamedTuple):
+class Extent(NamedTuple):
     """A stretch of the disk. start: in sectors, where it begins in a file that is not sparse."""
 
     sectors: int
@@ -32,19 +32,23 @@ class _Extent(NamedTuple):
     name: str | None
     start: int
 
+    @property
+    def is_sparse(self) -> bool:
+        return "SPARSE" in self.kind
 
-def names(descriptor: bytes) -> list[str]:
-    """The files that hold the disk, in their order; none for what is no descriptor."""
+    def leaves(self, size: int) -> bool:
+        """Whether a file of `size` bytes has more of them than the extent takes."""
+        return not self.is_sparse and size > (self.start + self.sectors + 1) * SECTOR_BYTES
+
+
+def extents(descriptor: bytes) -> list[Extent]:
+    """Those of the disk, in their order; none for what is no descriptor."""
     if not descriptor.startswith(DESCRIPTOR):
         return []
-    return [extent.name for extent in _extents(descriptor) if extent.name is not None]
-
-
-def _extents(descriptor: bytes) -> list[_Extent]:
     lines = descriptor.decode(errors="replace").splitlines()
     found = [match for line in lines if (match := EXTENT.match(line.strip()))]
     return [
-        _Extent(int(it["sectors"]), it["kind"], it["name"], int(it["start"] or 0)) for it in found
+        Extent(int(it["sectors"]), it["kind"], it["name"], int(it["start"] or 0)) for it in found
     ]
 
 
@@ -60,20 +64,20 @@ class Vmdk:
         from dissect.hypervisor.disk.vmdk import SparseDisk
 
         descriptor = parts[0].read(LONGEST_DESCRIPTOR)
-        self._extents: list[tuple[_Extent, Any]] = []
+        self._extents: list[tuple[Extent, Any]] = []
         if descriptor.startswith(DESCRIPTOR):
             files = iter(parts[1:])
-            for extent in _extents(descriptor):
+            for extent in extents(descriptor):
                 disk = next(files, None) if extent.name is not None else None
                 if extent.name is not None and disk is None:
                     raise MemberError(Status.UNSUPPORTED, f"{extent.name} does not lie beside it")
-                if disk is not None and "SPARSE" in extent.kind:
+                if disk is not None and extent.is_sparse:
                     disk = SparseDisk(disk)
                 self._extents.append((extent, disk))
         else:
             disk = SparseDisk(parts[0])
             descriptor = disk.descriptor.raw.encode() if disk.descriptor else b""
-            self._extents.append((_Extent(disk.sector_count, "SPARSE", None, 0), disk))
+            self._extents.append((Extent(disk.sector_count, "SPARSE", None, 0), disk))
         parent = PARENT.search(descriptor.decode(errors="replace"))
         if parent and parent[1].lower() != NO_PARENT:
             raise MemberError(Status.UNSUPPORTED, SNAPSHOT)
@@ -91,7 +95,7 @@ class Vmdk:
         count = min(-(-(self._skipped + size) // SECTOR_BYTES), extent.sectors - sector)
         if disk is None:
             data = bytes(count * SECTOR_BYTES)
-        elif "SPARSE" in extent.kind:
+        elif extent.is_sparse:
             data = disk.read_sectors(sector, count)
         else:
             disk.seek((extent.start + sector) * SECTOR_BYTES)

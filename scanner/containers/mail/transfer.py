@@ -60,6 +60,7 @@ class File(NamedTuple):
     start: int
     stop: int
     fault: str | None
+    is_any_text: bool = False
 
 
 def coding_of(token: str) -> str:
@@ -77,10 +78,12 @@ def contents(coding: str, text: bytes, is_text: bool) -> Iterator[Content]:
     ends = [0, *(end for file in found for end in (file.start, file.stop)), len(whole.data)]
     pieces = zip(ends[::2], ends[1::2], strict=True)
     rest = b"".join(whole.data[start:stop] for start, stop in pieces)
+    # Any text may stand between two lines of yEnc, and be read as that.
+    told = 0 if any(file.is_any_text for file in found) else whole.told
     if not found or rest.strip():
-        yield whole._replace(data=rest)
+        yield whole._replace(data=rest, told=told)
     for file in found:
-        yield Content(file.data, whole.told, file.fault, _name(file.name))
+        yield Content(file.data, told, file.fault, _name(file.name))
 
 
 def _name(name: bytes) -> str | None:
@@ -187,7 +190,7 @@ def _yencoded(head: re.Match[bytes], text: bytes) -> File:
         fault = "is one of several parts of a file in yEnc"
     elif not end or not size or int(size[1]) != len(data):
         fault = "has not the size that its yEnc states"
-    return File(head["name"], data, head.start(), end.end() if end else stop, fault)
+    return File(head["name"], data, head.start(), end.end() if end else stop, fault, True)
 
 
 def _line(text: bytes, place: int) -> re.Match[bytes]:

@@ -115,7 +115,7 @@ def test_no_part_looks_clean_where_one_is_missing(owner: str, lost: int, tmp_pat
         status, sentence = outcomes[name]
         assert status is Status.UNSUPPORTED
         number = names.index(name) + 1
-        assert sentence.startswith(f"part {number} of a split archive, whose part ")
+        assert sentence.startswith(f"part {number} of a split archive, without its part ")
 
 
 def test_a_rar_whose_volume_is_missing_looks_clean_nowhere(tmp_path: Path) -> None:

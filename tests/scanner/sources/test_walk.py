@@ -277,7 +277,7 @@ def test_a_sparse_file_is_no_longer_than_what_it_stores(
         "not read"
     )
     # Small ones may be stored in the directory, and large ones where the driver does not count.
-    monkeypatch.setattr("scanner.sources.expand.BLOCK_BYTES", 0)
+    monkeypatch.setattr("scanner.sources.holes.BLOCK_BYTES", 0)
     large = tmp_path / "gz"
     large.write_bytes(bytes(1000) + b"x")
     assert contents(walked(large, limits=Limits(file_bytes=10)))["gz"] == bytes(1000) + b"x"
