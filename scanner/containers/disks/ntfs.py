@@ -15,8 +15,9 @@ from scanner.containers.disks.clusters import Bitmap, Counted
 from scanner.record import Status
 
 # What the volume keeps for itself, whose bytes are searched as those that no file takes: the
-# content of the first records, and streams as large as the volume or with no bytes of their own.
-OWN_RECORDS = 12
+# content of the first records, of which the last are kept free, and streams as large as the volume
+# or with no bytes of their own.
+OWN_RECORDS, RESERVED_RECORDS = 12, 16
 OWN_STREAMS = ("$BadClus:$Bad", "$Secure:$SDS", "$Extend/$UsnJrnl:$J", "$Extend/$UsnJrnl:$Max")
 BITMAP_RECORD = 6
 IN_USE = 1
@@ -98,11 +99,16 @@ def _streams(system: Any, number: int) -> Iterator[_Stream | Member]:
         for name in dict.fromkeys(attribute.header.name for attribute in attributes):
             found = record.attributes.find(name, ATTRIBUTE_TYPE_CODE.DATA.value)
             title = f"{path}:{name}" if name else path
-            if (name or number >= OWN_RECORDS) and title not in OWN_STREAMS:
+            if title not in OWN_STREAMS and (name or not _is_own(number, found.size())):
                 yield _Stream(title, is_deleted, found, record)
     except Exception as error:
         if not is_deleted:  # what is left of deleted ones is often broken
             yield content.broken(f"$MFT/{number}", error)
+
+
+def _is_own(number: int, size: int) -> bool:
+    """Whether the content of `size` bytes that the record `number` has is the volume's own."""
+    return number < OWN_RECORDS or (number < RESERVED_RECORDS and not size)
 
 
 def _file(system: Any, stream: _Stream) -> Member:

@@ -13,6 +13,7 @@ from pathlib import Path
 import py7zr
 import pytest
 
+from scanner.limits import Limits
 from scanner.record import Status
 from scanner.sources.found import Found
 from tests.scanner.carving.pictures import jpeg
@@ -166,6 +167,51 @@ def test_a_file_does_not_pass_for_a_part_of_an_archive_that_is_whole(tmp_path: P
         (tmp_path / name).write_bytes(data)
     found = contents(walked(tmp_path))
     assert {name: found.get(name) for name in strangers} == strangers
+
+
+def test_files_that_are_numbered_and_something_each_are_opened_each(tmp_path: Path) -> None:
+    """However they are called: a name makes nothing a part of what it is not."""
+    inner = {f"{number}.txt": b"text %d" % number for number in (1, 2)}
+    archives = {
+        "notes.001": b"a text that is no archive",
+        "notes.002": gzip.compress(b"text 1", mtime=0),
+        "tars.001": tarred([("1.txt", inner["1.txt"])]),
+        "tars.002": tarred([("2.txt", inner["2.txt"])]),
+        "lone.005": zipped([("1.txt", inner["1.txt"])]),
+        "b.part1.rar": split_rar("1.txt", [b"text 1"])[0],
+        "b.part2.rar": split_rar("2.txt", [b"text 2"])[0],
+        "scan.001": jpeg(1),
+        "scan.002": seven_zipped(),
+    }
+    for name, data in archives.items():
+        (tmp_path / name).write_bytes(data)
+    found = contents(walked(tmp_path))
+    assert found["notes.001"] == archives["notes.001"]
+    assert found["notes.002!/notes.002"] == b"text 1"
+    assert found["tars.001!/1.txt"] == found["lone.005!/1.txt"] == b"text 1"
+    assert found["tars.002!/2.txt"] == b"text 2"
+    assert found["b.part1.rar!/1.txt"] == b"text 1"
+    assert found["b.part2.rar!/2.txt"] == b"text 2"
+    assert found["scan.001"] == jpeg(1)
+    assert found["scan.002!/picture.jpg"] == jpeg(1)
+
+
+def test_a_part_named_without_the_first_is_not_taken_for_read(tmp_path: Path) -> None:
+    names, parts = SETS["a.7z.001"]
+    lay_out(tmp_path, names, parts)
+    alone = rows(walked(tmp_path / names[1]))
+    assert {status for status, _ in alone.values()} == {Status.UNSUPPORTED}
+    together = walked(*(tmp_path / name for name in names))
+    assert rows(together) == {}
+
+
+def test_a_part_that_is_mostly_holes_leaves_the_others_to_themselves(tmp_path: Path) -> None:
+    (tmp_path / "a.tar.001").write_bytes(tarred([("1.txt", b"text 1")])[:2_000])
+    with (tmp_path / "a.tar.002").open("wb") as stream:
+        stream.truncate(1 << 24)
+    entries = walked(tmp_path, limits=Limits(file_bytes=1 << 20, ratio=2))
+    assert rows(entries)["a.tar.002"][0] is Status.OVER_LIMIT
+    assert contents(entries) == {"a.tar.001!/1.txt": b"text 1"}
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs links")

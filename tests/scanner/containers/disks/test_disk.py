@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import sys
@@ -9,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from scanner.carving.coded import BASE64
 from scanner.containers import disk
 from scanner.containers.container import MemberError
 from scanner.limits import Limits
 from scanner.record import Status
+from scanner.scan.carved import entries
+from scanner.sources.found import Found
+from scanner.workers.examine import read
+from scanner.workers.streamed import take_hashes
 from tests.scanner.carving.pictures import jpeg
 from tests.scanner.containers.disks.opening import each_once, found_in, image, lay_out
 from tests.scanner.walking import rows, walked, zipped
@@ -145,6 +151,38 @@ def _with_parent(data: bytes, name: bytes) -> bytes:
     struct.pack_into(">QI", changed, 8, place, len(name))
     changed[place : place + len(name)] = name
     return bytes(changed)
+
+
+def test_a_partition_that_the_image_lacks_has_a_row(tmp_path: Path) -> None:
+    data = image("whole.dd")
+    (tmp_path / "a.dd").write_bytes(data[: 6144 * 512])
+    status, sentence = rows(walked(tmp_path))["a.dd!/partition-2"]
+    assert status is Status.UNREADABLE
+    assert f"{8192 * 512:,} bytes" in sentence
+
+
+def test_a_disk_of_far_more_than_is_stored_is_not_read(tmp_path: Path) -> None:
+    data = bytearray(image("packed.qcow2"))
+    struct.pack_into(">Q", data, 24, 1 << 60)
+    (tmp_path / "a.qcow2").write_bytes(data)
+    assert rows(walked(tmp_path))["a.qcow2"][0] is Status.OVER_LIMIT
+
+
+def test_a_coded_picture_on_a_stored_disk_is_read_by_a_worker(tmp_path: Path) -> None:
+    """No library takes an image apart in the process of the scan itself."""
+    data = bytearray(image("whole.vdi"))
+    free = data.index(image("whole.dd")[8192:8292])
+    coded = base64.b64encode(jpeg(1))
+    data[free : free + len(coded)] = coded
+    (tmp_path / "a.vdi").write_bytes(data)
+    [found] = [it for it in walked(tmp_path) if it.path == "a.vdi!/disk"]
+    assert isinstance(found, Found)
+    assert found.fate is not None
+    outcome = take_hashes(found.source, found.fate, found.stamp, Limits(), gaps=found.gaps)
+    assert outcome.carved is not None
+    cut = [it for it in entries(found, outcome.carved, Limits()) if isinstance(it, Found)]
+    coded_parts = [it.part for it in cut if it.part is not None and it.part.coding == BASE64]
+    assert [read(part, Limits()) for part in coded_parts] == [jpeg(1)]
 
 
 @pytest.mark.parametrize("name", ["whole.vdi", "dynamic.vhd", "packed.qcow2", "stream.vmdk"])

@@ -31,6 +31,8 @@ EXFAT = {
 NTFS = {
     "b.txt": "note.txt",
     "b.txt:hidden": "stream.jpg",
+    "photos:inside": "between.jpg",
+    "$Extend/note.txt": "note.txt",
     "fragmented.jpg": "fragmented.jpg",
     "packed/compressed.jpg": "compressed.jpg",
     "packed/large.txt": "large.txt",
@@ -65,6 +67,18 @@ def test_every_file_is_a_member(name: str, tmp_path: Path) -> None:
 def test_links_have_rows(tmp_path: Path) -> None:
     lay_out(tmp_path, "ext4.dd")
     assert rows(walked(tmp_path))["ext4.dd!/link"][0] is Status.UNSUPPORTED
+
+
+def test_a_compressed_file_takes_no_more_than_is_read_of_it(tmp_path: Path) -> None:
+    """Or what lies in the other clusters that it claims would be in no row."""
+    data = bytearray(image("ntfs.dd"))
+    record = data.index(b"f\0r\0a\0g\0m\0e\0n\0t\0e\0d\0.\0j\0p\0g\0") // 1024 * 1024
+    attribute = data.index(b"\x80\0\0\0", record)
+    struct.pack_into("<H", data, attribute + 34, 4)  # units of 16 clusters
+    struct.pack_into("<H", data, attribute + 12, 1)  # compressed
+    struct.pack_into("<QQQ", data, attribute + 40, 1 << 20, 0, 0)  # and no bytes at all
+    (tmp_path / "ntfs.dd").write_bytes(data)
+    assert "fragmented.jpg" in found_in(tmp_path).values()
 
 
 def test_a_deleted_file_whose_place_was_taken_is_not_shown_as_it_was(tmp_path: Path) -> None:

@@ -75,11 +75,14 @@ ntfs-3g -o compression,streams_interface=windows ntfs.dd mounted
 fill
 cp files/fragmented.jpg mounted/
 cat files/stream.jpg >mounted/b.txt:hidden
+cat files/between.jpg >mounted/photos:inside
 printf 'short' >mounted/resident.txt
 mkdir mounted/packed
 python3 -c 'import os; os.setxattr("mounted/packed", "system.ntfs_attrib_be", b"\0\0\x08\0")'
 cp files/large.txt files/compressed.jpg mounted/packed/
-sync
+umount mounted
+ntfscp -f ntfs.dd files/note.txt '$Extend/note.txt'
+ntfs-3g ntfs.dd mounted
 rm mounted/photos/deleted.jpg
 umount mounted
 
