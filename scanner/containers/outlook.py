@@ -95,9 +95,8 @@ def members(
         if len(data) < found.size:
             yield Member(path, None, Status.UNREADABLE, "its sectors do not add up to its size")
             continue
-        content, is_whole = _content(found, data)
-        stored = found.places if is_whole else ()
-        yield Member(path, partial(io.BytesIO, content), stored=stored)
+        stored = found.places if _is_whole(found, data) else ()
+        yield Member(path, partial(_content, found, data), stored=stored)
 
 
 def _streams(document: OleFileIO, file_bytes: int) -> Iterator[Stream]:
@@ -162,15 +161,22 @@ def _read(stream: BinaryIO, found: Stream) -> bytes:
     return data.getvalue()
 
 
-def _content(found: Stream, data: bytes) -> tuple[bytes, bool]:
-    """A member's bytes, of a text those of the text, and whether none are left out by that."""
+def _content(found: Stream, data: bytes) -> io.BytesIO:
+    """A member's bytes: of a text those of the text, whatever it is packed in."""
     tag, kind = found.tag
     if tag == RTF:
-        return expanded(data), False  # it states how much it takes of the stream
+        data = expanded(data)
+    elif tag in TEXTS and kind == UNICODE:
+        data = data.decode("utf-16-le", "replace").encode()
+    return io.BytesIO(data)
+
+
+def _is_whole(found: Stream, data: bytes) -> bool:
+    """Whether the member holds all that the stream does."""
+    tag, kind = found.tag
     if tag in TEXTS and kind == UNICODE:
-        text = data.decode("utf-16-le", "replace")
-        return text.encode(), text.encode("utf-16-le") == data
-    return data, True
+        return data.decode("utf-16-le", "replace").encode("utf-16-le") == data
+    return tag != RTF  # which states how much of the stream it takes
 
 
 def _titles(stream: BinaryIO, streams: list[Stream]) -> dict[tuple[str, ...], str]:

@@ -42,8 +42,8 @@ CREATE TABLE content (
     PRIMARY KEY (sha256, page)
 ) WITHOUT ROWID;
 CREATE TABLE file (
-    path TEXT, position INTEGER, sha256 TEXT, bytes INTEGER, status TEXT, error TEXT, stamp TEXT,
-    container TEXT, run INTEGER,
+    path TEXT, position INTEGER, sha256 TEXT, md5 TEXT, known TEXT, bytes INTEGER, status TEXT,
+    error TEXT, stamp TEXT, container TEXT, run INTEGER,
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
 CREATE TABLE in_flight (
@@ -51,6 +51,8 @@ CREATE TABLE in_flight (
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
 """
+# What is known of a file's bytes, which of a container are no more than their hashes.
+OF_FILE = "ON content.sha256 = file.sha256 AND file.container IS NULL"
 NO_PAGE = 0  # where a content's outcome is not of one of its pages
 SALT_BYTES = 16
 
@@ -233,20 +235,24 @@ class Journal:
         container: str | None = None,
         by_place: bool = False,
     ) -> None:
-        """Record one file; with a SHA-256, what is known of its bytes goes to `content`.
+        """Record one file; with a SHA-256, what is known of its bytes goes to `content`, but of a
+        container.
 
         Its further pages come first, by `add_page`: with this, the file is done. model: the one
         that judged it, as in `Record`. container: what kind of one the file is, such as "an
         archive". by_place: that what became of it depends on where it lies, as a container's does.
         """
-        row: tuple[object, ...] = (examined.bytes, examined.status, examined.error)
-        if examined.sha256 is not None:
-            if container is None and not by_place:
-                row = (None, None, None)
+        hashes = (examined.sha256, examined.md5, examined.known)
+        row: tuple[object, ...] = (*hashes, examined.bytes, examined.status, examined.error)
+        # A container's fate is that of its file alone: other files of the same bytes, as a part of
+        # a set and a copy of it, may be something else.
+        if examined.sha256 is not None and container is None:
+            if not by_place:
+                row = (examined.sha256, None, None, None, None, None)
             self.add_page(examined, model, score, judgement)
-        insert = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        insert = f"INSERT OR REPLACE INTO file VALUES ({', '.join('?' * 11)})"
         place = (_stamp_text(stamp), container, self._run)
-        self._database.execute(insert, (path, position, examined.sha256, *row, *place))
+        self._database.execute(insert, (path, position, *row, *place))
         if (path, position) in self.suspects:
             self._acquit(path, position)
 
@@ -292,7 +298,7 @@ class Journal:
 
         Verdicts of no model are on images in no model's domain.
         """
-        joined = "FROM file LEFT JOIN content USING (sha256)"
+        joined = f"FROM file LEFT JOIN content {OF_FILE}"
         statuses = self._database.execute(
             f"SELECT coalesce(file.status, content.status), count(*) {joined} GROUP BY 1"
         )
@@ -310,14 +316,15 @@ class Journal:
         One row a page, ordered by path and page, one at a time.
         """
         found = self._database.execute(f"""
-            SELECT path, position, sha256, md5, known,
+            SELECT path, position, file.sha256, coalesce(content.md5, file.md5) AS md5,
+                   coalesce(content.known, file.known) AS known,
                    coalesce(content.bytes, file.bytes) AS bytes, format, width, height,
                    nullif(page, {NO_PAGE}) AS page, frames,
                    coalesce(file.status, content.status) AS status,
                    verdict, p_fake, confidence, llr, logit, ood, again, quality, reason, evidence,
                    CASE WHEN file.status IS NULL THEN content.error ELSE file.error END AS error,
                    model, container
-            FROM file LEFT JOIN content USING (sha256) ORDER BY path, position, page
+            FROM file LEFT JOIN content {OF_FILE} ORDER BY path, position, page
         """)
         found.row_factory = sqlite3.Row
         return found

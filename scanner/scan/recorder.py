@@ -60,7 +60,8 @@ class Recorder:
         outcome = self._outcome(examined, score)
         self._count(file.found, outcome)
         file.pages -= 1
-        if (file.pages or file.carved) and outcome.examined.sha256 is not None:
+        is_of_bytes = file.found.fate is None and outcome.examined.sha256 is not None
+        if (file.pages or file.carved) and is_of_bytes:
             self._journal.add_page(*outcome)
         if file.pages == 0:
             file.last = outcome

@@ -9,6 +9,7 @@ import string
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +25,8 @@ from scanner.images.signatures import is_image
 
 ARCHIVE, DISK, FILE = "a split archive", "a disk image in segments", "a split file"
 ARCHIVES = "7z|zip|rar|tar|tgz|gz|bz2|xz|zst"
-NUMBERED = re.compile(r"(?P<stem>.+)\.(?P<number>\d{3,4})")
+NUMBERED = re.compile(r"(?P<stem>.+)\.(?P<number>\d{3}|[1-9]\d{3})")  # 1000 follows 999
+NUMBERED_IN_FOUR = re.compile(r"(?P<stem>.+)\.(?P<number>\d{4})")
 ARCHIVE_NUMBERED = re.compile(rf".+\.(?:{ARCHIVES})\.\d{{3,4}}", re.IGNORECASE)
 ZIP_PART = re.compile(r"(?P<stem>.+)\.(?P<letter>z)(?P<number>\d\d+)", re.IGNORECASE)
 ZIP_LAST = re.compile(r"(?P<stem>.+)\.(?P<letter>z)ip", re.IGNORECASE)
@@ -56,10 +58,9 @@ class Parts:
     is_joined: bool = True
 
 
-def _numbered(path: Path, found: re.Match[str]) -> Parts | None:
+def _numbered(path: Path, found: re.Match[str], digits: int = 3) -> Parts | None:
     """NAME.001, NAME.002 and so on: pieces of an archive, a disk or a picture."""
-    width = len(found["number"])
-    names = (f"{found['stem']}.{number:0{width}}" for number in count(1))
+    names = (f"{found['stem']}.{number:0{digits}}" for number in count(1))
     parts = _side_by_side(path, names)
     is_archive = ARCHIVE_NUMBERED.fullmatch(path.name) is not None
     if not is_archive:
@@ -203,6 +204,7 @@ class Shape(NamedTuple):
 
 SHAPES: Sequence[Shape] = (
     Shape(NUMBERED, b"", _numbered, _as_written),
+    Shape(NUMBERED_IN_FOUR, b"", partial(_numbered, digits=4), _as_written),
     Shape(ZIP_PART, b"", _zip, _as_written),
     Shape(ZIP_LAST, b"", _zip, _last_zip),
     Shape(RAR_PART, rar.MAGIC, _rar, _as_written),

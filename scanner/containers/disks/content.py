@@ -37,10 +37,12 @@ def stretches(
     """Start and stop, in bytes, of what the first `size` bytes in `runs` of blocks take.
 
     What lies behind them in the last block is not the file's. A run that begins nowhere is zeros
-    that are not stored.
+    that are not stored. Raises ValueError for a run of less than a block.
     """
     found, left = [], size
     for start, count in runs:
+        if count < 1:
+            raise ValueError("its list of blocks overlaps")
         taken = min(left, count * block)
         if start is not None and taken > 0:
             found.append((start * block, start * block + taken))

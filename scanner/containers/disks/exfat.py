@@ -96,10 +96,14 @@ class _Volume:
         yield content.file(path, entry.size, lambda: self._opened(runs, entry.size), stored)
 
     def entries(self, folder: _Entry) -> Iterator[_Entry]:
-        """What the folder lists. The root also says where the bitmap of used clusters lies."""
+        """What the folder lists. The root also says where the bitmap of used clusters lies.
+
+        Raises ValueError at the end where entries are damaged.
+        """
         runs = self._runs(folder)
         size = min(folder.size, sum(count for _, count in runs) * self._cluster, LONGEST_FOLDER)
         stream = self._opened(runs, size)
+        damaged = 0
         while len(head := stream.read(ENTRY_BYTES)) == ENTRY_BYTES and head[0]:
             kind = head[0] | IN_USE
             if head[0] == BITMAP:
@@ -113,6 +117,10 @@ class _Volume:
                     stream.seek(place)
                 if entry is not None:
                     yield entry
+                elif head[0] & IN_USE:
+                    damaged += 1
+        if damaged:
+            raise ValueError(f"{damaged:,} of its entries are damaged")
 
     def _read_bitmap(self, head: bytes) -> Bitmap:
         cluster, size = struct.unpack_from("<IQ", head, 20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -14,6 +15,9 @@ from scanner.record import Status
 # Flags of inodes (ext4's disk layout, "Inode Flags").
 ENCRYPTED, INLINE = 0x800, 0x1000_0000
 INLINE_NAME = "system.data"  # the attribute that goes on where an inode has no more room
+KINDS_IN_ENTRIES = 0x2  # of a volume's incompatible features
+ENTRY, ENTRY_BYTES = struct.Struct("<IHBB"), 8
+LONGEST_FOLDER = 1 << 28
 DOTS = (".", "..")
 
 
@@ -30,11 +34,12 @@ def members(volume: BinaryIO) -> Iterator[Member]:
             continue
         met.add(folder.inum)
         try:
-            for entry in folder.iterdir():
-                inner = f"{path}{entry.filename}"
-                if entry.filename in DOTS:
+            for number, name in _entries(system, folder):
+                inner = f"{path}{name}"
+                if name in DOTS:
                     continue
                 try:
+                    entry = system.get_inode(number, name)
                     kind = stat.S_IFMT(entry.inode.i_mode)
                     if kind == stat.S_IFDIR:
                         folders.append((f"{inner}/", entry))
@@ -46,6 +51,26 @@ def members(volume: BinaryIO) -> Iterator[Member]:
                     yield content.broken(inner, error)
         except Exception as error:
             yield content.broken(path or ".", error)
+
+
+def _entries(system: Any, folder: Any) -> Iterator[tuple[int, str]]:
+    """Inode and name of what the folder lists, in place of the library's.
+
+    That ends without a word where a list is damaged. Raises ValueError there.
+    """
+    data = folder.open().read(min(folder.size, LONGEST_FOLDER))
+    # Without kinds of files in its entries, a volume takes two bytes for the length of a name.
+    has_kinds = bool(system.sb.s_feature_incompat & KINDS_IN_ENTRIES)
+    place = 0
+    while place + ENTRY_BYTES <= len(data):
+        number, length, name_bytes, kind = ENTRY.unpack_from(data, place)
+        name_bytes |= 0 if has_kinds else kind << 8
+        if length < ENTRY_BYTES or place + ENTRY_BYTES + name_bytes > len(data):
+            raise ValueError("its list of files is damaged")
+        if number:
+            name = data[place + ENTRY_BYTES :][:name_bytes]
+            yield number, name.decode(errors="surrogateescape")
+        place += length
 
 
 def _file(system: Any, path: str, entry: Any) -> Member:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, BinaryIO
 
 from scanner.containers.container import Member
 from scanner.containers.disks import content
 
 SMALL_BASE, SMALL_EXTENSION = 0x08, 0x10
+FIRST_CLUSTER = 2
 DOTS = (".", "..")
 
 
@@ -17,7 +19,7 @@ def members(volume: BinaryIO) -> Iterator[Member]:
     from dissect.fat.fat import FATFS
 
     system: Any = FATFS(volume)
-    system.fat = _bounded(system.fat)
+    system.fat.runlist = partial(_runs, system.fat)
     folders: list[tuple[str, Any]] = [("", system.root)]
     met: set[int | None] = set()
     while folders:
@@ -28,7 +30,7 @@ def members(volume: BinaryIO) -> Iterator[Member]:
         try:
             for entry in folder.iterdir():
                 inner = f"{path}{_name(entry)}"
-                if entry.is_volume_id() or entry.name in DOTS:
+                if _is_label(entry) or entry.name in DOTS:
                     continue
                 if entry.is_directory():
                     folders.append((f"{inner}/", entry))
@@ -60,15 +62,25 @@ def _file(system: Any, path: str, entry: Any) -> Member:
     return content.file(path, entry.size, entry.open, stored)
 
 
-def _bounded(table: Any) -> Any:
-    """`table`, whose chains of clusters end in an error where they go round in a circle."""
-    chain = table.chain
+def _is_label(entry: Any) -> bool:
+    """Whether it is the name of the volume, which has no content."""
+    return entry.is_volume_id() and not entry.cluster and not entry.dirent.DIR_FileSize
 
-    def bounded(cluster: int) -> Iterator[int]:
-        for number, found in enumerate(chain(cluster)):
-            if number > table.entry_count:
-                raise ValueError("its list of clusters goes round in a circle")
-            yield found
 
-    table.chain = bounded
-    return table
+def _runs(table: Any, cluster: int) -> Iterator[tuple[int, int]]:
+    """Runs of clusters, counted from the first that holds data, in place of the library's.
+
+    That takes two clusters of which the second lies before the first for one run. Raises
+    ValueError where the list goes round in a circle.
+    """
+    start, count = -1, 0
+    for number, found in enumerate(table.chain(cluster)):
+        if number > table.entry_count:
+            raise ValueError("its list of clusters goes round in a circle")
+        if count and found == start + count:
+            count += 1
+            continue
+        if count:
+            yield start - FIRST_CLUSTER, count
+        start, count = found, 1
+    yield start - FIRST_CLUSTER, count

@@ -18,7 +18,8 @@ from scanner.record import Status
 # content of the first records, of which the last are kept free, and streams as large as the volume
 # or with no bytes of their own.
 OWN_RECORDS, RESERVED_RECORDS = 12, 16
-OWN_STREAMS = ("$BadClus:$Bad", "$Secure:$SDS", "$Extend/$UsnJrnl:$J", "$Extend/$UsnJrnl:$Max")
+OWN_STREAMS = ((8, "$Bad"), (9, "$SDS"))
+EXTEND_RECORD, CHANGES, CHANGES_STREAMS = 11, "$UsnJrnl", ("$J", "$Max")
 BITMAP_RECORD = 6
 IN_USE = 1
 RECORDS_A_SIGN = 1_000
@@ -39,16 +40,19 @@ class _Stream(NamedTuple):
 
 def members(volume: BinaryIO) -> Iterator[Member | None]:
     """In the order of the table, those in use first; None every RECORDS_A_SIGN records."""
+    from dissect.ntfs.c_ntfs import ATTRIBUTE_TYPE_CODE
     from dissect.ntfs.ntfs import NTFS
 
     system: Any = NTFS(volume)
     deleted: list[int] = []
     used, clusters = _used(system)
     counted = Counted(clusters)
+    table = system.mft.get(0)
+    in_use = Bitmap(table.open("", ATTRIBUTE_TYPE_CODE.BITMAP).read(_records(system) // 8 + 1))
     for number in range(_records(system)):
         if number % RECORDS_A_SIGN == 0:
             yield None
-        for stream in _streams(system, number):
+        for stream in _streams(system, number, in_use.is_used(number, 1)):
             if isinstance(stream, Member):
                 yield stream
             elif not stream.is_deleted:
@@ -58,7 +62,7 @@ def members(volume: BinaryIO) -> Iterator[Member | None]:
                     deleted.append(number)
                 _count(stream, counted)
     for number in deleted:
-        for stream in _streams(system, number):
+        for stream in _streams(system, number, is_listed=False):
             if isinstance(stream, _Stream):
                 yield _deleted(system, stream, used, counted)
 
@@ -76,14 +80,16 @@ def _used(system: Any) -> tuple[Bitmap, int]:
     return Bitmap(record.open().read(-(-clusters // 8))), clusters
 
 
-def _streams(system: Any, number: int) -> Iterator[_Stream | Member]:
-    """What the record holds; a member for what is broken."""
+def _streams(system: Any, number: int, is_listed: bool) -> Iterator[_Stream | Member]:
+    """What the record holds; a member for what is broken. is_listed: whether it is in use."""
     from dissect.ntfs.c_ntfs import ATTRIBUTE_TYPE_CODE
     from dissect.ntfs.exceptions import BrokenMftError
 
     try:
         record = system.mft.get(number)
-    except BrokenMftError:  # it was never in use
+    except BrokenMftError as error:  # as those are that were never in use
+        if is_listed:
+            yield content.broken(f"$MFT/{number}", error)
         return
     except Exception as error:  # the library raises nearly anything on broken records
         yield content.broken(f"$MFT/{number}", error)
@@ -97,18 +103,26 @@ def _streams(system: Any, number: int) -> Iterator[_Stream | Member]:
         path = path.replace("\\", "/")
         attributes = record.attributes[ATTRIBUTE_TYPE_CODE.DATA]
         for name in dict.fromkeys(attribute.header.name for attribute in attributes):
-            found = record.attributes.find(name, ATTRIBUTE_TYPE_CODE.DATA.value)
-            title = f"{path}:{name}" if name else path
-            if title not in OWN_STREAMS and (name or not _is_own(number, found.size())):
+            # Not by the library, to which a.txt:b and a.txt:B are one.
+            same = (it for it in attributes if it.header.name == name)
+            found = type(attributes)(same)
+            if not _is_own(record, name, found.size()):
+                title = f"{path}:{name}" if name else path
                 yield _Stream(title, is_deleted, found, record)
     except Exception as error:
         if not is_deleted:  # what is left of deleted ones is often broken
             yield content.broken(f"$MFT/{number}", error)
 
 
-def _is_own(number: int, size: int) -> bool:
-    """Whether the content of `size` bytes that the record `number` has is the volume's own."""
-    return number < OWN_RECORDS or (number < RESERVED_RECORDS and not size)
+def _is_own(record: Any, name: str, size: int) -> bool:
+    """Whether a stream of `size` bytes is the volume's own."""
+    number: int = record.segment
+    if not name:
+        return number < OWN_RECORDS or (number < RESERVED_RECORDS and not size)
+    if (number, name) in OWN_STREAMS:
+        return True
+    parent = record.attributes.FILE_NAME.attr.ParentDirectory.SegmentNumberLowPart
+    return parent == EXTEND_RECORD and record.filename == CHANGES and name in CHANGES_STREAMS
 
 
 def _file(system: Any, stream: _Stream) -> Member:

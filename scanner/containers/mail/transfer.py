@@ -23,8 +23,9 @@ QUOTE = re.compile(rb"^>[> ]*", re.MULTILINE)
 NO_BASE64 = re.sub(rb"[A-Za-z0-9+/=]", b"", bytes(range(256)))
 PADDING = re.compile(rb"=+")
 LINE_BREAK = rb"(?:\r\n?|\n|\Z)"
-TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=[\r\n]|\Z)")
-SOFT_BREAK = re.compile(rb"=" + LINE_BREAK)
+TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+BLANKS_AT_CR = re.compile(rb"(?<![ \t])[ \t]++(?=\r|\Z)")
+SOFT_BREAK, SOFT_BREAK_AT_CR = re.compile(rb"=(?:\r?\n|\Z)"), re.compile(rb"=(?:\r|\Z)")
 NOT_QUOTED = re.compile(rb"[^\t\n\r -~]")
 LINE = re.compile(rb"([^\r\n]*)" + LINE_BREAK)
 LONGEST_HEAD = 1_024  # of a picture in the midst of text, up to its first byte that is no text
@@ -126,8 +127,10 @@ def _from_signs(signs: bytes) -> bytes:
 
 
 def _from_quoted(text: bytes) -> Content:
-    lines = TRAILING_BLANKS.sub(b"", text)
-    data = binascii.a2b_qp(SOFT_BREAK.sub(b"", lines))
+    # A CR by itself ends a line only where all lines end so.
+    ends_in_cr = b"\n" not in text
+    lines = (BLANKS_AT_CR if ends_in_cr else TRAILING_BLANKS).sub(b"", text)
+    data = binascii.a2b_qp((SOFT_BREAK_AT_CR if ends_in_cr else SOFT_BREAK).sub(b"", lines))
     # Bytes that quoted-printable does not have: it may be called so and be none.
     if (foreign := NOT_QUOTED.search(text)) and data != text:
         return Content(data, max(0, foreign.start() - LONGEST_HEAD))

@@ -137,6 +137,26 @@ def test_it_is_the_very_picture(scanned: dict[str, Record]) -> None:
         assert hidden in {record.sha256 for record in inside}, name
 
 
+def test_what_becomes_of_a_part_is_not_said_of_a_copy_of_it(
+    evidence: Path, brightness_model: Path
+) -> None:
+    """Or a copy that nobody could read would look like one that was read with the others."""
+    picture = jpeg(1, side=200)
+    (evidence / "a.jpg.001").write_bytes(picture[:900])
+    (evidence / "a.jpg.002").write_bytes(picture[900:])
+    (evidence / "copies").mkdir()
+    for number, data in enumerate((picture[:900], picture[900:]), 1):
+        (evidence / "copies" / f"piece {number}").write_bytes(data)
+    found = scan(evidence, brightness_model)
+    alone = scan(evidence / "copies", brightness_model)
+    assert found["a.jpg.001!/joined"].status is Status.SCORED
+    for name in ("a.jpg.001", "a.jpg.002"):
+        assert (found[name].status, found[name].verdict) == (Status.CONTAINER, None)
+    for path, record in alone.items():
+        assert found[f"copies/{path}"].status is record.status is not Status.CONTAINER
+    assert found["a.jpg.001"].sha256 == found["copies/piece 1"].sha256
+
+
 def test_without_carving_only_readers_find(evidence: Path, brightness_model: Path) -> None:
     for name in ("cache.db", "behind.jpg", "comment.zip", "fat.dd"):
         (evidence / name).write_bytes(CASES[name][0]())

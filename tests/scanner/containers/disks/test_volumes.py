@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 
@@ -31,8 +32,10 @@ EXFAT = {
 NTFS = {
     "b.txt": "note.txt",
     "b.txt:hidden": "stream.jpg",
-    "photos:inside": "between.jpg",
+    "photos:inside": "note.txt",
     "$Extend/note.txt": "note.txt",
+    "fragmented.jpg:case": "note.txt",
+    "fragmented.jpg:CASE": "between.jpg",
     "fragmented.jpg": "fragmented.jpg",
     "packed/compressed.jpg": "compressed.jpg",
     "packed/large.txt": "large.txt",
@@ -72,7 +75,7 @@ def test_links_have_rows(tmp_path: Path) -> None:
 def test_a_compressed_file_takes_no_more_than_is_read_of_it(tmp_path: Path) -> None:
     """Or what lies in the other clusters that it claims would be in no row."""
     data = bytearray(image("ntfs.dd"))
-    record = data.index(b"f\0r\0a\0g\0m\0e\0n\0t\0e\0d\0.\0j\0p\0g\0") // 1024 * 1024
+    record = _record(data, "fragmented.jpg")
     attribute = data.index(b"\x80\0\0\0", record)
     struct.pack_into("<H", data, attribute + 34, 4)  # units of 16 clusters
     struct.pack_into("<H", data, attribute + 12, 1)  # compressed
@@ -93,6 +96,13 @@ def test_a_deleted_file_whose_place_was_taken_is_not_shown_as_it_was(tmp_path: P
     found = found_in(tmp_path)
     assert path not in found
     assert "deleted.jpg" in found.values()  # by the search
+
+
+def _record(data: bytes | bytearray, name: str) -> int:
+    """Where the record of the file lies."""
+    found = re.finditer(re.escape(name.encode("utf-16-le")), data)
+    places = (match.start() // 1024 * 1024 for match in found)
+    return next(place for place in places if data.startswith(b"FILE", place))
 
 
 def _bitmap_at(data: bytes | bytearray) -> int:
@@ -129,6 +139,50 @@ def test_a_list_of_clusters_that_goes_round_ends(tmp_path: Path) -> None:
     status, sentence = rows(walked(tmp_path))["fat16.dd!/a long name.txt"]
     assert status is Status.UNREADABLE
     assert "circle" in sentence
+
+
+def test_a_list_of_clusters_that_steps_back_is_followed(tmp_path: Path) -> None:
+    data = bytearray(image("fat16.dd"))
+    (reserved,) = struct.unpack_from("<H", data, 14)
+    tables, roots, size = data[16], *struct.unpack_from("<H2xxH", data, 17)
+    first_data = (reserved + tables * size) * 512 + roots * 32
+    entry = data.index(b"ALONGN~1TXT")
+    (cluster,) = struct.unpack_from("<H", data, entry + 26)
+    # Of the clusters on the way, the second and the third change places.
+    second, third = cluster + 1, cluster + 2
+    places = [
+        slice(first_data + (it - 2) * 512, first_data + (it - 1) * 512) for it in (second, third)
+    ]
+    data[places[0]], data[places[1]] = data[places[1]], data[places[0]]
+    for here, following in ((cluster, third), (third, second), (second, cluster + 3)):
+        struct.pack_into("<H", data, reserved * 512 + 2 * here, following)
+    (tmp_path / "fat16.dd").write_bytes(data)
+    assert found_in(tmp_path)["fat16.dd!/a long name.txt"] == "large.txt"
+
+
+def test_a_damaged_folder_does_not_pass_for_an_empty_one(tmp_path: Path) -> None:
+    data = bytearray(image("ext4.dd"))
+    entry = data.index(b"listed.jpg") - 8
+    struct.pack_into("<H", data, entry + 4, 0)  # how long the entry is
+    (tmp_path / "ext4.dd").write_bytes(data)
+    assert rows(walked(tmp_path))["ext4.dd!/photos/"][0] is Status.UNREADABLE
+    data = bytearray(image("exfat.dd"))
+    stream = data.index("fragmented.jpg".encode("utf-16-le")) - 34
+    assert data[stream] == 0xC0
+    data[stream] = 0xC2
+    (tmp_path / "exfat.dd").write_bytes(data)
+    assert rows(walked(tmp_path))["exfat.dd!/."][0] is Status.UNREADABLE
+    data = bytearray(image("ntfs.dd"))
+    record = _record(data, "fragmented.jpg")
+    data[record : record + 4] = b"BAAD"
+    (tmp_path / "ntfs.dd").write_bytes(data)
+    broken = [path for path in rows(walked(tmp_path)) if path.startswith("ntfs.dd!/$MFT/")]
+    assert len(broken) == 1
+
+
+def test_blocks_that_overlap_are_claimed_by_no_file() -> None:
+    with pytest.raises(ValueError, match="overlaps"):
+        stretches([(10, 9), (None, -9), (100, 9)], 100, 450)
 
 
 def test_what_a_file_takes_ends_with_it() -> None:

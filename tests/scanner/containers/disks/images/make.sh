@@ -75,14 +75,21 @@ ntfs-3g -o compression,streams_interface=windows ntfs.dd mounted
 fill
 cp files/fragmented.jpg mounted/
 cat files/stream.jpg >mounted/b.txt:hidden
-cat files/between.jpg >mounted/photos:inside
+cat files/note.txt >mounted/photos:inside
 printf 'short' >mounted/resident.txt
 mkdir mounted/packed
 python3 -c 'import os; os.setxattr("mounted/packed", "system.ntfs_attrib_be", b"\0\0\x08\0")'
 cp files/large.txt files/compressed.jpg mounted/packed/
 umount mounted
 ntfscp -f ntfs.dd files/note.txt '$Extend/note.txt'
-ntfs-3g ntfs.dd mounted
+ntfs-3g -o streams_interface=xattr ntfs.dd mounted
+python3 - <<'P'
+import os
+from pathlib import Path
+
+for name, content in (("user.case", "note.txt"), ("user.CASE", "between.jpg")):
+    os.setxattr("mounted/fragmented.jpg", name, Path("files", content).read_bytes())
+P
 rm mounted/photos/deleted.jpg
 umount mounted
 
