@@ -12,9 +12,10 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from scanner.containers.container import CHUNK_BYTES, OverLimit
+from scanner.containers.positioned import Positioned
 from scanner.containers.zip_names import UNICODE_PATH, UTF8_FLAG, extra_fields
 
 DESCRIPTOR_FLAG = 0x8
@@ -36,36 +37,20 @@ ZIP64_END, ZIP64_LOCATOR = struct.Struct("<4sQ2H2I4Q"), struct.Struct("<4sIQI")
 END = struct.Struct("<4s4H2IH")
 
 
-class Spliced(io.RawIOBase):
-    """The first `size` bytes of a stream, and `tail` behind them."""
+class Spliced(Positioned):
+    """The first bytes of a stream, as many as `head`, and `tail` behind them."""
 
-    def __init__(self, stream: BinaryIO, size: int, tail: bytes = b"") -> None:
+    def __init__(self, stream: BinaryIO, head: int, tail: bytes = b"") -> None:
+        super().__init__(head + len(tail))
         self._stream = stream
-        self._size = size
+        self._head = head
         self._tail = tail
-        self._place = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, place: int, whence: int = os.SEEK_SET, /) -> int:
-        end = self._size + len(self._tail)
-        self._place = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: end}[whence] + place
-        return self._place
-
-    def readinto(self, buffer: Any, /) -> int:
-        if self._place < self._size:
-            self._stream.seek(self._place)
-            data = self._stream.read(min(len(buffer), self._size - self._place))
-        else:
-            start = self._place - self._size
-            data = self._tail[start : start + len(buffer)]
-        buffer[: len(data)] = data
-        self._place += len(data)
-        return len(data)
+    def bytes_at(self, place: int, size: int) -> bytes:
+        if place >= self._head:
+            return self._tail[place - self._head :][:size]
+        self._stream.seek(place)
+        return self._stream.read(min(size, self._head - place))
 
 
 @dataclass(frozen=True)

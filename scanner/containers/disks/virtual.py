@@ -18,6 +18,7 @@ from scanner.containers.container import MemberError
 from scanner.containers.disks import ewf
 from scanner.containers.disks.vmdk import DESCRIPTOR, SNAPSHOT, SPARSE, Vmdk
 from scanner.containers.joined import JoinedFiles
+from scanner.containers.positioned import Positioned
 from scanner.processes import Alive
 from scanner.record import Status
 
@@ -43,7 +44,7 @@ def disk_in(stream: BinaryIO) -> BinaryIO:
     if not is_virtual(head):
         return stream
     disk = _opened(head, _parts(stream))
-    return io.BufferedReader(_Disk(disk, disk.size), PIECE_BYTES)
+    return io.BufferedReader(_Disk(disk), PIECE_BYTES)
 
 
 def used_by_disk(stream: BinaryIO, alive: Alive) -> array[int]:
@@ -58,7 +59,7 @@ def used_by_disk(stream: BinaryIO, alive: Alive) -> array[int]:
         disk: Any = _opened(_head(stream), parts)
         for part in parts:
             part.used = used
-        with _Disk(disk, disk.size) as whole:
+        with _Disk(disk) as whole:
             while whole.read(PIECE_BYTES):
                 alive()
         # The libraries read the last block to its end, of which the disk may show less.
@@ -119,7 +120,7 @@ def _vdi(file: Any) -> Any:
     return image.open()
 
 
-class _Part(io.RawIOBase):
+class _Part(Positioned):
     """What lies in `stream` from `start` to `stop`, as a file of its own.
 
     It has no name, by which the libraries would look for other files beside it. used: takes start
@@ -127,31 +128,15 @@ class _Part(io.RawIOBase):
     """
 
     def __init__(self, stream: BinaryIO, start: int, stop: int) -> None:
+        super().__init__(stop - start)
         self.used: array[int] | None = None
         self._stream = stream
         self._start = start
-        self._size = stop - start
-        self._place = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, place: int, whence: int = os.SEEK_SET, /) -> int:
-        self._place = _moved(self._place, self._size, place, whence)
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def read(self, size: int = -1, /) -> bytes:
-        left = max(0, self._size - self._place)
-        start = self._start + self._place
+    def bytes_at(self, place: int, size: int) -> bytes:
+        start = self._start + place
         self._stream.seek(start)
-        data = self._stream.read(left if size < 0 else min(size, left))
-        self._place += len(data)
+        data = self._stream.read(size)
         if self.used is not None and data:
             if self.used and self.used[-1] == start:
                 self.used[-1] += len(data)
@@ -160,51 +145,25 @@ class _Part(io.RawIOBase):
         return data
 
 
-def _moved(place: int, size: int, by: int, whence: int) -> int:
-    """Where a stream of `size` bytes that stands at `place` does after a seek. Raises OSError."""
-    moved = {os.SEEK_SET: 0, os.SEEK_CUR: place, os.SEEK_END: size}[whence] + by
-    if moved < 0:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    return moved
-
-
-class _Disk(io.RawIOBase):
-    """A disk of `size` bytes as a library reads it. Raises OSError for what it cannot read.
+class _Disk(Positioned):
+    """A disk as a library reads it. Raises OSError for what it cannot read.
 
     One block at a time: not each of the libraries finds the next one by itself.
     """
 
-    def __init__(self, disk: Any, size: int) -> None:
+    def __init__(self, disk: Any) -> None:
+        super().__init__(disk.size)
         self._disk = disk
-        self._size = size
-        self._place = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, place: int, whence: int = os.SEEK_SET, /) -> int:
-        self._place = _moved(self._place, self._size, place, whence)
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def readinto(self, buffer: Any, /) -> int:
-        wanted = 0
+    def bytes_at(self, place: int, size: int) -> bytes:
         try:
-            block = self._disk.align - self._place % self._disk.align
-            wanted = max(0, min(len(buffer), block, self._size - self._place))
-            self._disk.seek(self._place)
-            data = self._disk.read(wanted) if wanted else b""
+            wanted = min(size, self._disk.align - place % self._disk.align)
+            self._disk.seek(place)
+            data: bytes = self._disk.read(wanted)
         except OSError:
             raise
         except Exception as error:  # the libraries raise nearly anything on broken images
             raise OSError(errno.EIO, f"the disk image is damaged: {error}") from error
         if len(data) < wanted:
             raise OSError(errno.EIO, "the disk image is damaged: it breaks off")
-        buffer[: len(data)] = data
-        self._place += len(data)
-        return len(data)
+        return data
