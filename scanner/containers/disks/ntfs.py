@@ -174,10 +174,33 @@ def _member(system: Any, stream: _Stream, path: str) -> Member:
     if size and stream.record.is_reparse_point() and all(start is None for start, _ in runs):
         return Member(path, None, Status.UNSUPPORTED, ELSEWHERE)
     first = min(stream.attributes, key=lambda attribute: attribute.header.lowest_vcn).header
-    # A compressed one is read by units, of which fewer clusters are stored than it has.
-    unit = system.cluster_size << first.compression_unit if first.compression_unit else 1
-    stored = content.stretches(runs, system.cluster_size, -(-first.size // unit) * unit)
+    if first.compression_unit:
+        stored = _by_units(runs, 1 << first.compression_unit, system.cluster_size, first.size)
+    else:
+        stored = content.stretches(runs, system.cluster_size, first.size)
     return content.file(path, first.size, stream.attributes.open, stored)
+
+
+def _by_units(runs: Runs, unit: int, cluster: int, size: int) -> list[tuple[int, int]]:
+    """What a stream takes that is compressed in units of so many clusters.
+
+    One of which fewer are stored is compressed, and all of these are read; of any other what lies
+    behind the stream's end is not the stream's.
+    """
+    stored: list[tuple[int, int]] = []
+    part: Runs = []
+    room, left = unit, size
+    for start, count in runs:
+        while count > 0 and left > 0:
+            taken = min(count, room)
+            part.append((start, taken))
+            start = None if start is None else start + taken
+            count, room = count - taken, room - taken
+            if not room:
+                is_packed = any(it is None for it, _ in part)
+                stored += content.stretches(part, cluster, unit * cluster if is_packed else left)
+                part, room, left = [], unit, left - unit * cluster
+    return stored + content.stretches(part, cluster, max(0, left))
 
 
 def _resident(system: Any, stream: _Stream, size: int) -> Sequence[tuple[int, int]]:

@@ -10,6 +10,7 @@ import pytest
 
 from scanner.containers.disks.clusters import Bitmap, Counted
 from scanner.containers.disks.content import DELETED, TAKEN, stretches
+from scanner.containers.disks.ntfs import _by_units
 from scanner.record import Status
 from tests.scanner.containers.disks.opening import each_once, found_in, image, lay_out
 from tests.scanner.walking import rows, walked
@@ -178,6 +179,16 @@ def test_a_damaged_folder_does_not_pass_for_an_empty_one(tmp_path: Path) -> None
     (tmp_path / "ntfs.dd").write_bytes(data)
     broken = [path for path in rows(walked(tmp_path)) if path.startswith("ntfs.dd!/$MFT/")]
     assert len(broken) == 1
+
+
+def test_what_a_compressed_file_takes() -> None:
+    runs: list[tuple[int | None, int]] = [(10, 3), (None, 1), (20, 8), (40, 2), (None, 2)]
+    # A packed unit of four clusters, two plain ones, and one that is packed again.
+    assert _by_units(runs, 4, 100, 1_450) == [
+        (1_000, 1_300), (2_000, 2_400), (2_400, 2_800), (4_000, 4_200),
+    ]  # fmt: skip
+    assert _by_units(runs, 4, 100, 410) == [(1_000, 1_300), (2_000, 2_010)]
+    assert _by_units([(10, 4)], 4, 100, 10) == [(1_000, 1_010)]
 
 
 def test_blocks_that_overlap_are_claimed_by_no_file() -> None:
