@@ -71,7 +71,8 @@ class Record:
         str,
         "Relative to the evidence; members as `archive.zip!/inner.tar!/a.jpg`, and a "
         "picture that was found in a file's bytes as `disk.dd!/carved-4096.jpg`, by the byte where "
-        "it begins (`carved-rest` where a limit ended the search). A backslash is "
+        "it begins (`carved-rest` where a limit ended the search). `!/disk` is the disk in an "
+        "image, `!/joined` what several files make up. A backslash is "
         "doubled; ASCII's control characters, bytes that are no UTF-8 and the ! of a folder named "
         "`x!` are `\\xNN`, other control characters, surrogates and marks that turn the direction "
         "of text `\\uNNNN`.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from scanner.containers.container import Member, MemberError, Readable, failure
 from scanner.record import Status
@@ -11,6 +13,36 @@ from scanner.record import Status
 DELETED = "$Deleted/"  # ahead of the paths of files that the file system does not list any more
 LINK = "a link or device inside a disk image"
 TAKEN = "a deleted file, in whose place others lie by now, in whole or in part"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of a volume. path: with a slash at its end, empty for the root. identity: no other
+    folder of the volume has it. entry: what the file system knows it by.
+    """
+
+    path: str
+    identity: object
+    entry: Any
+
+
+def walked(root: Folder, listed: Callable[[Folder], Iterator[Member | Folder]]) -> Iterator[Member]:
+    """All that a volume lists, a folder's files ahead of what is in its folders."""
+    folders = [root]
+    met = set()
+    while folders:
+        folder = folders.pop()
+        if folder.identity in met:  # of a damaged volume, in which folders lie in themselves
+            continue
+        met.add(folder.identity)
+        try:
+            for item in listed(folder):
+                if isinstance(item, Folder):
+                    folders.append(item)
+                else:
+                    yield item
+        except Exception as error:  # the libraries raise nearly anything on broken volumes
+            yield broken(folder.path or ".", error)
 
 
 def file(

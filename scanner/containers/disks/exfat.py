@@ -37,25 +37,18 @@ class _Entry(NamedTuple):
 
 
 def members(volume: BinaryIO) -> Iterator[Member]:
-    """All that the volume lists, a folder's files ahead of what is in its folders."""
     system = _Volume(volume)
+
+    def listed(folder: content.Folder) -> Iterator[Member | content.Folder]:
+        for entry in system.entries(folder.entry):
+            path = f"{folder.path}{entry.name}"
+            if not entry.is_folder:
+                yield from system.member(path, entry)
+            elif not entry.is_deleted:
+                yield content.Folder(f"{path}/", entry.cluster, entry)
+
     root = _Entry("", True, False, False, system.root, LONGEST_FOLDER)
-    folders = [("", root)]
-    met: set[int] = set()
-    while folders:
-        path, folder = folders.pop()
-        if folder.cluster in met:
-            continue
-        met.add(folder.cluster)
-        try:
-            for entry in system.entries(folder):
-                inner = f"{path}{entry.name}"
-                if entry.is_folder and not entry.is_deleted:
-                    folders.append((f"{inner}/", entry))
-                elif not entry.is_folder:
-                    yield from system.member(inner, entry)
-        except Exception as error:  # the library raises nearly anything on broken volumes
-            yield content.broken(path or ".", error)
+    yield from content.walked(content.Folder("", root.cluster, root), listed)
 
 
 class _Volume:

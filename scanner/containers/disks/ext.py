@@ -22,35 +22,29 @@ DOTS = (".", "..")
 
 
 def members(volume: BinaryIO) -> Iterator[Member]:
-    """All that the volume lists, a folder's files ahead of what is in its folders."""
     from dissect.extfs.extfs import ExtFS
 
     system: Any = ExtFS(volume)
-    folders: list[tuple[str, Any]] = [("", system.root)]
-    met: set[int] = set()
-    while folders:
-        path, folder = folders.pop()
-        if folder.inum in met:
-            continue
-        met.add(folder.inum)
-        try:
-            for number, name in _entries(system, folder):
-                inner = f"{path}{name}"
-                if name in DOTS:
-                    continue
+
+    def listed(folder: content.Folder) -> Iterator[Member | content.Folder]:
+        for number, name in _entries(system, folder.entry):
+            if name not in DOTS:
+                path = f"{folder.path}{name}"
                 try:
-                    entry = system.get_inode(number, name)
-                    kind = stat.S_IFMT(entry.inode.i_mode)
-                    if kind == stat.S_IFDIR:
-                        folders.append((f"{inner}/", entry))
-                    elif kind == stat.S_IFREG:
-                        yield _file(system, inner, entry)
-                    else:
-                        yield Member(inner, None, Status.UNSUPPORTED, content.LINK)
-                except Exception as error:  # the library raises nearly anything on broken ones
-                    yield content.broken(inner, error)
-        except Exception as error:
-            yield content.broken(path or ".", error)
+                    yield _item(system, path, system.get_inode(number, name))
+                except Exception as error:  # the library raises nearly anything on broken inodes
+                    yield content.broken(path, error)
+
+    yield from content.walked(content.Folder("", system.root.inum, system.root), listed)
+
+
+def _item(system: Any, path: str, entry: Any) -> Member | content.Folder:
+    kind = stat.S_IFMT(entry.inode.i_mode)
+    if kind == stat.S_IFDIR:
+        return content.Folder(f"{path}/", entry.inum, entry)
+    if kind == stat.S_IFREG:
+        return _file(system, path, entry)
+    return Member(path, None, Status.UNSUPPORTED, content.LINK)
 
 
 def _entries(system: Any, folder: Any) -> Iterator[tuple[int, str]]:

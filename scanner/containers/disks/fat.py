@@ -15,29 +15,22 @@ DOTS = (".", "..")
 
 
 def members(volume: BinaryIO) -> Iterator[Member]:
-    """All that the volume lists, a folder's files ahead of what is in its folders."""
     from dissect.fat.fat import FATFS
 
     system: Any = FATFS(volume)
     system.fat.runlist = partial(_runs, system.fat)
-    folders: list[tuple[str, Any]] = [("", system.root)]
-    met: set[int | None] = set()
-    while folders:
-        path, folder = folders.pop()
-        if folder.cluster in met:  # of a damaged volume, in which folders lie in themselves
-            continue
-        met.add(folder.cluster)
-        try:
-            for entry in folder.iterdir():
-                inner = f"{path}{_name(entry)}"
-                if _is_label(entry) or entry.name in DOTS:
-                    continue
-                if entry.is_directory():
-                    folders.append((f"{inner}/", entry))
-                else:
-                    yield _file(system, inner, entry)
-        except Exception as error:  # the library raises nearly anything on broken volumes
-            yield content.broken(path or ".", error)
+
+    def listed(folder: content.Folder) -> Iterator[Member | content.Folder]:
+        for entry in folder.entry.iterdir():
+            path = f"{folder.path}{_name(entry)}"
+            if _is_label(entry) or entry.name in DOTS:
+                continue
+            if entry.is_directory():
+                yield content.Folder(f"{path}/", entry.cluster, entry)
+            else:
+                yield _file(system, path, entry)
+
+    yield from content.walked(content.Folder("", system.root.cluster, system.root), listed)
 
 
 def _name(entry: Any) -> str:
