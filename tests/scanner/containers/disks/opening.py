@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import lzma
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from scanner.containers.sources import read_stretch
 from scanner.limits import Limits
 from scanner.processes import unheard
-from scanner.sources.found import CARVED, Found
+from scanner.sources.found import CARVED, Found, Met
 from scanner.workers.streamed import beside_disk, take_hashes
 from tests.scanner.walking import content, walked
 
@@ -29,9 +30,14 @@ def lay_out(folder: Path, *names: str) -> None:
 
 
 def found_in(root: Path) -> dict[str, str]:
+    """As `named`, of all that lies in the folder."""
+    return named(walked(root))
+
+
+def named(entries: Iterable[Found | Met]) -> dict[str, str]:
     """Path to name of what the images' files are made of, in members and by searching the rest."""
     found = {}
-    for entry in walked(root):
+    for entry in entries:
         if not isinstance(entry, Found):
             continue
         if entry.fate is None:
@@ -42,8 +48,8 @@ def found_in(root: Path) -> dict[str, str]:
         for place in outcome.carved or ():
             path = f"{entry.path}{CARVED}{place.offset}.{place.suffix}"
             found[path] = read_stretch(entry.source, place.start, place.stop)
-    named = {path: NAMES.get(hashlib.sha256(data).hexdigest()) for path, data in found.items()}
-    return {path: name for path, name in named.items() if name is not None}
+    names = {path: NAMES.get(hashlib.sha256(data).hexdigest()) for path, data in found.items()}
+    return {path: name for path, name in names.items() if name is not None}
 
 
 def each_once(found: dict[str, str], but: tuple[str, ...] = ("note.txt", "large.txt")) -> bool:

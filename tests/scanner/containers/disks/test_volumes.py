@@ -12,7 +12,7 @@ from scanner.containers.disks.clusters import Bitmap, Counted
 from scanner.containers.disks.content import DELETED, TAKEN, stretches
 from scanner.containers.disks.ntfs import _by_units
 from scanner.record import Status
-from tests.scanner.containers.disks.opening import each_once, found_in, image, lay_out
+from tests.scanner.containers.disks.opening import each_once, found_in, image, lay_out, named
 from tests.scanner.walking import rows, walked
 
 FAT = {
@@ -93,8 +93,9 @@ def test_a_deleted_file_whose_place_was_taken_is_not_shown_as_it_was(tmp_path: P
     data[place : place + 256] = b"\xff" * 256
     (tmp_path / "ntfs.dd").write_bytes(data)
     path = f"ntfs.dd!/{DELETED}photos/deleted.jpg"
-    assert rows(walked(tmp_path))[path] == (Status.UNREADABLE, TAKEN)
-    found = found_in(tmp_path)
+    entries = walked(tmp_path)
+    assert rows(entries)[path] == (Status.UNREADABLE, TAKEN)
+    found = named(entries)
     assert path not in found
     assert "deleted.jpg" in found.values()  # by the search
 
