@@ -42,12 +42,19 @@ def walk(
     Whatever an entry does costs that entry, which gets a Met; raises ProcessError when no process
     can be had to read a container.
     """
-    named = [root.resolve() for root in roots if root.is_file()]
+    named = [root.resolve() for root in roots if _is_file(root)]
     with Readers(limits, passwords, zip_names) as readers:
         means = Means(readers, Splits(limits, named), total or Budget.of_scan(limits))
         for root in roots:
             name = root.name if len(roots) == 1 else str(root)
             yield from _kept(path_text(name), _walk_root(root, name, len(roots) == 1, means))
+
+
+def _is_file(root: Path) -> bool:
+    try:
+        return root.is_file()
+    except OSError:  # which its row will say
+        return False
 
 
 def _walk_root(root: Path, name: str, is_single: bool, means: Means) -> Iterator[Found | Met]:
