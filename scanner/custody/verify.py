@@ -221,7 +221,8 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
             yield Finding(Weight.DIFFERS, f"{name}: it was read, but now: {path_text(entry.error)}")
         return
     try:
-        if isinstance(entry.source, Disk):  # as its image is, which has a hash of its own
+        if isinstance(entry.source, Disk):  # as its image is, whose hash was compared
+            database.execute("UPDATE file SET met = 2 WHERE path = ? AND position = ?", where)
             return
         if recorded.sha256 is None:
             found, now = recorded, _size(entry.source)

@@ -15,7 +15,7 @@ from scanner.sources.found import CARVED, Found, Met, Part
 
 def entries(found: Found, places: Places, limits: Limits) -> Iterator[Found | Met]:
     """What was found in the bytes of `found`, and a last entry for what could not be searched."""
-    for place in places:
+    for place in places if not _is_deep(found, limits) else ():
         path = f"{found.path}{CARVED}{place.offset}.{place.suffix}"
         entry: Found | Met
         try:
@@ -23,16 +23,27 @@ def entries(found: Found, places: Places, limits: Limits) -> Iterator[Found | Me
         except TooLarge as error:
             entry = Met(path, found.position, *failure(error, "picture"))
         yield replace(entry, stamp=found.stamp)
-    if (rest := _rest(places)) is not None:
+    if (rest := _rest(found, places, limits)) is not None:
         yield Met(f"{found.path}{CARVED}rest", found.position, *rest, found.stamp)
 
 
-def count(places: Places | None) -> int:
+def count(found: Found, places: Places | None, limits: Limits) -> int:
     """How many entries that makes."""
-    return 0 if places is None else len(places) + (_rest(places) is not None)
+    if places is None:
+        return 0
+    shown = 0 if _is_deep(found, limits) else len(places)
+    return shown + (_rest(found, places, limits) is not None)
 
 
-def _rest(places: Places) -> tuple[Status, str] | None:
+def _is_deep(found: Found, limits: Limits) -> bool:
+    """Whether it was found in the bytes of what was found in bytes, and so on, too often."""
+    return found.path.count(CARVED) >= limits.depth
+
+
+def _rest(found: Found, places: Places, limits: Limits) -> tuple[Status, str] | None:
+    if places and _is_deep(found, limits):
+        why = f"pictures within pictures, nested deeper than the limit of {limits.depth}"
+        return Status.OVER_LIMIT, why
     if places.over is not None:
         why = f"the file holds {places.over}; the rest was not searched"
         return Status.OVER_LIMIT, why

@@ -244,7 +244,7 @@ class Pipeline:
         first = replace(examined, further=(), carved=None)
         pages = [storable(page) for page in (first, *examined.further)]
         file = File(found, len(pages), origin=self._origin(found))
-        file.carved = carved.count(examined.carved)
+        file.carved = carved.count(found, examined.carved, self._limits)
         if examined.carved is not None and file.carved:
             self._to_carve.append((file, found, examined.carved))
         # Nor does it hold a member's bytes, but where they may have to be looked at again.

@@ -41,6 +41,7 @@ JOINED = "!/joined"  # names what several files make up
 THE_DISK = Fate("a disk", Status.CONTAINER, "the disk in the image, with what no file takes of it")
 NOT_OPENED = (Status.UNSUPPORTED, Status.OVER_LIMIT)  # fates of images whose disk is not read
 NO_GAPS = Gaps([])
+NOTHING = array("Q")
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,11 @@ def _opened(
         )
         if behind.status is not Status.CONTAINER:
             yield Met(name, position or 1, behind.status, behind.error)
-    is_kept = kind is disk and disk.holds_disk(stream) and fate.status not in NOT_OPENED
+    holds_disk = kind is disk and disk.holds_disk(stream)
+    # One that a limit refused has no members; in what a limit ended there is more to be searched.
+    is_kept = holds_disk and (fate.status not in NOT_OPENED or len(accounted) > 0)
+    if holds_disk and not is_kept:
+        accounted = NOTHING
     gaps = Gaps.all_but(accounted, TO_THE_END if is_kept else size, kind in ACCOUNTING)
     if is_kept:
         yield Found(f"{path}{DISK}", position or 1, Disk(source), fate=THE_DISK, gaps=gaps)

@@ -6,19 +6,22 @@ import os
 import re
 import stat
 import string
+import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from scanner.carving.marks import picture_at
 from scanner.carving.window import Window
-from scanner.containers import disk, rar, rar_volumes, sevenzip
+from scanner.containers import disk, rar, rar_volumes, sevenzip, zip
 from scanner.containers.disks import ewf, vmdk
 from scanner.containers.registry import container_of
+from scanner.containers.sources import Joined, open_source
 from scanner.containers.zip import END_RECORD, END_RECORD_BYTES, LONGEST_COMMENT
 from scanner.files import file_facts, open_readonly
 from scanner.images.signatures import is_image
@@ -38,7 +41,9 @@ VMDK = re.compile(r"(?P<stem>.+?)(?:-(?:[fs]\d{3,6}|flat|delta))?(?P<end>\.vmdk)
 MOST_PARTS = 20_000
 NUMBERS_AHEAD = 16  # behind a missing one that are looked for
 HEAD_BYTES = 4096
-LARGEST_PICTURE = 1 << 26  # bytes, of which the end is looked for
+LARGEST_PICTURE = 1 << 22  # bytes, of which the end is looked for
+LEAST_TOLD = 512  # bytes, of which it can be said whether they look compressed
+ZIP64_PLACE = 0xFFFF_FFFF
 ZIP64 = 0xFFFF  # stands where another record has the number
 
 
@@ -64,14 +69,14 @@ def _numbered(path: Path, found: re.Match[str], digits: int = 3) -> Parts | None
     parts = _side_by_side(path, names)
     is_archive = ARCHIVE_NUMBERED.fullmatch(path.name) is not None
     if not is_archive:
-        is_set = len(parts) > 1 and _begins_more(parts[0])
+        is_set = len(parts) > 1 and _goes_on(parts)
         return Parts(FILE, parts, parts[0]) if is_set else None
     if not parts:
         return Parts(ARCHIVE, parts, path, missing=1)
     size, told = 0, None
     head = _head(parts[0])
     for number, part in enumerate(parts, 1):
-        size += file_facts(part).st_size
+        size += _size(part)
         told = ends(head, _tail(part, END_RECORD_BYTES + LONGEST_COMMENT), size)
         if told:  # what follows is no part of it
             return Parts(ARCHIVE, parts[:number], parts[0]) if number > 1 else None
@@ -84,11 +89,11 @@ def _zip(path: Path, found: re.Match[str]) -> Parts | None:
     """NAME.z01, NAME.z02 and so on, and NAME.zip as the last."""
     stem, letter = found["stem"], found["letter"]
     parts = _side_by_side(path, (f"{stem}.{letter}{number:02}" for number in count(1)))
-    last = _beside(path, f"{stem}.{'zip' if letter.islower() else 'ZIP'}")
+    lasts = (_beside(path, f"{stem}.{letter}{end}") for end in ("ip", "IP"))
+    last = next(filter(None, lasts), None)
     preceding = None if last is None else _zips_ahead(last)
     if last is None or preceding is None:
-        is_part = parts or looks_compressed(_head(path))
-        return Parts(ARCHIVE, parts, path, len(parts) + 1) if is_part and path != last else None
+        return Parts(ARCHIVE, parts, parts[0] if parts else path, len(parts) + 1)
     if preceding == 0:  # it is an archive of its own
         return None
     missing = len(parts) + 1 if len(parts) < preceding else None
@@ -169,7 +174,12 @@ def _as_written(path: Path, found: re.Match[str], head: bytes) -> int:
 
 
 def _last_zip(path: Path, found: re.Match[str], head: bytes) -> int:
-    return (_zips_ahead(path) or 0) + 1
+    preceding = _zips_ahead(path)
+    return preceding + 1 if preceding else 0
+
+
+def _in_zip(path: Path, found: re.Match[str], head: bytes) -> int:
+    return int(found["number"]) if head.startswith(b"PK") or looks_compressed(head) else 0
 
 
 def _first(path: Path, found: re.Match[str], head: bytes) -> int:
@@ -193,23 +203,25 @@ def _in_vmdk(path: Path, found: re.Match[str], head: bytes) -> int:
 class Shape(NamedTuple):
     """How names of parts look, and what each begins with.
 
-    number: of one whose set lacks a part ahead of it; 0 for what is none.
+    number: of one whose set lacks a part ahead of it; 0 for what is none. kinds: what those behind
+    the first may look like by themselves.
     """
 
     pattern: re.Pattern[str]
     magic: bytes
     find: Callable[[Path, re.Match[str]], Parts | None]
     number: Callable[[Path, re.Match[str], bytes], int]
+    kinds: tuple[ModuleType, ...] = ()
 
 
 SHAPES: Sequence[Shape] = (
     Shape(NUMBERED, b"", _numbered, _as_written),
     Shape(NUMBERED_IN_FOUR, b"", partial(_numbered, digits=4), _as_written),
-    Shape(ZIP_PART, b"", _zip, _as_written),
-    Shape(ZIP_LAST, b"", _zip, _last_zip),
-    Shape(RAR_PART, rar.MAGIC, _rar, _as_written),
-    Shape(RAR_FIRST, rar.MAGIC, _old_rar, _first),
-    Shape(RAR_OLD, rar.MAGIC, _old_rar, _in_old_rar),
+    Shape(ZIP_PART, b"", _zip, _in_zip, (zip,)),
+    Shape(ZIP_LAST, b"", _zip, _last_zip, (zip,)),
+    Shape(RAR_PART, rar.MAGIC, _rar, _as_written, (rar,)),
+    Shape(RAR_FIRST, rar.MAGIC, _old_rar, _first, (rar,)),
+    Shape(RAR_OLD, rar.MAGIC, _old_rar, _in_old_rar, (rar,)),
     Shape(EWF_PART, ewf.MAGIC, _ewf, _in_ewf),
     Shape(VMDK, b"", _vmdk, _in_vmdk),
 )
@@ -251,18 +263,29 @@ def _ewf_names(stem: str, letter: str) -> Iterator[str]:
         yield from (f"{stem}.{first}{second}{third}" for second in letters for third in letters)
 
 
-def _begins_more(path: Path) -> bool:
-    """Whether the file is the beginning of a disk, or of an archive or picture that goes on."""
-    with open_readonly(path) as stream:
-        head = stream.read(HEAD_BYTES)
+def _goes_on(parts: Sequence[Path]) -> bool:
+    """Whether the first is the beginning of a disk, an archive or a picture that needs the rest."""
+    head = _head(parts[0])
+    if is_image(head):
+        return _is_one_picture(parts)
+    with open_readonly(parts[0]) as stream:
         size = stream.seek(0, os.SEEK_END)
-        if is_image(head):
-            found = picture_at(Window(stream, 0, size)) if size <= LARGEST_PICTURE else None
-            return found is not None and not found[1].whole
         stream.seek(0)
         kind, _ = container_of(stream)
-    tail = _tail(path, END_RECORD_BYTES + LONGEST_COMMENT)
-    return kind is disk or ends(head, tail, size) is False
+    if kind is not disk:
+        return ends(head, _tail(parts[0], END_RECORD_BYTES + LONGEST_COMMENT), size) is False
+    with open_readonly(parts[1]) as stream:  # one disk after the other
+        return container_of(stream)[0] is not disk
+
+
+def _is_one_picture(parts: Sequence[Path]) -> bool:
+    """Whether a picture begins in the first and ends in the last."""
+    size = sum(map(_size, parts))
+    if size > LARGEST_PICTURE:
+        return False
+    with open_source(Joined(tuple(parts), parts[0])) as joined:
+        found = picture_at(Window(joined, 0, size))
+    return found is not None and found[1].whole and found[1].size > size - _size(parts[-1])
 
 
 def ends(head: bytes, tail: bytes, size: int) -> bool | None:
@@ -270,8 +293,22 @@ def ends(head: bytes, tail: bytes, size: int) -> bool | None:
     if head.startswith(sevenzip.MAGIC):
         return size >= sevenzip.whole_size(head)
     if head.startswith(b"PK\3\4"):
-        return END_RECORD in tail[-END_RECORD_BYTES - LONGEST_COMMENT :]
+        return _ends_zip(tail[-END_RECORD_BYTES - LONGEST_COMMENT :], size)
     return None
+
+
+def _ends_zip(tail: bytes, size: int) -> bool:
+    """Whether an end record in the last bytes of so many is that of them all.
+
+    Of an archive that is a member the list of members lies elsewhere than its record says.
+    """
+    place = tail.rfind(END_RECORD)
+    while place >= 0:
+        length, start = struct.unpack("<II", tail[place + 12 : place + 20].ljust(8, b"\0"))
+        if ZIP64_PLACE in (length, start) or length + start == size - len(tail) + place:
+            return True
+        place = tail.rfind(END_RECORD, 0, place)
+    return False
 
 
 def _zips_ahead(last: Path) -> int | None:
@@ -285,12 +322,16 @@ def _zips_ahead(last: Path) -> int | None:
 
 
 def looks_compressed(data: bytes) -> bool:
-    return len(zlib.compress(data)) > 0.9 * len(data)
+    return len(data) >= LEAST_TOLD and len(zlib.compress(data)) > 0.9 * len(data)
 
 
 def _head(path: Path, size: int = HEAD_BYTES) -> bytes:
     with open_readonly(path) as stream:
         return stream.read(size)
+
+
+def _size(path: Path) -> int:
+    return file_facts(path).st_size
 
 
 def _tail(path: Path, size: int) -> bytes:

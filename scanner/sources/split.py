@@ -17,6 +17,7 @@ from scanner.containers.disks import ewf
 from scanner.containers.registry import container_of
 from scanner.files import open_readonly
 from scanner.images.signatures import is_image
+from scanner.kinds import encrypted, unopened
 from scanner.limits import Limits
 from scanner.sources.holes import mostly_holes
 from scanner.sources.parts import (
@@ -34,7 +35,8 @@ from scanner.sources.parts import (
     looks_compressed,
 )
 
-MOST_REMEMBERED = 100_000  # parts of the sets that were met last
+MOST_REMEMBERED = 1_000_000  # parts of the sets that were met last
+BEGINNINGS = (sevenzip.MAGIC, rar.MAGIC, b"PK\3\4", b"\x1f\x8b\x08")
 # What a part may look like because of what it is a part of.
 KINDS: dict[str, tuple[ModuleType, ...]] = {
     ARCHIVE: (zip, tar, compressed, sevenzip, rar, appended_zip),
@@ -90,7 +92,7 @@ class Splits:
             if not number:
                 continue
             # One that is something by itself is read as that; what the set is says its owner.
-            if not (is_whole and path == parts.owner) and _is_own(stream, parts):
+            if not (is_whole and path == parts.owner) and _is_own(stream, number, parts, shape):
                 return None
             if not self._is_evidence(parts.owner, path):
                 return Split(number, Parts(parts.kind, (), parts.owner, 1))
@@ -130,23 +132,34 @@ class Splits:
 def number_inside(path: str, data: bytes) -> int:
     """Which part of a split archive a member is that lies at `path` in another, 0 where of none."""
     name = path.rpartition("/")[2]
-    if is_image(data):
+    is_named = any(shape.fullmatch(name) for shape in (ARCHIVE_NUMBERED, ZIP_PART, EWF_PART))
+    if not is_named or is_image(data):
         return 0
+    is_dense = looks_compressed(data[:HEAD_BYTES])
     if ARCHIVE_NUMBERED.fullmatch(name):
         number = int(name.rpartition(".")[2])
-        return 0 if number == 1 and ends(data, data, len(data)) else number
+        if number == 1:
+            return 0 if ends(data, data, len(data)) is not False else 1
+        return number if is_dense and not data.startswith(BEGINNINGS) else 0
     found = ZIP_PART.fullmatch(name)
-    if found and (data.startswith(b"PK") or looks_compressed(data[:HEAD_BYTES])):
+    if found and (data.startswith(b"PK") or is_dense):
         return int(found["number"])
     number = ewf.segment(data) if EWF_PART.fullmatch(name) else 0
     return 0 if number == 1 and not ewf.is_followed(data) else number
 
 
-def _is_own(stream: BinaryIO, parts: Parts) -> bool:
-    """Whether a part is an image, or a container of another kind than its set's. Rewinds."""
+def _is_own(stream: BinaryIO, number: int, parts: Parts, shape: Shape) -> bool:
+    """Whether a part is an image, a container or of another kind by itself. Rewinds.
+
+    A volume may look like its set's kind, and the first of pieces like what they are pieces of.
+    """
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
     if is_image(head):
         return True
+    is_piece = number > 1 and parts.kind != DISK
+    if is_piece and (encrypted.name(head) or unopened.name(head, b"")):
+        return True
     kind, _ = container_of(stream)
-    return kind not in (None, *KINDS[parts.kind])
+    alike = (appended_zip, *shape.kinds) if is_piece else KINDS[parts.kind]
+    return kind not in (None, *alike)

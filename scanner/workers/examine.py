@@ -20,7 +20,7 @@ from scanner.carving.coded import PLAIN, decode
 from scanner.carving.gaps import Gaps
 from scanner.carving.search import MOST_CODED
 from scanner.containers.container import TooLarge, read_limited
-from scanner.containers.sources import Joined, Source, open_source, read_stretch
+from scanner.containers.sources import Joined, Source, in_memory, open_source, read_stretch
 from scanner.hashes.hashing import Hashing, hash_bytes
 from scanner.images.decode import (
     ANIMATIONS,
@@ -234,7 +234,7 @@ def _read_part(part: Part, limits: Limits) -> bytes:
     stop = part.stop if part.coding == PLAIN else min(part.stop, part.start + most + 1)
     if isinstance(part.source, Part):
         data = _read_part(part.source, limits)[part.start : stop]
-    elif part.stamp in (None, stamp_of(part.source)):
+    elif in_memory(part.source) is not None or part.stamp in (None, stamp_of(part.source)):
         data = read_stretch(part.source, part.start, stop)
     else:
         raise OSError(errno.ESTALE, "the file changed while it was scanned")

@@ -50,12 +50,15 @@ def file(
     size: int,
     opened: Callable[[], Readable],
     stored: Sequence[tuple[int, int]],
+    valid: int | None = None,
 ) -> Member:
     """A member of `size` bytes, which `opened` reads and which lie in the stretches `stored`.
 
-    path: with slashes, relative to the volume.
+    path: with slashes, relative to the volume. valid: how many of the bytes were ever written,
+    where not all; the others are zeros, whatever lies in their place.
     """
-    return Member(path, _opener(opened, size), stored=stored)
+    written = size if valid is None else min(valid, size)
+    return Member(path, _opener(opened, written, size), stored=stored)
 
 
 def broken(path: str, error: Exception) -> Member:
@@ -83,12 +86,12 @@ def stretches(
 
 
 def _opener(
-    opened: Callable[[], Readable], size: int
+    opened: Callable[[], Readable], written: int, size: int
 ) -> Callable[[], AbstractContextManager[Readable]]:
     @contextmanager
     def open_file() -> Iterator[Readable]:
         try:
-            yield _Whole(opened(), size)
+            yield _Whole(opened(), written, size)
         except MemberError:
             raise
         except (EOFError, ValueError, LookupError, TypeError) as error:
@@ -99,15 +102,23 @@ def _opener(
 
 
 class _Whole:
-    """The `size` bytes of a stream. Raises EOFError where there are fewer."""
+    """The first `written` bytes of a stream, and zeros up to `size`.
 
-    def __init__(self, stream: Readable, size: int) -> None:
+    Raises EOFError where there are fewer.
+    """
+
+    def __init__(self, stream: Readable, written: int, size: int) -> None:
         self._stream = stream
-        self._left = size
+        self._left = written
+        self._zeros = size - written
 
     def read(self, size: int, /) -> bytes:
-        data = self._stream.read(min(size, self._left)) if self._left > 0 else b""
+        if self._left <= 0:
+            data = bytes(min(size, self._zeros))
+            self._zeros -= len(data)
+            return data
+        data = self._stream.read(min(size, self._left))
         self._left -= len(data)
-        if self._left > 0 and not data:
+        if not data:
             raise EOFError(f"{self._left:,} bytes are missing")
         return data

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from scanner.containers.container import Member
@@ -26,7 +27,10 @@ Runs = Sequence[tuple[int, int]]
 
 
 class _Entry(NamedTuple):
-    """What a folder says of a file or folder. is_whole: its clusters follow each other."""
+    """What a folder says of a file or folder.
+
+    is_whole: its clusters follow each other. valid: how many bytes of it were ever written.
+    """
 
     name: str
     is_folder: bool
@@ -34,6 +38,7 @@ class _Entry(NamedTuple):
     is_whole: bool
     cluster: int
     size: int
+    valid: int = 0
 
 
 def members(volume: BinaryIO) -> Iterator[Member]:
@@ -84,9 +89,10 @@ class _Volume:
             if bitmap is None or any(bitmap.is_used(first, count) for first, count in runs):
                 yield Member(path, None, Status.UNREADABLE, content.TAKEN)
                 return
-        inside = content.stretches(runs, self._cluster, entry.size)
+        inside = content.stretches(runs, self._cluster, min(entry.valid, entry.size))
         stored = [(self._heap + first, self._heap + last) for first, last in inside]
-        yield content.file(path, entry.size, lambda: self._opened(runs, entry.size), stored)
+        opened = partial(self._opened, runs, entry.size)
+        yield content.file(path, entry.size, opened, stored, entry.valid)
 
     def entries(self, folder: _Entry) -> Iterator[_Entry]:
         """What the folder lists. The root also says where the bitmap of used clusters lies.
@@ -160,4 +166,5 @@ def _entry(head: bytes, following: bytes) -> _Entry | None:
     (attributes,) = struct.unpack_from("<H", head, 4)
     cluster, size = struct.unpack_from("<IQ", stream, 20)
     is_folder, is_whole = bool(attributes & 0x10), bool(stream[1] & 2)
-    return _Entry(name, is_folder, not in_use, is_whole, cluster, size)
+    (valid,) = struct.unpack_from("<Q", stream, 8)
+    return _Entry(name, is_folder, not in_use, is_whole, cluster, size, valid)

@@ -176,9 +176,10 @@ def _member(system: Any, stream: _Stream, path: str) -> Member:
     first = min(stream.attributes, key=lambda attribute: attribute.header.lowest_vcn).header
     if first.compression_unit:
         stored = _by_units(runs, 1 << first.compression_unit, system.cluster_size, first.size)
-    else:
-        stored = content.stretches(runs, system.cluster_size, first.size)
-    return content.file(path, first.size, stream.attributes.open, stored)
+        return content.file(path, first.size, stream.attributes.open, stored)
+    valid = min(int(first.header.Form.Nonresident.ValidDataLength), first.size)
+    stored = content.stretches(runs, system.cluster_size, valid)
+    return content.file(path, first.size, stream.attributes.open, stored, valid)
 
 
 def _by_units(runs: Runs, unit: int, cluster: int, size: int) -> list[tuple[int, int]]:
@@ -191,6 +192,8 @@ def _by_units(runs: Runs, unit: int, cluster: int, size: int) -> list[tuple[int,
     part: Runs = []
     room, left = unit, size
     for start, count in runs:
+        if count < 1:
+            raise ValueError("its list of clusters overlaps")
         while count > 0 and left > 0:
             taken = min(count, room)
             part.append((start, taken))

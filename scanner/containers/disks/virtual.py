@@ -63,7 +63,7 @@ def used_by_disk(stream: BinaryIO, alive: Alive) -> array[int]:
             while whole.read(PIECE_BYTES):
                 alive()
         # The libraries read the last block to its end, of which the disk may show less.
-        hidden = -disk.size % disk.align
+        hidden = 0 if isinstance(disk, Vmdk) else -disk.size % disk.align
         if used and hidden:
             used[-1] = max(used[-2], used[-1] - hidden)
     return used

@@ -18,10 +18,10 @@ SNAPSHOT = "it holds only what differs from another disk image, which is not loo
 LONGEST_DESCRIPTOR = 1 << 16
 SECTOR_BYTES = 512
 EXTENT = re.compile(
-    r'(?:RW|RDONLY|NOACCESS)\s+(?P<sectors>\d+)\s+(?P<kind>\w+)(?:\s+"(?P<name>[^"]+)")?'
-    r"(?:\s+(?P<start>\d+))?"
+    r'(?:RW|RDONLY|NOACCESS)\s+(?P<sectors>\d{1,18})\s+(?P<kind>\w+)(?:\s+"(?P<name>[^"]+)")?'
+    r"(?:\s+(?P<start>\d{1,18}))?"
 )
-PARENT = re.compile(r"^\s*parentCID\s*=\s*(\w+)", re.MULTILINE)
+PARENT = re.compile(r"^[ \t]*parentCID[ \t]*=[ \t]*(\w+)", re.MULTILINE)
 
 
 class Extent(NamedTuple):

@@ -23,7 +23,7 @@ HEAD_BYTES = mailboxes.FIELDS_BYTES
 
 def recognises(head: bytes, stream: BinaryIO) -> bool:
     """Told by its fields: e-mail has no magic number."""
-    if is_image(head):  # which is most of what is met
+    if is_image(head) and not head[:16].isascii():  # which is most of what is met
         return False
     stream.seek(0)
     head = stream.read(HEAD_BYTES)

@@ -157,6 +157,18 @@ def test_what_becomes_of_a_part_is_not_said_of_a_copy_of_it(
     assert found["a.jpg.001"].sha256 == found["copies/piece 1"].sha256
 
 
+def test_pictures_within_pictures_end(evidence: Path, brightness_model: Path) -> None:
+    """Each in the bytes of the one before, as often as a file of a few kilobytes can hold."""
+    nested = HIDDEN
+    for _ in range(40):
+        nested = SHOWN + zip_entry(nested)
+    (evidence / "nested.jpg").write_bytes(nested)
+    found = scan(evidence, brightness_model)
+    deepest = max(found, key=lambda path: path.count("carved-"))
+    assert deepest.count("!/carved-") == Limits().depth + 1
+    assert found[deepest].status is Status.OVER_LIMIT
+
+
 def test_without_carving_only_readers_find(evidence: Path, brightness_model: Path) -> None:
     for name in ("cache.db", "behind.jpg", "comment.zip", "fat.dd"):
         (evidence / name).write_bytes(CASES[name][0]())

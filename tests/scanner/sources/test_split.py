@@ -149,6 +149,16 @@ def test_pictures_that_are_numbered_like_parts_stay_pictures(tmp_path: Path) -> 
     assert contents(walked(tmp_path)) == pages
 
 
+def test_an_archive_that_is_a_member_does_not_end_the_one_around_it(tmp_path: Path) -> None:
+    inner = zipped([("picture.jpg", jpeg(1))])
+    whole = zipped([*NOISE[:2], ("inner.zip", inner), *NOISE[2:]], zipfile.ZIP_STORED)
+    end = whole.index(inner) + len(inner) + 9
+    lay_out(tmp_path, ["a.zip.001", "a.zip.002"], [whole[:end], whole[end:]])
+    found = contents(walked(tmp_path))
+    assert found["a.zip.001!/inner.zip!/picture.jpg"] == jpeg(1)
+    assert found["a.zip.001!/3.bin"] == NOISE[3][1]
+
+
 def test_one_picture_in_pieces_is_joined(tmp_path: Path) -> None:
     pieces = cut(jpeg(1), 300)
     lay_out(tmp_path, numbered("a.jpg", pieces), pieces)
@@ -180,6 +190,13 @@ def test_files_that_are_numbered_and_something_each_are_opened_each(tmp_path: Pa
         "lone.005": zipped([("1.txt", inner["1.txt"])]),
         "b.part1.rar": split_rar("1.txt", [b"text 1"])[0],
         "b.part2.rar": split_rar("2.txt", [b"text 2"])[0],
+        "r.rar.001": split_rar("1.txt", [b"text 1"])[0],
+        "r.rar.002": split_rar("2.txt", [b"text 2"])[0],
+        "g.gz.001": gzip.compress(b"text 1", mtime=0),
+        "g.gz.002": gzip.compress(b"text 2", mtime=0),
+        "broken.001": jpeg(1)[:-9],
+        "broken.002": b"\0\0\0\x18ftypisom" + bytes(99),
+        "mixed.Zip": zipped([("1.txt", NOISE[0][1])]),
         "scan.001": jpeg(1),
         "scan.002": seven_zipped(),
     }
@@ -192,6 +209,9 @@ def test_files_that_are_numbered_and_something_each_are_opened_each(tmp_path: Pa
     assert found["tars.002!/2.txt"] == b"text 2"
     assert found["b.part1.rar!/1.txt"] == b"text 1"
     assert found["b.part2.rar!/2.txt"] == b"text 2"
+    assert found["r.rar.002!/2.txt"] == found["g.gz.002!/g.gz.002"] == b"text 2"
+    assert found["broken.002"] == archives["broken.002"]
+    assert found["mixed.Zip!/1.txt"] == NOISE[0][1]
     assert found["scan.001"] == jpeg(1)
     assert found["scan.002!/picture.jpg"] == jpeg(1)
 

@@ -13,7 +13,7 @@ from scanner.containers.disks.content import DELETED, TAKEN, stretches
 from scanner.containers.disks.ntfs import _by_units
 from scanner.record import Status
 from tests.scanner.containers.disks.opening import each_once, found_in, image, lay_out, named
-from tests.scanner.walking import rows, walked
+from tests.scanner.walking import contents, rows, walked
 
 FAT = {
     "b.txt": "note.txt",
@@ -180,6 +180,18 @@ def test_a_damaged_folder_does_not_pass_for_an_empty_one(tmp_path: Path) -> None
     (tmp_path / "ntfs.dd").write_bytes(data)
     broken = [path for path in rows(walked(tmp_path)) if path.startswith("ntfs.dd!/$MFT/")]
     assert len(broken) == 1
+
+
+def test_what_was_never_written_of_a_file_is_zeros(tmp_path: Path) -> None:
+    """In its place another may have been, whose bytes must not come under its name."""
+    data = bytearray(image("ntfs.dd"))
+    record = _record(data, "fragmented.jpg")
+    attribute = data.index(b"\x80\0\0\0", record)
+    assert data[attribute + 8] == 1  # it does not lie in the record
+    struct.pack_into("<Q", data, attribute + 56, 0)
+    (tmp_path / "ntfs.dd").write_bytes(data)
+    assert contents(walked(tmp_path))["ntfs.dd!/fragmented.jpg"] == bytes(2166)
+    assert "fragmented.jpg" in found_in(tmp_path).values()
 
 
 def test_what_a_compressed_file_takes() -> None:
