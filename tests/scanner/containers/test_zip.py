@@ -11,6 +11,7 @@ import pytest
 
 from scanner.record import Status
 from scanner.sources.found import Found
+from tests.scanner.containers.test_zip_damaged import Unseekable
 from tests.scanner.walking import content, contents, rows, walked, zipped
 
 CENTRAL, LOCAL = b"PK\x01\x02", b"PK\x03\x04"
@@ -35,16 +36,6 @@ def test_zip64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_data_descriptors(tmp_path: Path) -> None:
-    class Unseekable(io.BytesIO):
-        def seekable(self) -> bool:
-            return False
-
-        def seek(self, *_: object) -> int:
-            raise io.UnsupportedOperation
-
-        def tell(self) -> int:
-            raise io.UnsupportedOperation
-
     stream = Unseekable()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x", b"1")
