@@ -8,12 +8,15 @@ torchvision's RandomResizedCrop and RandomHorizontalFlip within rounding.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from trainer.device import moved
+
+Kernel = Callable[[Tensor], Tensor]  # a filter's weights, by distance in pixels
 
 SCALE = (0.08, 1.0)  # share of the image's area, torchvision's default
 RATIO = (3 / 4, 4 / 3)  # width over height, torchvision's default
@@ -93,19 +96,35 @@ def resized_crops(images: Tensor, boxes: Tensor, flips: Tensor, size: int) -> Te
         boxes = boxes + torch.tensor([SHIFT, SHIFT, 0, 0])
     height, width = pixels.shape[-2:]
     boxes, flips = moved(boxes, images.device), moved(flips, images.device)
-    rows = _filter_weights(boxes[:, 0], boxes[:, 2], size, height)
-    columns = _filter_weights(boxes[:, 1], boxes[:, 3], size, width)
+    rows = filter_weights(boxes[:, 0], boxes[:, 2], size, height, linear)
+    columns = filter_weights(boxes[:, 1], boxes[:, 3], size, width, linear)
     columns = torch.where(flips[:, None, None], columns.flip(1), columns)
     return rows[:, None] @ pixels @ columns[:, None].transpose(-1, -2)
 
 
-def _filter_weights(start: Tensor, length: Tensor, size: int, extent: int) -> Tensor:
-    """Antialiased bilinear weights, N×size×extent, that resize [start, start+length) to `size`."""
+def linear(distance: Tensor) -> Tensor:
+    """The bilinear filter, by distance in pixels, 0 or more."""
+    return (1 - distance).clamp(min=0)
+
+
+def cubic(slope: float) -> Kernel:
+    """The bicubic filter with that slope at a distance of 1 (Keys 1981); Pillow's has -1/2."""
+
+    def filtered(distance: Tensor) -> Tensor:
+        near = ((slope + 2) * distance - (slope + 3)) * distance**2 + 1
+        far = slope * (((distance - 5) * distance + 8) * distance - 4)
+        return torch.where(distance < 1, near, torch.where(distance < 2, far, 0.0))
+
+    return filtered
+
+
+def filter_weights(start: Tensor, length: Tensor, size: int, extent: int, kernel: Kernel) -> Tensor:
+    """Antialiased weights, N×size×extent, that resize [start, start+length) to `size`."""
     scale = (length / size)[:, None, None]
     centre = start[:, None, None] + (torch.arange(size, device=start.device)[:, None] + 0.5) * scale
     position = torch.arange(extent, device=start.device)
     distance = (position + 0.5 - centre).abs() / scale.clamp(min=1)
     begin = start[:, None, None]
     inside = (position >= begin) & (position < begin + length[:, None, None])
-    weights = (1 - distance).clamp(min=0) * inside
+    weights = kernel(distance) * inside
     return weights / weights.sum(dim=2, keepdim=True)

@@ -20,7 +20,7 @@ from trainer.command import Command, check_folder_of
 from trainer.photographs.clip import BLOCKS, read_weights
 from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
-from trainer.photographs.head import labels_of
+from trainer.photographs.figures import figures
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
 from trainer.photographs.strangers import (
@@ -37,7 +37,6 @@ from trainer.photographs.tiers import AS_IT_IS, AUGMENTED
 from trainer.photographs.tower import build, tower_bytes
 
 ALL = tuple(range(BLOCKS))
-LEAST = 20  # images of each class in a source that counts by itself
 SEED = 0
 
 
@@ -87,33 +86,6 @@ def logits_of(
         )
         logits[mine] = scored.logits
     return logits
-
-
-def figures(photographs: Sequence[Photograph], logits: NDArray[np.float32]) -> dict[str, float]:
-    """AUROC over all images, over those of sources of one class, and the mean of that within
-    sources of LEAST images of each class; fakes above 99% of the photographs.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    labels = labels_of(photographs)
-    table = pd.DataFrame(
-        {"source": [it.source for it in photographs], "label": labels, "logit": logits}
-    )
-    counts = table.groupby("source")["label"].agg(["sum", "count"])
-    single = counts.index[(counts["sum"] == 0) | (counts["sum"] == counts["count"])]
-    paired = counts.index[(counts["sum"] >= LEAST) & (counts["count"] - counts["sum"] >= LEAST)]
-    within = [
-        roc_auc_score(it["label"], it["logit"])
-        for it in (table[table["source"] == source] for source in paired)
-    ]
-    mixed = table[table["source"].isin(single)]
-    above = np.quantile(logits[labels == 0], 0.99)
-    return {
-        "auroc": float(roc_auc_score(labels, logits)),
-        "auroc_one_class": float(roc_auc_score(mixed["label"], mixed["logit"])),
-        "auroc_within_pairs": float(np.mean(within)) if within else float("nan"),
-        "found_at_1_percent": float((logits[labels == 1] > above).mean()),
-    }
 
 
 def rows(photographs: Sequence[Photograph], tokens: Tokens) -> Iterator[dict[str, str | float]]:

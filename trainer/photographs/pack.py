@@ -4,7 +4,7 @@
     mkdir data/packed && for shard in data/shards/*.tar; do tar xf "$shard" -C data/packed; done
     python -m trainer.photographs.adapt --data data/packed
 
-A shard is a tar of JPEGs, of all sources alike, and of a manifest of all shards whose column
+A shard is a tar of WebP files, of all sources alike, and of a manifest of all shards whose column
 `whole` names them: whichever of them are unpacked into one folder, it is a folder for --data.
 """
 
@@ -14,21 +14,20 @@ import csv
 import io
 import multiprocessing
 import tarfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
-from PIL import Image
 from tqdm import tqdm
 
 from scanner.files import own_partial_path, write_whole
-from scanner.images.decode import decode
 from trainer.command import Command
 from trainer.data.examples import LABELS, DataError
 from trainer.photographs.options import data_option, files_option
+from trainer.photographs.small import read_small
 from trainer.photographs.sources import MANIFEST, Photograph, read_photographs
 
-SHORTER_SIDE = 336  # the view's and half as much again, for random cuts to be made of
 QUALITY = 90
 MEBIBYTE = 2**20
 Member = tuple[str, bytes]
@@ -49,28 +48,35 @@ def pack(photographs: Sequence[Photograph], out: Path, largest: int) -> list[Pat
 
 def _pictures(photographs: Sequence[Photograph]) -> Iterator[Member]:
     with multiprocessing.get_context("spawn").Pool() as pool:
-        found = tqdm(pool.imap(_small, photographs), total=len(photographs), unit="image")
+        found = tqdm(pool.imap(_packed, photographs, 8), total=len(photographs), unit="image")
         for photograph, (content, trouble) in zip(photographs, found, strict=True):
             if trouble:
                 raise DataError(trouble)
             yield _name(photograph), content
 
 
-def _small(photograph: Photograph) -> tuple[bytes, str]:
-    """A JPEG of the whole image, and what is wrong with it, if anything."""
-    try:
-        rgb = decode(photograph.path.read_bytes()).rgb
-    except Exception as error:  # decoders raise nearly anything on broken files
-        return b"", f"{photograph.path} cannot be decoded: {error}."
-    factor = min(1.0, SHORTER_SIDE / min(rgb.size))
-    width, height = (round(factor * side) for side in rgb.size)
+def _packed(photograph: Photograph) -> tuple[bytes, str]:
+    """Its small picture as a file, and what is wrong with it, if anything."""
+    picture, trouble = read_small(photograph)
     stream = io.BytesIO()
-    rgb.resize((width, height), Image.Resampling.LANCZOS).save(stream, "JPEG", quality=QUALITY)
-    return stream.getvalue(), ""
+    if picture is not None:
+        picture.save(stream, "WEBP", quality=QUALITY)
+    return stream.getvalue(), trouble
+
+
+def some_of_each(photographs: Sequence[Photograph], most: int) -> list[Photograph]:
+    """`most` images at most of each source and class, the first by their hashes."""
+    seen: Counter[tuple[str, int]] = Counter()
+    kept = []
+    for photograph in sorted(photographs, key=lambda it: it.sha256):
+        seen[photograph.source, photograph.label] += 1
+        if seen[photograph.source, photograph.label] <= most:
+            kept.append(photograph)
+    return kept
 
 
 def _name(photograph: Photograph) -> str:
-    return f"{photograph.sha256}.jpg"
+    return f"{photograph.sha256}.webp"
 
 
 def _manifest(photographs: Sequence[Photograph]) -> bytes:
@@ -132,7 +138,10 @@ def _tar(members: Iterable[Member]) -> bytes:
 @click.option(
     "--mebibytes", type=click.IntRange(min=2), default=56, help="The most that a shard takes."
 )
-def main(data: Path, files: Path | None, out: Path, mebibytes: int) -> None:
+@click.option(
+    "--most", type=click.IntRange(min=1), help="Of each source and class.  [default: all]"
+)
+def main(data: Path, files: Path | None, out: Path, mebibytes: int, most: int | None) -> None:
     """Pack small pictures of all whole images that there are.
 
     Example: python -m trainer.photographs.pack --files data/repositories
@@ -144,6 +153,8 @@ def main(data: Path, files: Path | None, out: Path, mebibytes: int) -> None:
         )
     if list(out.glob("*.tar")):
         raise DataError(f"{out} has shards already; remove them, or name another --out.")
+    if most is not None:
+        whole = some_of_each(whole, most)
     out.mkdir(parents=True, exist_ok=True)
     shards = pack(whole, out, mebibytes * MEBIBYTE)
     size = sum(shard.stat().st_size for shard in shards) / MEBIBYTE

@@ -6,7 +6,6 @@ to a layer's own, and which begin as no change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from trainer.photographs.adapters import RANK, SCALE, Learnt
 from trainer.photographs.clip import (
     DEVIATION,
     GELU_SLOPE,
@@ -26,17 +26,10 @@ from trainer.photographs.clip import (
     Weights,
 )
 
-# A few thousand images hold little to learn beside what the tower knows: rank 8 is 1.3 million
-# numbers, a sixty-fourth of the tower's.
-RANK = 8
-ALPHA = 16.0  # what an adapter adds is multiplied by ALPHA / RANK
-SCALE = ALPHA / RANK
 LAYERS = (
     *(f"self_attn/{name}_proj" for name in ("q", "k", "v", "out")),
     *("mlp/fc1", "mlp/fc2"),
 )
-# LAYER/down, float32 in × RANK, and LAYER/up, float32 RANK × out, of every layer of `Weights`.
-Adapters = Mapping[str, NDArray[np.float32]]
 
 
 class Tower(nn.Module):
@@ -59,19 +52,13 @@ class Tower(nn.Module):
         _keep(self, "first", first[None, None])
         _keep(self, "places", places[None, 1:])
         self.norm = _Norm(weights, "pre_layrnorm")
-        count = sum(name.endswith("/mlp/fc1") for name in weights.matrices)
-        self.blocks = nn.ModuleList(_Block(weights, f"layers.{number}") for number in range(count))
+        names = (f"layers.{number}" for number in range(weights.blocks))
+        self.blocks = nn.ModuleList(_Block(weights, name) for name in names)
 
-    def forward(self, images: Tensor, seen: Tensor | None = None) -> Tensor:
-        """Each block's class token, N×blocks×768, of views, uint8 N×224×224×3.
-
-        seen: the numbers, int64 N×K from 0 to 195, of the patches that each view is reduced to;
-        None for all.
-        """
+    def forward(self, images: Tensor) -> Tensor:
+        """Each block's class token, N×blocks×768, of views, uint8 N×224×224×3."""
         pixels = (images.permute(0, 3, 1, 2) - self.mean) / self.deviation
         x = F.conv2d(pixels, self.kernel, stride=PATCH).flatten(2).transpose(1, 2) + self.places
-        if seen is not None:
-            x = x.gather(1, seen[..., None].expand(-1, -1, WIDTH))
         x = self.norm(torch.cat([self.first.expand(len(x), -1, -1), x], dim=1))
         tokens = []
         for block in self.blocks:
@@ -79,7 +66,18 @@ class Tower(nn.Module):
             tokens.append(x[:, 0])
         return torch.stack(tokens, dim=1)
 
-    def adapters(self) -> Adapters:
+    def compile(self) -> None:
+        """On a GPU, fuse what lies between the products; all blocks share one compiled code."""
+        for block in self.blocks if self.kernel.is_cuda else ():
+            block.compile(dynamic=False)
+
+    def restart(self) -> None:
+        """Adapters that change nothing."""
+        for module in self.modules():
+            if isinstance(module, _Adapted):
+                module.restart()
+
+    def adapters(self) -> Learnt:
         """A copy of what was learnt."""
         return {
             f"{module.layer}/{part}": parameter.detach().cpu().numpy().copy()
@@ -123,9 +121,15 @@ class _Adapted(nn.Module):
         inputs, outputs = matrix.weights.shape
         _keep(self, "weights", matrix.weights.T)
         _keep(self, "bias", matrix.bias)
-        widest = inputs**-0.5
-        self.down = nn.Parameter(torch.empty(inputs, RANK).uniform_(-widest, widest))
-        self.up = nn.Parameter(torch.zeros(RANK, outputs))
+        self.down = nn.Parameter(torch.empty(inputs, RANK))
+        self.up = nn.Parameter(torch.empty(RANK, outputs))
+        self.restart()
+
+    @torch.no_grad()
+    def restart(self) -> None:
+        widest = len(self.down) ** -0.5
+        self.down.uniform_(-widest, widest)
+        self.up.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weights, self.bias) + SCALE * (x @ self.down) @ self.up

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,30 +11,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from click.testing import CliRunner
 
-from tests.trainer.photographs.conftest import EACH
 from trainer.data.examples import DataError
 from trainer.photographs import adapt as command
-from trainer.photographs.adapt import STEPS, WARM_UP, share_of_peak, without
+from trainer.photographs import learning, views
 from trainer.photographs.clip import Weights
-from trainer.photographs.head import labels_of
-from trainer.photographs.sources import read_photographs
-from trainer.photographs.strangers import PARTS
-from trainer.photographs.tiers import TIERS
-from trainer.photographs.views import drawn, in_order, loaded
+from trainer.photographs.learning import WARM_UP, share_of_peak
+from trainer.photographs.sources import MANIFEST, read_photographs
+from trainer.photographs.views import Pictures
+
+FEW = 2  # images of a source and class
+SHARES = (0.0, 1.0)
+TRAININGS = ("all", "0", "1")
 
 
 @pytest.fixture
 def words(data: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The command's, for a tower of two blocks and steps that take a second."""
+    """The command's, for a tower of two blocks."""
     monkeypatch.setattr(command, "read_weights", lambda _: weights)
-    monkeypatch.setattr(command, "WORKERS", 0)
-    monkeypatch.setattr(command, "WARM_UP", 2)
-    monkeypatch.setattr(command, "TIMED_FROM", 1)
+    # Less to do, and as much to see.
+    manifest = pd.read_csv(data / MANIFEST)
+    few = manifest.groupby(["source", "label"]).head(FEW)
+    few.to_csv(data / MANIFEST, index=False)
+    monkeypatch.setattr(command, "PARTS", 2)
+    monkeypatch.setattr(views, "SAVED_AT", (None, 256))
+    monkeypatch.setattr(learning, "LOOKS", 1)
+    for module in (command, learning):
+        monkeypatch.setattr(module, "SHARES", SHARES)
     places = ("--data", str(data), "--files", str(data.parent / "files"), "--device", "cpu")
-    return [*places, "--batch", "4", "--patches", "20"]
+    return [*places, "--batch", "4"]
 
 
 def run(words: list[str], *more: object) -> str:
@@ -44,46 +49,63 @@ def run(words: list[str], *more: object) -> str:
     return done.output
 
 
-def adapters(folder: Path) -> dict[str, np.ndarray]:
-    with np.load(folder / "adapters.npz") as arrays:
+def adapters(folder: Path, name: str) -> dict[str, np.ndarray]:
+    with np.load(folder / f"adapters-{name}.npz") as arrays:
         return dict(arrays)
 
 
-def test_an_interrupted_run_ends_as_another(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_run_ends_as_another_and_leaves_each_part_out(
+    words: list[str], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    run(words, "--steps", 3, "--out", whole)
-    log = pd.read_csv(whole / "steps.csv")
-    assert log["step"].tolist() == [3]
+    drawn: list[set[int]] = []
+    augmented = Pictures.augmented
 
-    monkeypatch.setattr(command, "CHECKPOINT_SECONDS", 0.0)
-    steps = command.share_of_peak
+    def watched(pictures: Pictures, chosen: Any) -> Any:
+        drawn.append(set(chosen.tolist()))
+        return augmented(pictures, chosen)
+
     with monkeypatch.context() as patch:
-        patch.setattr(command, "share_of_peak", lambda s, n: steps(s, n) if s < 2 else 1 / 0)
-        broken = CliRunner().invoke(command.main, [*words, "--steps", "3", "--out", str(parts)])
+        patch.setattr(Pictures, "augmented", watched)
+        said = run(words, "--steps", 2, "--out", whole)
+    assert "3 of 3 trainings done" in said
+    assert pd.read_csv(whole / "shares.csv")["share"].tolist() == list(SHARES)
+
+    photographs = read_photographs(data, None)
+    shown = iter(drawn[1:])  # the first are those of the frozen tower
+    seen = {name: set.union(*itertools.islice(shown, 2)) for name in TRAININGS}
+    left_out = {}
+    for name in TRAININGS[1:]:
+        scores = pd.read_csv(whole / f"left-out-{name}.csv", dtype={"sha256": str})
+        assert list(scores) == ["sha256", "source", "group", "label", "share", "logit"]
+        assert sorted(scores["share"].unique()) == list(SHARES)
+        left_out[name] = set(scores["sha256"])
+        assert not {photographs[place].sha256 for place in seen[name]} & left_out[name]
+        assert pd.read_csv(whole / f"steps-{name}.csv")["step"].tolist() == [2]
+    assert sum(map(len, left_out.values())) == len(photographs) == 7 * FEW
+    assert set.union(*left_out.values()) == {it.sha256 for it in photographs}
+
+    written = learning.Learning.scored
+    with monkeypatch.context() as patch:
+        begun = iter([False, True])
+        patch.setattr(learning.Learning, "scored", lambda it: 1 / 0 if next(begun) else written(it))
+        broken = CliRunner().invoke(command.main, [*words, "--steps", "2", "--out", str(parts)])
         assert isinstance(broken.exception, ZeroDivisionError)
-    assert not (parts / "adapters.npz").exists()
+    assert not (parts / "adapters-0.npz").exists()
     refused = CliRunner().invoke(command.main, [*words, "--steps", "3", "--out", str(parts)])
-    assert "add --resume" in refused.output
-    refused = CliRunner().invoke(
-        command.main, [*words, "--steps", "4", "--out", str(parts), "--resume"]
-    )
     assert "other options or images" in refused.output
-    run(words, "--steps", 3, "--out", parts, "--resume")
+    run(words, "--steps", 2, "--out", parts)
+    for name in TRAININGS:
+        first, second = adapters(whole, name), adapters(parts, name)
+        assert all(np.abs(first[it]).max() > 0 for it in first)
+        assert all(np.array_equal(first[it], second[it]) for it in first)
+    assert "trainings done" not in run(words, "--steps", 2, "--out", parts)
 
-    first, second = adapters(whole), adapters(parts)
-    assert all(np.abs(first[name]).max() > 0 for name in first)
-    assert all(np.array_equal(first[name], second[name]) for name in first)
-    assert not (parts / "left-out-0.csv").exists()
 
-
-def test_a_spent_budget_stops_and_resumes(words: list[str], tmp_path: Path) -> None:
-    out = ("--out", tmp_path / "run", "--steps", 1)
-    assert "with --resume carries on" in run(words, *out, "--budget-minutes", 0)
-    assert not (tmp_path / "run" / "adapters.npz").exists()
-    run(words, *out, "--resume")
-    assert (tmp_path / "run" / "adapters.npz").exists()
+def test_a_spent_budget_stops(words: list[str], tmp_path: Path) -> None:
+    said = run(words, "--steps", 1, "--out", tmp_path / "run", "--budget-minutes", 0)
+    assert "the same command carries on" in said
+    assert not (tmp_path / "run" / "adapters-all.npz").exists()
 
 
 def test_as_many_steps_are_taken_as_fit(
@@ -91,83 +113,29 @@ def test_as_many_steps_are_taken_as_fit(
 ) -> None:
     clock = map(float, itertools.count())  # a second each time that it is looked at
     monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    said = run(words, "--out", tmp_path, "--budget-minutes", 0.5)
-    found = re.search(r"(\d+) steps of 3\.00 s fit into the budget", said)
+    monkeypatch.setattr(learning, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(learning, "WARM_UP", 3)
+    monkeypatch.setattr(learning, "TIMED_FROM", 1)
+    said = run(words, "--out", tmp_path, "--budget-minutes", 1, "--batch", 2)
+    found = re.search(r"each of 3 trainings: (\d+) steps of", said)
     assert found
-    assert pd.read_csv(tmp_path / "steps.csv")["step"].tolist() == [int(found[1])]
-    assert 2 < int(found[1]) < 10
-    assert next(clock) <= 30
-    assert (tmp_path / "adapters.npz").exists()
+    assert int(found[1]) > 3
+    steps = [pd.read_csv(tmp_path / f"steps-{name}.csv")["step"].max() for name in TRAININGS]
+    assert steps == [int(found[1])] * len(TRAININGS)
+    assert next(clock) <= 60
 
 
-def test_a_group_left_out_is_scored_and_never_drawn(
-    words: list[str], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[Any] = []
-
-    def watched(photographs: Any, batches: Any, *options: Any) -> Iterator[Any]:
-        seen.append({photograph.source for photograph in photographs})
-        return loaded(photographs, batches, *options)
-
-    monkeypatch.setattr(command, "loaded", watched)
-    said = run(words, "--steps", 1, "--part", 0, "--out", tmp_path)
-    assert "part 0 left out, hard: AUROC" in said
-    scores = pd.read_csv(tmp_path / "left-out-0.csv")
-    assert list(scores) == ["sha256", "source", "label", "tier", "logit"]
-    assert set(scores["source"]) == {"five/both"}
-    assert scores["tier"].value_counts().to_dict() == dict.fromkeys(TIERS, 2 * EACH)
-    assert seen[0] == {"one/camera", "two/phones", "three/generator", "four/both"}
-    assert seen[1:] == [{"five/both"}] * len(TIERS)
-
-
-def test_each_source_is_left_out_once(data: Path) -> None:
+def test_one_class_alone_is_refused(data: Path, weights: Weights, tmp_path: Path) -> None:
     photographs = read_photographs(data, None)
-    left_out = []
-    for part in range(4):
-        kept, left = without(photographs, part)
-        assert len(kept) + len(left) == len(photographs)
-        assert not {it.group for it in kept} & {it.group for it in left}
-        left_out += left
-    assert sorted(it.sha256 for it in left_out) == [it.sha256 for it in photographs]
-    assert without(photographs, None) == (photographs, [])
-    with pytest.raises(DataError, match="the sources make 4"):
-        without(photographs, PARTS - 1)
+    some = [it for it in photographs if it.source in ("one/camera", "three/generator")]
     with pytest.raises(DataError, match="one class alone"):
-        without([it for it in photographs if it.source in ("one/camera", "three/generator")], 1)
+        command.adapt(weights, some, command.Settings(""), tmp_path, "cpu")
 
 
 def test_the_rate_rises_and_falls_to_nothing() -> None:
-    shares = [share_of_peak(step, STEPS) for step in range(STEPS)]
+    shares = [share_of_peak(step, 1500) for step in range(1500)]
     assert shares[0] == 1 / WARM_UP
     assert np.argmax(shares) in (WARM_UP - 1, WARM_UP)
     assert max(shares) == 1
     assert 0 < shares[-1] < 0.001
-
-
-def test_classes_are_drawn_alike_and_no_batch_twice(data: Path) -> None:
-    photographs = read_photographs(data, None)
-    batches = list(itertools.islice(drawn(photographs, 50, 0, 0), 40))
-    labels = labels_of(photographs)[[number for batch in batches for number, _ in batch]]
-    assert abs(labels.mean() - 0.5) < 0.05
-    assert len({tier for batch in batches for _, tier in batch}) == 50 * 40
-    assert next(drawn(photographs, 50, 0, 7)) == batches[7]
-    assert next(drawn(photographs, 50, 1, 7)) != batches[7]
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_views_come_in_order_with_their_labels(workers: int, data: Path) -> None:
-    photographs = read_photographs(data, None)
-    found = list(loaded(photographs, in_order(len(photographs), 8, TIERS[0]), workers, False))
-    views = torch.cat([batch for batch, _ in found])
-    assert views.dtype == torch.uint8
-    assert views.shape == (len(photographs), 224, 224, 3)
-    labels = torch.cat([labels for _, labels in found])
-    assert labels.tolist() == labels_of(photographs).tolist()
-
-
-def test_a_broken_picture_is_named(data: Path) -> None:
-    broken = sorted(data.glob("*.jpg"))[3]
-    broken.write_bytes(b"\xff\xd8\xff\xe0 no more")
-    photographs = read_photographs(data, None)
-    with pytest.raises(DataError, match=f"^{broken} cannot be decoded"):
-        list(loaded(photographs, in_order(len(photographs), 8, TIERS[0]), 1, False))
+    assert share_of_peak(WARM_UP // 2, None) == shares[WARM_UP // 2]

@@ -12,11 +12,12 @@ from PIL import Image
 from tests.trainer.photographs.conftest import EACH, SOURCES
 from trainer.data.examples import DataError
 from trainer.photographs import pack as command
-from trainer.photographs.sources import read_photographs
+from trainer.photographs.small import small
+from trainer.photographs.sources import read_photographs, source_sizes
 
 
-def packed(data: Path, out: Path) -> str:
-    words = ["--data", str(data), "--files", str(data.parent / "files"), "--out", str(out)]
+def packed(data: Path, out: Path, *more: str) -> str:
+    words = ["--data", str(data), "--files", str(data.parent / "files"), "--out", str(out), *more]
     done = CliRunner().invoke(command.main, words)
     assert done.exit_code == 0, done.output
     return done.output
@@ -33,10 +34,9 @@ def test_the_shards_hold_the_data_again(data: Path, tmp_path: Path) -> None:
         for them in (before, after)
     ]
     assert facts[0] == facts[1]
-    for large, small in zip(before, after, strict=True):
-        with Image.open(large.path) as whole, Image.open(small.path) as picture:
-            factor = min(1, command.SHORTER_SIDE / min(whole.size))
-            assert picture.size == tuple(round(factor * side) for side in whole.size)
+    for large, copy in zip(before, after, strict=True):
+        with Image.open(large.path) as whole, Image.open(copy.path) as picture:
+            assert picture.size == small(whole.convert("RGB")).size
 
 
 def test_no_shard_is_larger_than_said_and_some_of_them_will_do(data: Path, tmp_path: Path) -> None:
@@ -52,6 +52,14 @@ def test_no_shard_is_larger_than_said_and_some_of_them_will_do(data: Path, tmp_p
     some = read_photographs(tmp_path / "unpacked", None)
     assert 0 < len(some) < len(photographs)
     assert {photograph.source for photograph in some} == set(SOURCES)
+
+
+def test_no_source_has_more_than_the_most(data: Path, tmp_path: Path) -> None:
+    photographs = read_photographs(data, data.parent / "files")
+    some = command.some_of_each(photographs, 2)
+    assert set(source_sizes(some).values()) == {2}
+    assert set(source_sizes(some)) == set(source_sizes(photographs))
+    assert "14 pictures" in packed(data, tmp_path, "--most", "2")
 
 
 def test_an_image_that_is_not_there_is_not_packed(data: Path, tmp_path: Path) -> None:
