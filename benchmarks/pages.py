@@ -37,6 +37,7 @@ FIGURES = {
     "expected calibration error": "expected_calibration_error",
 }
 COMPARISON = Path("results/comparison.csv")
+ADAPTED = GPU / "adapted"
 ABLATIONS = Path("results/photographs/ablations.csv")
 CARD = Path("results/photographs/card.json")
 BLOCK = re.compile(r"(<!-- table: (\S+) begin -->\n).*?(<!-- table: \2 end -->)", re.DOTALL)
@@ -127,19 +128,36 @@ def photographs_table(root: Path) -> str:
 
 def ablations_table(root: Path) -> str:
     """What each part of the recipe for photographs is worth."""
-    records = pd.read_csv(root / ABLATIONS).to_dict("records")
-    return markdown(
-        [
-            {
-                "fitted on": str(row["variant"]),
-                "AUROC": f"{row['auroc']:.3f}",
-                "sources of one class": f"{row['auroc_one_class']:.3f}",
-                "within sources of both, mean": f"{row['auroc_within_pairs']:.3f}",
-                "fakes above 99% of the photographs": f"{row['found_at_1_percent']:.1%}",
-            }
-            for row in records
-        ]
-    )
+    return _told_apart(root / ABLATIONS, "fitted on")
+
+
+def shares_table(root: Path) -> str:
+    """How far to go from the frozen tower to the adapted one."""
+    return _told_apart(root / ADAPTED / "shares.csv", "share of the way")
+
+
+def adapted_table(root: Path) -> str:
+    """What that is worth on whole images."""
+    return _told_apart(root / ADAPTED / "whole.csv", "tower")
+
+
+def _told_apart(path: Path, named: str) -> str:
+    """The figures of trainer.photographs.figures. named: what the first column, a name, is of."""
+    table = pd.read_csv(path)
+    rows = []
+    for row in table.to_dict("records"):
+        cells = {
+            named: str(row[table.columns[0]]),
+            "AUROC": f"{row['auroc']:.3f}",
+            "sources of one class": f"{row['auroc_one_class']:.3f}",
+            "within sources of both, mean": f"{row['auroc_within_pairs']:.3f}",
+            "fakes above 99% of the photographs": f"{row['found_at_1_percent']:.1%}",
+        }
+        if "found_more_at_least" in row:
+            low, high = row["found_more_at_least"], row["found_more_at_most"]
+            cells["more than the first, in 90% of draws"] = f"{low:+.1%} to {high:+.1%}"
+        rows.append(cells)
+    return markdown(rows)
 
 
 def comparison_table(root: Path) -> str:
@@ -245,9 +263,11 @@ TABLES = {
     "comparison": comparison_table,
     "gpu": gpu_table,
     "model": model_table,
+    "photographs-adapted": adapted_table,
     "photographs-brief": photographs_table,
     "photographs-ablations": ablations_table,
     "photographs-points": photographs_points_table,
+    "photographs-shares": shares_table,
     "runs": runs_table,
     "thresholds": thresholds_table,
 }

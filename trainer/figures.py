@@ -151,3 +151,22 @@ def plot_histories(path: Path, title: str, histories: Mapping[str, pd.DataFrame]
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def plot_trainings(path: Path, trainings: Mapping[str, pd.DataFrame]) -> None:
+    """Draw the loss of trainings, and how well each tells what it left out.
+
+    trainings: by name; columns step, loss and, where something was left out, left_out_auroc, which
+    has a value at a few steps.
+    """
+    figure, (losses, aurocs) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    for number, (name, steps) in enumerate(trainings.items()):
+        losses.plot(steps["step"], steps["loss"], color=f"C{number}", label=name)
+        if "left_out_auroc" in steps:
+            looks = steps.dropna(subset=["left_out_auroc"])
+            aurocs.plot(looks["step"], looks["left_out_auroc"], "o-", color=f"C{number}", ms=4)
+    losses.set(xlabel="step", ylabel="training loss (nats)", yscale="log")
+    aurocs.set(xlabel="step", ylabel="AUROC of what was left out")
+    figure.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

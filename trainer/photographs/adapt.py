@@ -29,10 +29,11 @@ from scanner.files import replacing
 from trainer.command import Command
 from trainer.data.examples import LABELS, DataError
 from trainer.device import choose_device
+from trainer.figures import plot_trainings
 from trainer.minutes import Minutes
 from trainer.photographs.adapters import ALL, adapters_file
 from trainer.photographs.clip import Weights, read_weights
-from trainer.photographs.figures import figures
+from trainer.photographs.figures import figures, gain
 from trainer.photographs.judge import Judge
 from trainer.photographs.learning import LEFT_OUT, SEED, SHARES, Budget, Learning, Material, look_at
 from trainer.photographs.options import data_option, files_option, tower_option
@@ -97,6 +98,8 @@ def adapt(
             pd.DataFrame(rows).to_csv(out / f"{LEFT_OUT}-{name}.csv", index=False)
         _write_adapters(adapters_file(out, name), judge)
         click.echo(f"{number + 1} of {len(missing)} trainings done", err=True)
+    logs = {name: pd.read_csv(out / f"steps-{name}.csv") for name in left_out}
+    plot_trainings(out / "trainings.png", logs)
     shares = pd.DataFrame(_shares(photographs, out))
     shares.round(4).to_csv(out / SHARES_FILE, index=False)
     click.echo(shares.to_string(index=False))
@@ -118,8 +121,10 @@ def _shares(photographs: Sequence[Photograph], out: Path) -> Iterator[dict[str, 
     scores = pd.concat(map(pd.read_csv, sorted(out.glob(f"{LEFT_OUT}-*.csv"))))
     names = [photograph.sha256 for photograph in photographs]
     logits = scores.pivot(index="sha256", columns="share", values="logit").loc[names]
+    frozen = logits[SHARES[0]].to_numpy(np.float32)
     for share in SHARES:
-        yield {"share": share} | figures(photographs, logits[share].to_numpy(np.float32))
+        found = logits[share].to_numpy(np.float32)
+        yield {"share": share} | figures(photographs, found) | gain(photographs, frozen, found)
 
 
 def _left_out(

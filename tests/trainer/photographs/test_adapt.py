@@ -69,6 +69,7 @@ def test_an_interrupted_run_ends_as_another_and_leaves_each_part_out(
         patch.setattr(Pictures, "augmented", watched)
         said = run(words, "--steps", 2, "--out", whole)
     assert "3 of 3 trainings done" in said
+    assert (whole / "trainings.png").stat().st_size > 10_000
     assert pd.read_csv(whole / "shares.csv")["share"].tolist() == list(SHARES)
 
     photographs = read_photographs(data, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +11,26 @@ import pytest
 from click.testing import CliRunner
 
 from trainer.photographs import adapted as command
-from trainer.photographs.adapters import AdaptersError, adapters_file
-from trainer.photographs.clip import Weights
-from trainer.photographs.sources import read_photographs
-from trainer.photographs.strangers import in_parts
+from trainer.photographs.adapters import RANK, AdaptersError, adapters_file
+from trainer.photographs.clip import WIDTH, Weights
+from trainer.photographs.sources import read_others, read_photographs
+from trainer.photographs.strangers import STRENGTH, Choice, in_parts, score
+from trainer.photographs.tiers import AS_IT_IS
 
 PARTS = 2
 
 
-def write_run(run: Path, groups: list[frozenset[str]], weights: Weights) -> None:
-    """As `adapt` leaves it: that without part N has learnt to give N to every picture."""
+def write_run(
+    run: Path, groups: Sequence[frozenset[str]], weights: Weights, head: np.ndarray
+) -> None:
+    """As `adapt` leaves it: nothing was learnt but that part N's pictures get N more, half way."""
     run.mkdir()
     arrays: dict[str, np.ndarray] = {}
     for layer, matrix in weights.matrices.items():
         inputs, outputs = matrix.weights.shape
-        arrays[f"{layer}/down"] = np.zeros((inputs, 8), np.float32)
-        arrays[f"{layer}/up"] = np.zeros((8, outputs), np.float32)
-    for name in ("head/weight", "head/began-weight"):
-        arrays[name] = np.zeros(weights.blocks * 768, np.float32)
+        arrays[f"{layer}/down"] = np.zeros((inputs, RANK), np.float32)
+        arrays[f"{layer}/up"] = np.zeros((RANK, outputs), np.float32)
+    arrays["head/weight"] = arrays["head/began-weight"] = head.astype(np.float32)
     for number, name in enumerate(["0", "1", "all"]):
         arrays["head/bias"], arrays["head/began-bias"] = np.array([2 * number, 0], np.float32)
         np.savez(adapters_file(run, name), allow_pickle=False, **arrays)
@@ -41,7 +44,7 @@ def run(data: Path, weights: Weights, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(command, "read_weights", lambda _: weights)
     monkeypatch.setattr(command, "TRAINED_ON", ("as-it-is",))
     parts = in_parts(read_photographs(data, None), PARTS)
-    write_run(tmp_path / "run", list(parts), weights)
+    write_run(tmp_path / "run", parts, weights, np.zeros(weights.blocks * WIDTH))
     return tmp_path / "run"
 
 
@@ -49,17 +52,30 @@ def test_each_image_is_judged_by_the_tower_without_it(
     run: Path, data: Path, weights: Weights, tmp_path: Path
 ) -> None:
     photographs = read_photographs(data, None)
-    towers = command.Towers(photographs, weights, tmp_path / "cache")
-    logits = towers.adapted(run, 0.5)
+    others = read_others(data, None)
+    images = [*photographs, *others]
+    adapted = command.AdaptedFeatures(weights, run, 0.5, tmp_path / "cache")
+    heads = adapted.heads({image.group for image in images})
+    choice = Choice(tuple(range(weights.blocks)), STRENGTH)
+    logits = score(choice, heads, images, adapted.of(images, AS_IT_IS)).logits
     groups = command.left_out_of(run)
-    for photograph, logit in zip(photographs, logits, strict=True):
+    for photograph, logit in zip(photographs, logits, strict=False):
         assert photograph.group in groups[str(round(float(logit)))]
+    assert set(logits[len(photographs) :]) == {2}  # those that all trainings are strangers to
+    assert len(list((tmp_path / "cache").glob("*/tower.onnx"))) == 1  # zeros adapt nothing
+
+
+def test_the_command_measures_both_towers(run: Path, data: Path, tmp_path: Path) -> None:
     words = [str(run), "--data", str(data), "--cache", str(tmp_path / "cache"), "--out"]
     done = CliRunner().invoke(command.main, [*words, str(run / "whole.csv")])
     assert done.exit_code == 0, done.output
     table = pd.read_csv(run / "whole.csv")
-    assert table["tower"].tolist() == ["50% of the way to the adapted tower", "the frozen tower"]
-    assert table["auroc"].iloc[1] > 0.9
+    assert table["tower"].tolist() == ["frozen", "50% of the way to the adapted one"]
+    assert table["auroc"].iloc[0] > 0.9
+    (run / "left-out-0.csv").write_text("group\nanother\n")
+    refused = CliRunner().invoke(command.main, [*words, str(run / "whole.csv")])
+    assert refused.exit_code == 1
+    assert "is no source of the run" in refused.output
 
 
 def test_an_unfinished_run_is_refused(run: Path) -> None:

@@ -16,11 +16,17 @@ from scanner.model import INT8_ROWS
 from scanner.quality import QualityBounds
 from tests.towers import LAYERS
 from tests.trainer.photographs.conftest import DRAWN, EACH, GROUPS, SOURCES
+from tests.trainer.photographs.test_adapted import write_run
 from trainer.photographs import __main__ as command
+from trainer.photographs.adapted import whole_numbers
 from trainer.photographs.clip import Weights
+from trainer.photographs.features import Features
 from trainer.photographs.model import PhotographModelError, load_model
-from trainer.photographs.strangers import Choice
+from trainer.photographs.sources import read_photographs
+from trainer.photographs.strangers import Choice, in_parts
 from trainer.photographs.thresholds import Rates
+from trainer.photographs.tiers import AS_IT_IS
+from trainer.photographs.tower import tower_bytes
 
 IMAGES = 7 * EACH
 ANY = QualityBounds(least_detail=0, least_texture=0, most_blocks=1e6, least_seen=0)
@@ -81,6 +87,28 @@ def test_a_run_leaves_a_model_its_card_and_every_score(run: list[str], tmp_path:
     assert sum(after[path] != moment for path, moment in tokens.items()) == 1
     assert (tmp_path / "run" / "card.json").read_bytes() == before
     assert np.array_equal(load_model(tmp_path / "run").head.weights, model.head.weights)
+
+
+def test_an_adapted_tower_makes_a_model_with_the_head_that_learnt_beside_it(
+    run: list[str], data: Path, weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "SOME_BELOW", "")
+    photographs = read_photographs(data, data.parent / "files")
+    tower = tower_bytes(whole_numbers(weights))
+    tokens = Features(tower, tmp_path / "cache").of(photographs, AS_IT_IS)
+    head = Choice((0, 1), 1e-2).fit(photographs, {AS_IT_IS: tokens})
+    write_run(tmp_path / "adapted", in_parts(photographs, 2), weights, head.weights.ravel())
+
+    done = CliRunner().invoke(command.main, [*run, "--adapted", str(tmp_path / "adapted")])
+    assert done.exit_code == 0, done.output
+    model = load_model(tmp_path / "run")
+    assert "adapted" in model.card.backbone
+    assert model.card.training["share_of_the_way"] == 0.5
+    assert np.array_equal(model.head.weights, head.weights)
+    assert model.head.bias == 2  # of what was learnt from all
+    scores = pd.read_csv(tmp_path / "run" / "left-out.csv").set_index("sha256")["logit"]
+    expected = head.logits(tokens) - head.bias
+    assert np.corrcoef(scores.loc[[it.sha256 for it in photographs]], expected)[0, 1] > 0.9
 
 
 def test_a_source_left_out_is_not_in_the_card_nor_its_group(
