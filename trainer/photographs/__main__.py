@@ -10,7 +10,6 @@ an interrupted run carries on there.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -29,7 +28,6 @@ from trainer.calibration import unshown_rates, upper_threshold
 from trainer.command import Command
 from trainer.data.examples import DataError
 from trainer.photographs.adapted import AdaptedFeatures, whole_numbers
-from trainer.photographs.adapters import ALL, SHARE
 from trainer.photographs.card import (
     Method,
     adapted_method,
@@ -43,6 +41,7 @@ from trainer.photographs.domain import DomainHeads, Seen, bound, fit_domain, pho
 from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
 from trainer.photographs.head import Head
+from trainer.photographs.lora import SHARE, LoraError, read_settings
 from trainer.photographs.model import PhotographModel
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_others, read_photographs
@@ -50,6 +49,7 @@ from trainer.photographs.strangers import (
     PARTS,
     STRENGTH,
     Choice,
+    Heads,
     Parts,
     Tried,
     in_parts,
@@ -90,13 +90,14 @@ class Material:
 class Sight:
     """A tower and its head, and what images of left-out sources are judged by.
 
-    features: of each image by a tower that has not seen its group. tried: the heads likewise.
+    features: of each image by a tower that has not seen its group. heads: by group, likewise.
     """
 
     tower: onnx.ModelProto
     head: Head
     features: Features | AdaptedFeatures
-    tried: Tried
+    choice: Choice
+    heads: Heads
     method: Method
 
 
@@ -104,7 +105,7 @@ def train(material: Material, weights: Path, cache: Path, out: Path, adapted: Pa
     """Choose, fit and judge heads, and write all of it into `out`.
 
     adapted: a run of `adapt`; None for the frozen tower. Raises TowerError, DataError,
-    CalibrationError, AdaptersError.
+    CalibrationError, LoraError.
     """
     read = read_weights(weights)
     frozen = Features(tower_bytes(whole_numbers(read)), cache)
@@ -117,10 +118,10 @@ def train(material: Material, weights: Path, cache: Path, out: Path, adapted: Pa
         sight = _frozen(read, frozen, photographs, _best_choice(photographs, parts, out))
     else:
         sight = _adapted(read, adapted, cache, [*photographs.images, *others.images])
-    # Its heads are fitted on what the frozen tower sees, which tells as well there and then in the
-    # adapted one: what is a photograph it was not taught anew.
-    domain = fit_domain(photographs, others, sight.tried.choice.blocks, parts)
-    judging = Judging(sight.features, sight.tried, domain, photographs.images)
+    # Always on what the frozen tower sees: adapting taught nothing of what a photograph is. The
+    # scores that its bound is set on, and those of others-judged.csv, are of the tower in use.
+    domain = fit_domain(photographs, others, sight.choice.blocks, parts)
+    judging = Judging(sight, domain, photographs.images)
 
     known = judging.first_sight(photographs.images, AS_IT_IS)
     # Second looks are taken from there on. They lower the threshold, but hardly ever below the one
@@ -152,17 +153,18 @@ def _frozen(weights: Weights, features: Features, photographs: Seen, best: Tried
     """The tower as it was, and the chosen head on it."""
     tower = build(weights, even_out(weights), best.choice.blocks)
     head = best.choice.fit(photographs.images, photographs.tokens)
-    return Sight(tower, head, features, best, frozen_method(best.choice, TRAINED_ON))
+    method = frozen_method(best.choice, TRAINED_ON)
+    return Sight(tower, head, features, best.choice, best.heads, method)
 
 
 def _adapted(weights: Weights, run: Path, cache: Path, images: Sequence[Photograph]) -> Sight:
     """Tower and head as far as SHARE of the way to what the run has learnt."""
-    features = AdaptedFeatures(weights, run, SHARE, cache)
-    of_all = features.towers[ALL]
+    seen = AdaptedFeatures(weights, run, SHARE, images, cache)
+    settings = read_settings(run)
+    if settings is None:
+        raise LoraError(f"{run} holds no run of python -m trainer.photographs.adapt.")
     choice = Choice(tuple(range(weights.blocks)), STRENGTH)
-    tried = Tried(choice, features.heads({image.group for image in images}), math.nan)
-    method = adapted_method(choice, SHARE)
-    return Sight(whole_numbers(of_all.weights), of_all.head, features, tried, method)
+    return Sight(seen.tower, seen.head, seen, choice, seen.heads, adapted_method(settings))
 
 
 def _best_choice(photographs: Seen, parts: Parts, out: Path) -> Tried:
@@ -181,8 +183,7 @@ def _best_choice(photographs: Seen, parts: Parts, out: Path) -> Tried:
 class Judging:
     """All that verdicts on images of left-out sources depend on."""
 
-    features: Features | AdaptedFeatures
-    tried: Tried
+    sight: Sight
     domain: DomainHeads
     photographs: Sequence[Photograph]
 
@@ -190,15 +191,17 @@ class Judging:
     def ood_at_most(self) -> float:
         """Set on photographs alone: fakes that fall to it are not found, which accuses nobody."""
         images = self.photographs
-        ood = self.domain.ood(images, self.features.of(images, AS_IT_IS))
+        ood = self.domain.ood(images, self.sight.features.of(images, AS_IT_IS))
         true = [it.label == 0 for it in images] & photographic(images)
         return bound(ood[true])
 
     def first_sight(self, images: Sequence[Photograph], tier: str) -> Measured:
-        tokens = self.features.of(images, tier)
+        tokens = self.sight.features.of(images, tier)
         logits = self._logits(images, tokens)
         ood = self.domain.ood(images, tokens)
-        poor = np.array([QUALITY.poor(it) or "" for it in self.features.qualities(images, tier)])
+        poor = np.array(
+            [QUALITY.poor(it) or "" for it in self.sight.features.qualities(images, tier)]
+        )
         doubts = np.where(poor != "", poor, np.where(ood > self.ood_at_most, DOMAIN, ""))
         return Measured(images, logits, logits, ood, doubts)
 
@@ -208,14 +211,14 @@ class Judging:
         again = np.flatnonzero(first.accusing >= floor)
         for look in LOOKS if len(again) else ():
             looked = [first.photographs[place] for place in again.tolist()]
-            logits = self._logits(looked, self.features.of(looked, looked_at(tier, look)))
+            logits = self._logits(looked, self.sight.features.of(looked, looked_at(tier, look)))
             least[again] = np.minimum(least[again], logits)
         return replace(first, least=least)
 
     def _logits(
         self, images: Sequence[Photograph], tokens: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        return score(self.tried.choice, self.tried.heads, images, tokens).logits
+        return score(self.sight.choice, self.sight.heads, images, tokens).logits
 
 
 def _left_out(strangers: Strangers) -> Iterator[dict[str, Any]]:
@@ -281,6 +284,8 @@ def main(
 
     Example: python -m trainer.photographs --files data/repositories
     """
+    if adapted and leave_out:
+        raise click.UsageError("what was adapted has seen all sources; leave none out.")
     photographs = read_photographs(data, files)
     names = {photograph.source for photograph in photographs}
     if unknown := set(leave_out) - names:

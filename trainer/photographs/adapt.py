@@ -3,10 +3,10 @@
     python -m trainer.photographs.adapt --files data/repositories --budget-minutes 60
     python -m trainer.photographs.adapt --files data/repositories     again, after an interruption
 
-Every step sees other pictures, augmented anew. It is done on all sources first, and then without
-each part of them in turn, which is scored in the end by what was learnt from the others: at several
-shares of the way from the frozen tower to the adapted one. What is kept are adapters and heads. All
-randomness but that of sums on a GPU is a function of the step.
+Every step sees other views of pictures, augmented anew. It is done on all sources first, and then
+without each part of them in turn, which is scored in the end by what was learnt from the others: at
+several shares of the way from the frozen tower to the adapted one. What is kept are adapters and
+heads. All randomness but that of sums on a GPU is a function of the step.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -24,46 +24,47 @@ import click
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
-from scanner.files import replacing
+from scanner.files import own_partial_path, replacing, write_whole
 from trainer.command import Command
-from trainer.data.examples import LABELS, DataError
 from trainer.device import choose_device
 from trainer.figures import plot_trainings
 from trainer.minutes import Minutes
-from trainer.photographs.adapters import ALL, adapters_file
+from trainer.photographs.classifier import Classifier
 from trainer.photographs.clip import Weights, read_weights
 from trainer.photographs.figures import figures, gain
-from trainer.photographs.judge import Judge
-from trainer.photographs.learning import LEFT_OUT, SEED, SHARES, Budget, Learning, Material, look_at
+from trainer.photographs.learning import SEED, SHARES, Learning, TrainingSet, look_at
+from trainer.photographs.lora import (
+    ALL,
+    SHARES_FILE,
+    Settings,
+    adapters_file,
+    left_out_file,
+    read_settings,
+    write_settings,
+)
 from trainer.photographs.options import data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
-from trainer.photographs.strangers import PARTS, Parts, groups_of, in_parts
+from trainer.photographs.strangers import PARTS, groups_of, in_parts, without
 from trainer.photographs.views import Pictures
-from trainer.run import CONFIG_FILE, RunError
+from trainer.run import RunError
 
 STEPS = 800  # some eleven draws of each of nine thousand images; by then all are known by heart
 BATCH = 128
-SHARES_FILE = "shares.csv"
+WARM_STEPS, TIMED_STEPS = 10, 40  # before a budget chooses the steps; a GPU compiles in the first
+MARGIN = 0.1  # of a budget, for steps that turn out slower, and for writing
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What is trained on what. Saved as config.json in the run folder.
-
-    images: a digest of what they are, on which it depends what is a part. steps: of each training;
-    None until a budget has chosen them.
-    """
-
-    images: str
-    steps: int | None = STEPS
-    batch: int = BATCH
+Left = Mapping[str, NDArray[np.bool_]]  # by the name of a training, the images that it leaves out
 
 
 def digest(photographs: Sequence[Photograph]) -> str:
-    """The same for the same images in the same groups."""
-    names = "\n".join(f"{photograph.sha256} {photograph.group}" for photograph in photographs)
-    return hashlib.sha256(names.encode()).hexdigest()[:16]
+    """The same for the same files, of the same classes, in the same sources and groups."""
+    rows = "\n".join(
+        f"{it.sha256} {it.label} {it.source} {it.group} {it.path.stat().st_size}"
+        for it in photographs
+    )
+    return hashlib.sha256(rows.encode()).hexdigest()[:16]
 
 
 def adapt(
@@ -76,104 +77,151 @@ def adapt(
 ) -> bool:
     """Train on all, then without each part, and write what was learnt and the scores into `out`.
 
-    What is there already is not learnt again. deadline: on time.monotonic's clock; no step begins
-    after it. Returns whether all is there. Raises DeviceError, DataError, RunError.
+    What is there already is not learnt again. settings: without steps, as many are taken as end by
+    the deadline, or STEPS. deadline: on time.monotonic's clock; no step begins after it. Returns
+    whether all is there. Raises DeviceError, DataError, LoraError, RunError.
     """
     device = choose_device(device)
-    left_out = _left_out(photographs, in_parts(photographs, PARTS))
-    settings = _prepared(out, settings)
+    settings = _begun(out, settings)
+    left_out = _left_out(photographs)
     missing = [name for name in left_out if not adapters_file(out, name).is_file()]
-    judge = Judge(weights).to(device)
-    material = cache(lambda: _material(photographs, judge))  # only where something is missing
-    for number, name in enumerate(missing):
+    classifier = Classifier(weights).to(device)
+    images = cache(lambda: _training_set(photographs, classifier))  # only where one is missing
+    for name in missing:
         if time.monotonic() > deadline:
             return False
-        learning = Learning(material(), judge, left_out[name], settings.steps)
-        if not learning.run(settings.batch, Budget(deadline, len(missing) - number)):
+        if settings.steps is None and deadline < math.inf:
+            steps = _steps_in(deadline, images(), classifier, left_out, settings.batch)
+            settings = replace(settings, steps=steps)
+        settings = replace(settings, steps=settings.steps or STEPS)
+        write_settings(out, settings)
+        if not _train(name, images(), classifier, left_out[name], settings, out, deadline):
             return False
-        settings = replace(settings, steps=learning.steps)
-        _write_settings(out, settings)
-        pd.DataFrame(learning.log).to_csv(out / f"steps-{name}.csv", index=False)
-        if rows := list(learning.scored()):
-            pd.DataFrame(rows).to_csv(out / f"{LEFT_OUT}-{name}.csv", index=False)
-        _write_adapters(adapters_file(out, name), judge)
-        click.echo(f"{number + 1} of {len(missing)} trainings done", err=True)
-    logs = {name: pd.read_csv(out / f"steps-{name}.csv") for name in left_out}
-    plot_trainings(out / "trainings.png", logs)
-    shares = pd.DataFrame(_shares(photographs, out))
-    shares.round(4).to_csv(out / SHARES_FILE, index=False)
-    click.echo(shares.to_string(index=False))
+        click.echo(f"{name}: done", err=True)
+    _summarise(photographs, left_out, out)
     return True
 
 
-def _material(photographs: Sequence[Photograph], judge: Judge) -> Material:
+def _train(
+    name: str,
+    images: TrainingSet,
+    classifier: Classifier,
+    outside: NDArray[np.bool_],
+    settings: Settings,
+    out: Path,
+    deadline: float,
+) -> bool:
+    """Whether there was time for it."""
+    began = time.monotonic()
+    learning = Learning(images, classifier, outside, settings.steps or STEPS, settings.batch)
+    if not learning.run(deadline):
+        return False
+    pd.DataFrame(learning.log).to_csv(out / f"steps-{name}.csv", index=False)
+    if outside.any():
+        rows = pd.DataFrame(learning.scored())
+        rows.to_csv(left_out_file(out, name), index=False)
+    facts = {
+        "device": torch.cuda.get_device_name() if classifier.head.weight.is_cuda else "cpu",
+        "torch": str(torch.__version__),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    path = out / f"facts-{name}.json"
+    write_whole(path, (json.dumps(facts, indent=2) + "\n").encode(), own_partial_path(path))
+    _write_adapters(adapters_file(out, name), classifier)
+    return True
+
+
+def _training_set(photographs: Sequence[Photograph], classifier: Classifier) -> TrainingSet:
     torch.manual_seed(SEED)
-    pictures = Pictures(photographs, str(judge.mean.device))
-    judge.tower.compile()
+    pictures = Pictures(photographs, str(classifier.mean.device))
+    classifier.tower.compile_blocks()
     everything = torch.arange(len(photographs))
-    as_they_are = look_at(judge, pictures, everything, augmented=False)
-    augmented = look_at(judge, pictures, everything, augmented=True)
-    return Material(photographs, pictures, (as_they_are, augmented))
+    as_they_are = look_at(classifier, pictures, everything)
+    augmented = look_at(classifier, pictures, everything, augmented=True)
+    return TrainingSet(photographs, pictures, (as_they_are, augmented))
 
 
-def _shares(photographs: Sequence[Photograph], out: Path) -> Iterator[dict[str, float]]:
-    """How well left-out images are told apart at each share of the way."""
-    scores = pd.concat(map(pd.read_csv, sorted(out.glob(f"{LEFT_OUT}-*.csv"))))
-    names = [photograph.sha256 for photograph in photographs]
-    logits = scores.pivot(index="sha256", columns="share", values="logit").loc[names]
-    frozen = logits[SHARES[0]].to_numpy(np.float32)
-    for share in SHARES:
-        found = logits[share].to_numpy(np.float32)
-        yield {"share": share} | figures(photographs, found) | gain(photographs, frozen, found)
+def _steps_in(
+    deadline: float, images: TrainingSet, classifier: Classifier, left_out: Left, batch: int
+) -> int:
+    """How many steps of each training end by the deadline, from real ones that are forgotten."""
+    first = list(left_out)[-1]  # it leaves something out, which is to be scored
+    began = time.monotonic()
+    trial = Learning(images, classifier, left_out[first], WARM_STEPS + TIMED_STEPS, batch)
+    scored = list(trial.scored())
+    beside = 2 * (time.monotonic() - began)  # and as much again for looks in between
+    for step in range(WARM_STEPS):
+        float(trial.step(step))
+    began = time.monotonic()
+    for step in range(WARM_STEPS, WARM_STEPS + TIMED_STEPS):
+        loss = trial.step(step)
+    float(loss)  # waits for a GPU
+    a_step = (time.monotonic() - began) / TIMED_STEPS
+    each = (1 - MARGIN) * (deadline - time.monotonic()) / len(left_out) - beside
+    steps = int(each / a_step)
+    click.echo(
+        f"each of {len(left_out)} trainings: {steps} steps of {a_step:.3f} s, and {beside:.1f} s "
+        f"beside them, with {len(scored):,} images left out",
+        err=True,
+    )
+    if steps < 1:
+        raise RunError("the budget holds not a step of each training; give more minutes.")
+    return steps
 
 
-def _left_out(
-    photographs: Sequence[Photograph], parts: Parts
-) -> dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """By the name of a training, the images that it leaves out, bool N. Raises DataError."""
+def _left_out(photographs: Sequence[Photograph]) -> Left:
+    """Raises DataError."""
     groups = groups_of(photographs)
     left_out = {ALL: np.zeros(len(groups), bool)}
-    for number, part in enumerate(parts):
-        left_out[str(number)] = outside = np.isin(groups, list(part))
-        kept = {it.label for it, out in zip(photographs, outside, strict=True) if not out}
-        if len(kept) < len(LABELS):
-            raise DataError(
-                f"without {' and '.join(sorted(part))} there are images of one class alone; it "
-                "takes photographs and fakes of more sources."
-            )
+    for number, part in enumerate(in_parts(photographs, PARTS)):
+        without(photographs, part)  # both classes are left
+        left_out[str(number)] = np.isin(groups, list(part))
     return left_out
 
 
-def _write_adapters(path: Path, judge: Judge) -> None:
+def _summarise(photographs: Sequence[Photograph], left_out: Left, out: Path) -> None:
+    """What makes a run a finished one."""
+    logs = {name: pd.read_csv(out / f"steps-{name}.csv") for name in left_out}
+    plot_trainings(out / "trainings.png", logs)
+    shares = pd.DataFrame(_shares(photographs, left_out, out))
+    shares.round(4).to_csv(out / SHARES_FILE, index=False)
+    click.echo(shares.to_string(index=False))
+
+
+def _shares(
+    photographs: Sequence[Photograph], left_out: Left, out: Path
+) -> Iterator[dict[str, float]]:
+    """How well left-out images are told apart at each share of the way."""
+    tables = [left_out_file(out, name) for name in left_out if name != ALL]
+    scores = pd.concat([pd.read_csv(path, dtype={"sha256": str}) for path in tables])
+    scores = scores.set_index("sha256").loc[[photograph.sha256 for photograph in photographs]]
+    frozen = scores[str(SHARES[0])].to_numpy(np.float32)
+    for share in SHARES:
+        found = scores[str(share)].to_numpy(np.float32)
+        yield {"share": share} | figures(photographs, found) | gain(photographs, frozen, found)
+
+
+def _write_adapters(path: Path, classifier: Classifier) -> None:
     """Raises RunError where training diverged."""
-    learnt = judge.learnt()
+    learnt = classifier.learnt()
     if not all(np.isfinite(array).all() for array in learnt.values()):
         raise RunError("training diverged: the adapters are no numbers; nothing was written.")
     with replacing(path) as partial, partial.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **learnt)
 
 
-def _prepared(out: Path, settings: Settings) -> Settings:
-    """Of the run in `out`, begun now or before. Raises RunError."""
-    config = out / CONFIG_FILE
-    if config.is_file():
-        begun = Settings(**json.loads(config.read_text()))
-        if replace(begun, steps=settings.steps) != settings or settings.steps not in (
-            None,
-            begun.steps,
-        ):
-            raise RunError(
-                f"the run in {out} was started with other options or images; see {config}, or "
-                "choose another --out."
-            )
-        return begun
-    out.mkdir(parents=True, exist_ok=True)
-    _write_settings(out, settings)
-    return settings
-
-
-def _write_settings(out: Path, settings: Settings) -> None:
-    (out / CONFIG_FILE).write_text(json.dumps(asdict(settings), indent=2) + "\n")
+def _begun(out: Path, settings: Settings) -> Settings:
+    """Those of the run in `out`, begun now or before. Raises LoraError, RunError."""
+    begun = read_settings(out)
+    if begun is None:
+        out.mkdir(parents=True, exist_ok=True)
+        return settings
+    asked = replace(settings, steps=settings.steps or begun.steps)
+    if asked != begun:
+        raise RunError(
+            f"the run in {out} was started with other options or images; choose another --out."
+        )
+    return begun
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
@@ -192,8 +240,7 @@ def _write_settings(out: Path, settings: Settings) -> None:
     "--budget-minutes",
     type=Minutes(),
     help="Take no longer, the loading of libraries apart. A new run without --steps chooses as "
-    "many as fit, after timing some; what is finished in time is kept, and the same command "
-    "carries on.",
+    "many as fit, after timing some. Trainings that end in time are kept.",
 )
 def main(
     tower: Path,
@@ -211,11 +258,12 @@ def main(
     """
     deadline = math.inf if budget_minutes is None else time.monotonic() + 60 * budget_minutes
     photographs = read_photographs(data, files)
-    if budget_minutes is None:
-        steps = steps or STEPS
-    settings = Settings(digest(photographs), steps, batch)
+    settings = Settings(digest(photographs), len(photographs), steps, batch)
     if not adapt(read_weights(tower), photographs, settings, out, device, deadline):
-        click.echo(f"the budget is spent; the same command carries on in {out}.")
+        click.echo(
+            f"the budget is spent; the same command carries on after the trainings in {out} that "
+            "are finished. Where none is, give more minutes or fewer --steps."
+        )
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
     python -m trainer.photographs.adapted runs/adapted --files data/repositories
 
 Training scores small pictures in floating point; here each whole image is seen by a tower of whole
-numbers that the adapters of a run without its source were merged into, and by the frozen one.
+numbers that adapters were merged into which had not seen its source, and by the frozen one, whose
+head is fitted on all whole images but those of its part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -19,53 +20,92 @@ from numpy.typing import NDArray
 
 from scanner.quality import Quality
 from trainer.command import Command, check_folder_of
-from trainer.data.examples import DataError
-from trainer.photographs.adapters import ALL, SHARE, AdaptersError, adapters_file, merged
 from trainer.photographs.clip import WIDTH, Weights, read_weights
 from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
 from trainer.photographs.figures import figures, gain
-from trainer.photographs.head import Head
-from trainer.photographs.learning import LEFT_OUT
+from trainer.photographs.lora import (
+    ALL,
+    SHARE,
+    SHARES_FILE,
+    LoraError,
+    left_out_file,
+    merged,
+)
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
-from trainer.photographs.strangers import STRENGTH, Choice, heads_without, score
+from trainer.photographs.strangers import STRENGTH, Choice, Heads, heads_without, score
 from trainer.photographs.tiers import AS_IT_IS, AUGMENTED
 from trainer.photographs.tower import build, tower_bytes
 
 TRAINED_ON = (AS_IT_IS, f"{AUGMENTED}-0")
 
 
-def left_out_of(run: Path) -> dict[str, frozenset[str]]:
-    """By the name of a training, the groups that it left out. Raises AdaptersError."""
-    tables = {path.stem.rpartition("-")[2]: path for path in sorted(run.glob(f"{LEFT_OUT}-*.csv"))}
-    if not tables or not all(adapters_file(run, name).is_file() for name in (*tables, ALL)):
-        raise AdaptersError(f"{run} holds no finished run of python -m trainer.photographs.adapt.")
-    return {
-        name: frozenset(pd.read_csv(path, usecols=["group"])["group"])
-        for name, path in tables.items()
-    }
+def strangers_to(images: Sequence[Photograph], run: Path) -> dict[str, str]:
+    """By each group of the images, the name of the training that had none of them.
+
+    That is the one on all sources where no training left one out, since none had them then.
+    Raises LoraError for an unfinished run, and for a group that no single training left out whole.
+    """
+    found = sorted(run.glob(left_out_file(Path(), "*").name))
+    if not found or not (run / SHARES_FILE).is_file():
+        raise LoraError(
+            f"{run} holds no finished run; carry it on with python -m trainer.photographs.adapt."
+        )
+    by_image: dict[str, str] = {}
+    by_group: dict[str, str] = {}
+    for path in found:
+        name = path.stem.rpartition("-")[2]
+        try:
+            table = pd.read_csv(path, usecols=["sha256", "group"], dtype=str, na_filter=False)
+        except (OSError, ValueError) as error:
+            raise LoraError(f"{path} is damaged; adapt anew.") from error
+        by_image |= dict.fromkeys(table["sha256"], name)
+        by_group |= dict.fromkeys(table["group"], name)
+    names: dict[str, set[str]] = {}
+    for image in images:
+        known = {table[key] for table, key in ((by_image, image.sha256), (by_group, image.group))
+                 if key in table}  # fmt: skip
+        names.setdefault(image.group, set()).update(known)
+    if mixed := [group for group, known in names.items() if len(known) > 1]:
+        raise LoraError(
+            f"the images of {min(mixed)} were left out of different trainings of {run}, since they "
+            "were grouped otherwise then; adapt anew."
+        )
+    return {group: known.pop() if known else ALL for group, known in names.items()}
 
 
 class AdaptedFeatures:
-    """What towers see of images: each the one that was adapted without its group of sources, and of
-    groups that no training left out, since it knew none of them, that of all.
+    """What towers see of images: each the one that was adapted without its group of sources.
+
+    heads: by group, likewise. tower: that of all sources, and `head` its head.
     """
 
-    def __init__(self, weights: Weights, run: Path, share: float, cache: Path) -> None:
-        """share: of the way that the towers went. Raises AdaptersError."""
-        self._groups = left_out_of(run)
-        names = (ALL, *self._groups)
-        self.towers = {name: merged(weights, run, name, share) for name in names}
-        self._features = {
-            name: Features(tower_bytes(whole_numbers(tower.weights)), cache)
-            for name, tower in self.towers.items()
-        }
+    def __init__(
+        self, weights: Weights, run: Path, share: float, images: Sequence[Photograph], cache: Path
+    ) -> None:
+        """share: of the way that the towers went. images: all that are to be seen.
+
+        Raises LoraError.
+        """
+        self._names = strangers_to(images, run)
+        self._features: dict[str, Features] = {}
+        heads = {}
+        for name in {ALL, *self._names.values()}:
+            found = merged(weights, run, name, share)
+            graph = whole_numbers(found.weights)
+            self._features[name] = Features(tower_bytes(graph), cache)
+            heads[name] = found.head
+            if name == ALL:
+                self.tower = graph
+        self.head = heads[ALL]
+        self.heads: Heads = {group: heads[name] for group, name in self._names.items()}
+        self._blocks = weights.blocks
 
     def of(self, photographs: Sequence[Photograph], tier: str) -> NDArray[np.float32]:
         """Tokens N×blocks×768 of the images in one tier. Raises DataError for a broken image."""
-        names = np.array([self.stranger_to(photograph.group) for photograph in photographs])
-        tokens = np.empty((len(photographs), self.towers[ALL].weights.blocks, WIDTH), np.float32)
+        names = np.array([self._names[photograph.group] for photograph in photographs])
+        tokens = np.empty((len(photographs), self._blocks, WIDTH), np.float32)
         for name in np.unique(names).tolist():
             mine = np.flatnonzero(names == name)
             theirs = [photographs[place] for place in mine.tolist()]
@@ -76,18 +116,34 @@ class AdaptedFeatures:
         """That of each image in one tier. Raises DataError for a broken image."""
         return self._features[ALL].qualities(photographs, tier)
 
-    def stranger_to(self, group: str) -> str:
-        """The name of the training that had none of the group's images."""
-        return next((name for name, groups in self._groups.items() if group in groups), ALL)
-
-    def heads(self, groups: Iterable[str]) -> dict[str, Head]:
-        """By group, the head that learnt without it."""
-        return {group: self.towers[self.stranger_to(group)].head for group in groups}
-
 
 def whole_numbers(weights: Weights) -> onnx.ModelProto:
     """The graph of all of a tower's blocks, with channels evened out."""
     return build(weights, even_out(weights), range(weights.blocks))
+
+
+def measured(
+    photographs: Sequence[Photograph], weights: Weights, run: Path, share: float, cache: Path
+) -> Iterator[dict[str, str | float]]:
+    """A row for the frozen tower and one for the adapted. Raises LoraError, DataError."""
+    choice = Choice(tuple(range(weights.blocks)), STRENGTH)
+    adapted = AdaptedFeatures(weights, run, share, photographs, cache)
+    after = score(choice, adapted.heads, photographs, adapted.of(photographs, AS_IT_IS)).logits
+    names = strangers_to(photographs, run)
+    parts = [
+        frozenset(group for group in names if names[group] == name)
+        for name in sorted(set(names.values()))
+    ]
+    frozen = Features(tower_bytes(whole_numbers(weights)), cache)
+    tokens = {tier: frozen.of(photographs, tier) for tier in TRAINED_ON}
+    heads = heads_without(choice, photographs, tokens, parts)
+    before = score(choice, heads, photographs, tokens[AS_IT_IS]).logits
+    for name, logits in (("frozen", before), (f"{share:.0%} of the way to the adapted", after)):
+        yield {
+            "tower": name,
+            **figures(photographs, logits),
+            **gain(photographs, before, logits),
+        }
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
@@ -102,44 +158,26 @@ def whole_numbers(weights: Weights) -> onnx.ModelProto:
     default=SHARE,
     help="Of the way from the frozen tower to the adapted one.",
 )
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/adapted/whole.csv"))
+@click.option("--out", type=click.Path(path_type=Path), help="[default: RUN/whole.csv]")
 def main(
-    run: Path, tower: Path, data: Path, files: Path | None, cache: Path, share: float, out: Path
+    run: Path,
+    tower: Path,
+    data: Path,
+    files: Path | None,
+    cache: Path,
+    share: float,
+    out: Path | None,
 ) -> None:
     """Measure on whole images what the adapters in RUN are worth, into a table.
 
     Example: python -m trainer.photographs.adapted runs/adapted --files data/repositories
     """
+    out = out or run / "whole.csv"
     check_folder_of(out)
     photographs = read_photographs(data, files)
-    weights = read_weights(tower)
-    choice = Choice(tuple(range(weights.blocks)), STRENGTH)
-    parts = list(left_out_of(run).values())
-    known = frozenset().union(*parts)
-    if unknown := {photograph.group for photograph in photographs} - known:
-        raise DataError(f"{min(unknown)} is no source of the run in {run}; adapt anew.")
-    adapted = AdaptedFeatures(weights, run, share, cache)
-    frozen = Features(tower_bytes(whole_numbers(weights)), cache)
-    tokens = {tier: frozen.of(photographs, tier) for tier in TRAINED_ON}
-    heads = heads_without(choice, photographs, tokens, parts)
-    seen = adapted.of(photographs, AS_IT_IS)
-    found = {
-        "frozen": score(choice, heads, photographs, tokens[AS_IT_IS]).logits,
-        f"{share:.0%} of the way to the adapted one": score(
-            choice, adapted.heads(known), photographs, seen
-        ).logits,
-    }
-    rows = [
-        {
-            "tower": name,
-            **figures(photographs, logits),
-            **gain(photographs, found["frozen"], logits),
-        }
-        for name, logits in found.items()
-    ]
-    pd.DataFrame(rows).round(4).to_csv(out, index=False)
-    for row in rows:
-        click.echo(", ".join(f"{key} {value}" for key, value in row.items()))
+    table = pd.DataFrame(measured(photographs, read_weights(tower), run, share, cache))
+    table.round(4).to_csv(out, index=False)
+    click.echo(table.to_string(index=False))
 
 
 if __name__ == "__main__":

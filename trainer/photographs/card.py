@@ -16,8 +16,8 @@ from scanner.record import Verdict
 from trainer.calibration import calibration_error, reliability, unshown_rates, wilson_interval
 from trainer.data.examples import LABELS
 from trainer.metrics import measure
-from trainer.photographs.adapters import RANK
 from trainer.photographs.clip import LICENCE, PREPROCESSING, SIDE
+from trainer.photographs.lora import RANK, SHARE, Settings
 from trainer.photographs.sources import Photograph
 from trainer.photographs.strangers import Choice
 from trainer.photographs.thresholds import DOMAIN, TURNED, UNSURE, Measured, Rates, Strangers
@@ -46,14 +46,19 @@ def frozen_method(choice: Choice, seen: Iterable[str]) -> Method:
     return Method("CLIP ViT-B/16, frozen, with a linear head", facts)
 
 
-def adapted_method(choice: Choice, share: float) -> Method:
-    """share: of the way from the frozen tower and its head to what was learnt."""
+def adapted_method(settings: Settings) -> Method:
+    """settings: of the run that tower and head learnt in, SHARE of the way."""
     facts = {
         "method": "low-rank adapters on all matrices and a linear head on class tokens, learnt "
-        "together from the frozen tower and its head on",
-        "blocks": list(choice.blocks),
+        "together from the frozen tower and its head on; the images below are those that it was "
+        "judged and its thresholds set on",
         "rank": RANK,
-        "share_of_the_way": share,
+        "share_of_the_way": SHARE,
+        "adapted_on": {
+            "small_pictures": settings.count,
+            "steps": settings.steps,
+            "batch": settings.batch,
+        },
     }
     return Method("CLIP ViT-B/16, adapted, with a linear head", facts)
 

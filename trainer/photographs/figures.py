@@ -37,7 +37,9 @@ def figures(photographs: Sequence[Photograph], logits: NDArray[np.float32]) -> d
     mixed = table[table["source"].isin(single)]
     return {
         "auroc": float(roc_auc_score(labels, logits)),
-        "auroc_one_class": float(roc_auc_score(mixed["label"], mixed["logit"])),
+        "auroc_one_class": float(roc_auc_score(mixed["label"], mixed["logit"]))
+        if mixed["label"].nunique() == 2
+        else float("nan"),
         "auroc_within_pairs": float(np.mean(within)) if within else float("nan"),
         "found_at_1_percent": _found(labels, logits),
     }
@@ -49,7 +51,8 @@ def gain(
     """How many more fakes one set of logits puts above 99% of the photographs than another: the
     ends of the interval that INSIDE of the draws lie in.
 
-    Whole groups of sources are drawn, since images of one are no independent witnesses.
+    Whole groups of sources are drawn, since images of one are no independent witnesses. Not a
+    number where there are no groups enough for draws of both classes.
     """
     labels, groups = labels_of(photographs), groups_of(photographs)
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
@@ -58,9 +61,11 @@ def gain(
     for _ in range(DRAWS):
         drawn = random.integers(len(members), size=len(members))
         chosen = np.concatenate([members[number] for number in drawn.tolist()])
-        found = [_found(labels[chosen], logits[chosen]) for logits in (before, after)]
-        more.append(found[1] - found[0])
-    low, high = np.quantile(more, [(1 - INSIDE) / 2, (1 + INSIDE) / 2])
+        if len(np.unique(labels[chosen])) == 2:
+            found = [_found(labels[chosen], logits[chosen]) for logits in (before, after)]
+            more.append(found[1] - found[0])
+    ends = [(1 - INSIDE) / 2, (1 + INSIDE) / 2]
+    low, high = np.quantile(more, ends) if len(more) > DRAWS / 2 else (np.nan, np.nan)
     return {"found_more_at_least": float(low), "found_more_at_most": float(high)}
 
 

@@ -30,6 +30,7 @@ from trainer.photographs.sources import MANIFEST, Photograph, read_photographs
 
 QUALITY = 90
 MEBIBYTE = 2**20
+CHUNK = 8  # images that a process is handed at once
 Member = tuple[str, bytes]
 
 
@@ -48,7 +49,7 @@ def pack(photographs: Sequence[Photograph], out: Path, largest: int) -> list[Pat
 
 def _pictures(photographs: Sequence[Photograph]) -> Iterator[Member]:
     with multiprocessing.get_context("spawn").Pool() as pool:
-        found = tqdm(pool.imap(_packed, photographs, 8), total=len(photographs), unit="image")
+        found = tqdm(pool.imap(_packed, photographs, CHUNK), total=len(photographs), unit="image")
         for photograph, (content, trouble) in zip(photographs, found, strict=True):
             if trouble:
                 raise DataError(trouble)
@@ -65,10 +66,10 @@ def _packed(photograph: Photograph) -> tuple[bytes, str]:
 
 
 def some_of_each(photographs: Sequence[Photograph], most: int) -> list[Photograph]:
-    """`most` images at most of each source and class, the first by their hashes."""
+    """`most` images at most of each source and class, the first ones."""
     seen: Counter[tuple[str, int]] = Counter()
     kept = []
-    for photograph in sorted(photographs, key=lambda it: it.sha256):
+    for photograph in photographs:
         seen[photograph.source, photograph.label] += 1
         if seen[photograph.source, photograph.label] <= most:
             kept.append(photograph)

@@ -25,7 +25,6 @@ def small(rgb: Image.Image) -> Image.Image:
 def read_small(photograph: Photograph) -> tuple[Image.Image | None, str]:
     """The small copy of a picture's file, and what is wrong with it, if anything."""
     try:
-        rgb = decode(photograph.path.read_bytes()).rgb
+        return small(decode(photograph.path.read_bytes()).rgb), ""
     except Exception as error:  # decoders raise nearly anything on broken files
         return None, f"{photograph.path} cannot be decoded: {error}."
-    return small(rgb), ""

@@ -66,6 +66,18 @@ def groups_of(photographs: Sequence[Photograph]) -> NDArray[np.str_]:
     return np.array([photograph.group for photograph in photographs])
 
 
+def without(photographs: Sequence[Photograph], part: frozenset[str]) -> list[Photograph]:
+    """The images of all other groups. Raises DataError where they are of one class."""
+    others = [photograph for photograph in photographs if photograph.group not in part]
+    if len({photograph.label for photograph in others}) < len(LABELS):
+        more = f" and {len(part) - 1:,} more" if len(part) > 1 else ""
+        raise DataError(
+            f"without {min(part)}{more} there are images of one class alone; it takes photographs "
+            "and fakes of more sources."
+        )
+    return others
+
+
 def heads_without(
     choice: Choice,
     photographs: Sequence[Photograph],
@@ -80,12 +92,7 @@ def heads_without(
     groups = groups_of(photographs)
     for part in parts:
         kept = ~np.isin(groups, list(part))
-        others = [it for it in photographs if it.group not in part]
-        if len({it.label for it in others}) < len(LABELS):
-            raise DataError(
-                f"without {' and '.join(sorted(part))} there are images of one class alone; it "
-                "takes photographs and fakes of more sources."
-            )
+        others = without(photographs, part)
         head = choice.fit(others, {tier: found[kept] for tier, found in tokens.items()})
         heads |= dict.fromkeys(part, head)
     return heads

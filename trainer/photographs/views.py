@@ -30,8 +30,8 @@ SMALLEST_CUT = 192  # pixels of SHORTER_SIDE; a smaller one would be enlarged mu
 # is not saved again. A large picture's JPEG leaves hardly a trace in the view.
 SAVED_AT = (None, SHORTER_SIDE, 352, 448)
 QUALITIES = (40, 97)
-# The cuts' filter is sharper than the view's own, to make up for what scaling twice takes away: so
-# they have 0.94 of its finest detail, and 0.85 with Pillow's -1/2.
+# The cuts' filter is sharper than the view's own, whose slope is -1/2: it makes up for some of what
+# scaling twice takes away.
 SLOPE = -0.85
 SELDOM = 0.2  # shares of blurred and of noisy views
 BLURS = (0.3, 1.0)  # standard deviation, pixels
@@ -63,9 +63,6 @@ class Pictures:
         self._lengths = torch.tensor(lengths)
         self._upright = torch.tensor(upright)
         self._pixels = torch.from_numpy(pixels).to(device)
-
-    def __len__(self) -> int:
-        return len(self._lengths)
 
     def as_they_are(self, chosen: Tensor) -> Tensor:
         """Their middles, uint8 N×224×224×3. chosen: int64 N, on the CPU."""

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainer.photographs.adapters import RANK, SCALE, Learnt
 from trainer.photographs.clip import (
     DEVIATION,
     GELU_SLOPE,
@@ -25,6 +24,7 @@ from trainer.photographs.clip import (
     WIDTH,
     Weights,
 )
+from trainer.photographs.lora import RANK, SCALE, Learnt
 
 LAYERS = (
     *(f"self_attn/{name}_proj" for name in ("q", "k", "v", "out")),
@@ -66,7 +66,7 @@ class Tower(nn.Module):
             tokens.append(x[:, 0])
         return torch.stack(tokens, dim=1)
 
-    def compile(self) -> None:
+    def compile_blocks(self) -> None:
         """On a GPU, fuse what lies between the products; all blocks share one compiled code."""
         for block in self.blocks if self.kernel.is_cuda else ():
             block.compile(dynamic=False)

@@ -1,11 +1,20 @@
 """Protects: batched cropping on the device gives what torchvision's transforms would give."""
 
+import numpy as np
 import torch
+from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import RandomResizedCrop
 from torchvision.transforms.v2.functional import resized_crop
 
-from trainer.data.augment import SHIFT, random_crops, random_squares, resized_crops
+from trainer.data.augment import (
+    SHIFT,
+    cubic,
+    filter_weights,
+    random_crops,
+    random_squares,
+    resized_crops,
+)
 
 
 def torchvision_crop(image: torch.Tensor, box: list[int], size: int) -> torch.Tensor:
@@ -57,3 +66,16 @@ def test_squares_of_larger_images_lie_about_their_middles() -> None:
     assert sorted(set(moves.tolist())) == list(range(-SHIFT, SHIFT + 1))
     square = random_squares(torch.tensor([[40, 40]]).expand(20, 2), 32)
     assert (square == torch.tensor([0, 0, 40, 40])).all()
+
+
+def test_the_cubic_filter_is_pillows() -> None:
+    """Within what Pillow rounds between its two passes."""
+    noise = np.random.default_rng(0).integers(100, 156, (60, 80, 3), dtype=np.uint8)
+    cut = Image.fromarray(noise[20:60, 10:50])
+    start, length = torch.tensor([20, 10]), torch.tensor([40, 40])
+    for size in (28, 70):
+        expected = np.asarray(cut.resize((size, size), Image.Resampling.BICUBIC)).astype(float)
+        rows = filter_weights(start[:1], length[:1], size, 60, cubic(-0.5))[0]
+        columns = filter_weights(start[1:], length[1:], size, 80, cubic(-0.5))[0]
+        found = torch.einsum("ab,bcd,ec->aed", rows, torch.from_numpy(noise).float(), columns)
+        assert np.abs(found.numpy() - expected).max() < 1.5

@@ -23,7 +23,7 @@ from trainer.photographs.clip import Weights
 from trainer.photographs.features import Features
 from trainer.photographs.model import PhotographModelError, load_model
 from trainer.photographs.sources import read_photographs
-from trainer.photographs.strangers import Choice, in_parts
+from trainer.photographs.strangers import Choice
 from trainer.photographs.thresholds import Rates
 from trainer.photographs.tiers import AS_IT_IS
 from trainer.photographs.tower import tower_bytes
@@ -97,13 +97,14 @@ def test_an_adapted_tower_makes_a_model_with_the_head_that_learnt_beside_it(
     tower = tower_bytes(whole_numbers(weights))
     tokens = Features(tower, tmp_path / "cache").of(photographs, AS_IT_IS)
     head = Choice((0, 1), 1e-2).fit(photographs, {AS_IT_IS: tokens})
-    write_run(tmp_path / "adapted", in_parts(photographs, 2), weights, head.weights.ravel())
+    write_run(tmp_path / "adapted", photographs, weights, head.weights.ravel())
 
     done = CliRunner().invoke(command.main, [*run, "--adapted", str(tmp_path / "adapted")])
     assert done.exit_code == 0, done.output
     model = load_model(tmp_path / "run")
     assert "adapted" in model.card.backbone
     assert model.card.training["share_of_the_way"] == 0.5
+    assert model.card.training["adapted_on"]["small_pictures"] == IMAGES
     assert np.array_equal(model.head.weights, head.weights)
     assert model.head.bias == 2  # of what was learnt from all
     scores = pd.read_csv(tmp_path / "run" / "left-out.csv").set_index("sha256")["logit"]
@@ -143,6 +144,13 @@ def test_where_nothing_is_good_enough_for_a_verdict_that_is_told(
     done = CliRunner().invoke(command.main, run)
     assert done.exit_code == 1
     assert "too few images are left that may have a verdict" in done.output
+
+
+def test_no_source_is_left_out_of_what_was_adapted_on_all(run: list[str], tmp_path: Path) -> None:
+    words = ["--adapted", str(tmp_path), "--leave-out", "two/phones"]
+    done = CliRunner().invoke(command.main, [*run, *words])
+    assert done.exit_code == 2
+    assert "has seen all sources" in done.output
 
 
 def test_an_unknown_source_is_told(run: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,3 +40,14 @@ def test_a_gain_is_more_certain_where_more_groups_show_it() -> None:
     assert np.ptp(list(many.values())) < np.ptp(list(few.values())) / 2
     same = np.zeros(40, np.float32)
     assert set(gain(images(4, 10), same, same).values()) == {0}
+
+
+def test_where_a_class_is_missing_there_are_no_figures_and_no_error() -> None:
+    paired = images(3, 50)
+    logits = np.zeros(150, np.float32)
+    assert np.isnan(figures(paired, logits)["auroc_one_class"])
+    # Of a single pair of sources every other draw holds one class.
+    alone = [replace(it, group=f"of {it.label}") for it in paired]
+    assert len(gain(alone, logits, logits)) == 2
+    fakes = [it for it in paired if it.label]
+    assert np.isnan(gain(fakes, logits[:75], logits[:75])["found_more_at_most"])

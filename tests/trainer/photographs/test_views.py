@@ -11,10 +11,11 @@ from PIL import Image
 
 from scanner.preprocess import view
 from trainer.data.examples import DataError
+from trainer.photographs import views
 from trainer.photographs.clip import PREPROCESSING
 from trainer.photographs.small import LONGER_SIDE, SHORTER_SIDE, small
 from trainer.photographs.sources import Photograph
-from trainer.photographs.views import SAVED_AT, Pictures
+from trainer.photographs.views import SAVED_AT, SELDOM, Pictures
 
 SIZES = ((400, 300), (300, 400), (500, 500), (1000, 260), (120, 90), (90, 400))
 
@@ -53,7 +54,7 @@ def test_a_small_picture_is_the_middle_of_the_whole(size: tuple[int, int]) -> No
 
 
 def test_pictures_as_they_are_look_as_they_do_in_a_scan(pictures: Pictures) -> None:
-    seen = pictures.as_they_are(torch.arange(len(pictures)))
+    seen = pictures.as_they_are(torch.arange(len(SIZES)))
     assert seen.dtype == torch.uint8
     for number, size in enumerate(SIZES):
         expected = view(smooth(size, number), PREPROCESSING).astype(int)
@@ -62,11 +63,11 @@ def test_pictures_as_they_are_look_as_they_do_in_a_scan(pictures: Pictures) -> N
 
 def test_views_are_of_the_pictures_that_were_chosen(pictures: Pictures) -> None:
     torch.manual_seed(0)
-    chosen = torch.arange(len(pictures)).repeat(4)
+    chosen = torch.arange(len(SIZES)).repeat(4)
     seen = pictures.augmented(chosen).float()
     assert seen.shape == (len(chosen), 224, 224, 3)
     colours = seen.mean(dim=(1, 2))
-    each = pictures.as_they_are(torch.arange(len(pictures))).float().mean(dim=(1, 2))
+    each = pictures.as_they_are(torch.arange(len(SIZES))).float().mean(dim=(1, 2))
     nearest = torch.cdist(colours, each).argmin(dim=1)
     assert (nearest == chosen).float().mean() > 0.9
 
@@ -80,6 +81,43 @@ def test_no_view_is_made_twice_and_a_seed_repeats_them(pictures: Pictures) -> No
     both = torch.cat([first, again]).flatten(1).float()
     apart = torch.cdist(both, both) + 1e9 * torch.eye(len(both))
     assert apart.min() > 100
+
+
+def test_some_views_are_noisy_and_some_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "grey.png"
+    Image.new("RGB", (300, 300), (120, 120, 120)).save(path)
+    flat = Pictures([Photograph("0", 0, "one", "one", "", "", path, True)], "cpu")
+    torch.manual_seed(0)
+    seen = flat.augmented(torch.zeros(80, dtype=torch.int64)).float()
+    noisy = (seen.std(dim=(1, 2, 3)) > 0.5).float().mean()
+    assert abs(float(noisy) - SELDOM) < 0.05
+
+
+@pytest.mark.parametrize(("spoilt", "kept"), [("blurred", 0.95), ("saved again", 0.8)])
+def test_detail_is_lost(
+    spoilt: str, kept: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of coloured noise: by blur in the share of views that is blurred, by JPEG in all."""
+    random = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    path = tmp_path / "noise.png"
+    Image.fromarray(random).save(path)
+    picture = Pictures([Photograph("0", 0, "one", "one", "", "", path, True)], "cpu")
+
+    def detail() -> float:
+        torch.manual_seed(0)
+        seen = picture.augmented(torch.zeros(40, dtype=torch.int64)).float()
+        colour = seen[..., 0] - seen[..., 2]
+        return float((colour[:, :, 1:] - colour[:, :, :-1]).abs().mean())
+
+    monkeypatch.setattr(views, "NOISES", (0.0, 0.0))
+    monkeypatch.setattr(views, "BLURS", (1e-3, 1e-3))
+    monkeypatch.setattr(views, "SAVED_AT", (None,))
+    whole = detail()
+    if spoilt == "blurred":
+        monkeypatch.setattr(views, "BLURS", (1.0, 1.0))
+    else:
+        monkeypatch.setattr(views, "SAVED_AT", (256,))
+    assert detail() < kept * whole
 
 
 def test_both_mirror_images_are_seen(pictures: Pictures) -> None:

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from scanner.model import INPUT
-from trainer.photographs.adapters import RANK, SCALE
 from trainer.photographs.clip import SIDE, WIDTH, Matrix, Weights
+from trainer.photographs.lora import RANK, SCALE
 from trainer.photographs.tower import TOKENS, build_exact, tower_bytes
 from trainer.photographs.vit import Tower
 

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainer.evaluate import autocast
-from trainer.photographs.adapters import BEGAN, HEAD, Learnt
 from trainer.photographs.clip import WIDTH, Weights
 from trainer.photographs.head import SMALLEST_DEVIATION
+from trainer.photographs.lora import BEGAN, HEAD, Learnt
 from trainer.photographs.vit import Tower
 
 MOST_STEPS = 200  # of the fit that the head begins with
 MEMORY = 20  # of its steps, that L-BFGS estimates the curvature by
 
 
-class Judge(nn.Module):
+class Classifier(nn.Module):
     """logit = head of the tower's class tokens, each of their numbers scaled to deviation 1."""
 
     mean: Tensor
@@ -54,6 +54,7 @@ class Judge(nn.Module):
         return self.weigh(self.tokens(views))
 
     def weigh(self, tokens: Tensor) -> Tensor:
+        """Raw log-odds, float32 N, that images of these tokens, float32 N×features, are fake."""
         logits: Tensor = self.head((tokens - self.mean) / self.deviation)[:, 0]
         return logits
 
