@@ -107,15 +107,11 @@ def linear(distance: Tensor) -> Tensor:
     return (1 - distance).clamp(min=0)
 
 
-def cubic(slope: float) -> Kernel:
-    """The bicubic filter with that slope at a distance of 1 (Keys 1981); Pillow's has -1/2."""
-
-    def filtered(distance: Tensor) -> Tensor:
-        near = ((slope + 2) * distance - (slope + 3)) * distance**2 + 1
-        far = slope * (((distance - 5) * distance + 8) * distance - 4)
-        return torch.where(distance < 1, near, torch.where(distance < 2, far, 0.0))
-
-    return filtered
+def cubic(distance: Tensor) -> Tensor:
+    """Pillow's bicubic filter, of slope -1/2 at a distance of 1 (Keys 1981)."""
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = -0.5 * (((distance - 5) * distance + 8) * distance - 4)
+    return torch.where(distance < 1, near, torch.where(distance < 2, far, 0.0))
 
 
 def filter_weights(start: Tensor, length: Tensor, size: int, extent: int, kernel: Kernel) -> Tensor:

@@ -3,8 +3,7 @@
     python -m trainer.photographs.adapted runs/adapted --files data/repositories
 
 Training scores small pictures in floating point; here each whole image is seen by a tower of whole
-numbers that adapters were merged into which had not seen its source, and by the frozen one, whose
-head is fitted on all whole images but those of its part.
+numbers that adapters were merged into which had not seen its source, and by the frozen one.
 """
 
 from __future__ import annotations
@@ -125,10 +124,10 @@ def whole_numbers(weights: Weights) -> onnx.ModelProto:
 def measured(
     photographs: Sequence[Photograph], weights: Weights, run: Path, share: float, cache: Path
 ) -> Iterator[dict[str, str | float]]:
-    """A row for the frozen tower and one for the adapted. Raises LoraError, DataError."""
+    """A row for the frozen tower with heads fitted here, one with the heads that the run began
+    with, and one for that share of the way. Raises LoraError, DataError.
+    """
     choice = Choice(tuple(range(weights.blocks)), STRENGTH)
-    adapted = AdaptedFeatures(weights, run, share, photographs, cache)
-    after = score(choice, adapted.heads, photographs, adapted.of(photographs, AS_IT_IS)).logits
     names = strangers_to(photographs, run)
     parts = [
         frozenset(group for group in names if names[group] == name)
@@ -137,13 +136,18 @@ def measured(
     frozen = Features(tower_bytes(whole_numbers(weights)), cache)
     tokens = {tier: frozen.of(photographs, tier) for tier in TRAINED_ON}
     heads = heads_without(choice, photographs, tokens, parts)
-    before = score(choice, heads, photographs, tokens[AS_IT_IS]).logits
-    for name, logits in (("frozen", before), (f"{share:.0%} of the way to the adapted", after)):
-        yield {
-            "tower": name,
-            **figures(photographs, logits),
-            **gain(photographs, before, logits),
-        }
+    found: dict[str, tuple[Heads, NDArray[np.float32]]] = {
+        "frozen, head of these images": (heads, tokens[AS_IT_IS])
+    }
+    for way, name in ((0.0, "frozen, head of the run"), (share, f"{share:.0%} of the way")):
+        adapted = AdaptedFeatures(weights, run, way, photographs, cache)
+        found[name] = (adapted.heads, adapted.of(photographs, AS_IT_IS))
+    logits = {
+        name: score(choice, of, photographs, seen).logits for name, (of, seen) in found.items()
+    }
+    first = next(iter(logits.values()))
+    for name, each in logits.items():
+        yield {"tower": name, **figures(photographs, each), **gain(photographs, first, each)}
 
 
 @click.command(cls=Command, context_settings={"show_default": True})

@@ -5,7 +5,9 @@
     python -m trainer.photographs.adapt --data data/packed
 
 A shard is a tar of WebP files, of all sources alike, and of a manifest of all shards whose column
-`whole` names them: whichever of them are unpacked into one folder, it is a folder for --data.
+`whole` names them: whichever of them are unpacked into one folder, it is a folder for --data. They
+are saved without losses, for what a codec does to a picture this small is not what it does to a
+large one: photographs would look generated.
 """
 
 from __future__ import annotations
@@ -28,7 +30,6 @@ from trainer.photographs.options import data_option, files_option
 from trainer.photographs.small import read_small
 from trainer.photographs.sources import MANIFEST, Photograph, read_photographs
 
-QUALITY = 90
 MEBIBYTE = 2**20
 CHUNK = 8  # images that a process is handed at once
 Member = tuple[str, bytes]
@@ -61,7 +62,7 @@ def _packed(photograph: Photograph) -> tuple[bytes, str]:
     picture, trouble = read_small(photograph)
     stream = io.BytesIO()
     if picture is not None:
-        picture.save(stream, "WEBP", quality=QUALITY)
+        picture.save(stream, "WEBP", lossless=True)
     return stream.getvalue(), trouble
 
 

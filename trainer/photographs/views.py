@@ -30,9 +30,6 @@ SMALLEST_CUT = 192  # pixels of SHORTER_SIDE; a smaller one would be enlarged mu
 # is not saved again. A large picture's JPEG leaves hardly a trace in the view.
 SAVED_AT = (None, SHORTER_SIDE, 352, 448)
 QUALITIES = (40, 97)
-# The cuts' filter is sharper than the view's own, whose slope is -1/2: it makes up for some of what
-# scaling twice takes away.
-SLOPE = -0.85
 SELDOM = 0.2  # shares of blurred and of noisy views
 BLURS = (0.3, 1.0)  # standard deviation, pixels
 NOISES = (1.0, 8.0)  # standard deviation, of values from 0 to 255
@@ -94,8 +91,8 @@ class Pictures:
         boxes, flips = moved(boxes, self.device), moved(mirrored, self.device)
         upright = moved(self._upright[chosen], self.device)[:, None, None, None]
         pixels = self._pixels[moved(chosen, self.device)].permute(0, 3, 1, 2).float()
-        rows = filter_weights(boxes[:, 0], boxes[:, 2], size, SHORTER_SIDE, cubic(SLOPE))
-        columns = filter_weights(boxes[:, 1], boxes[:, 3], size, LONGER_SIDE, cubic(SLOPE))
+        rows = filter_weights(boxes[:, 0], boxes[:, 2], size, SHORTER_SIDE, cubic)
+        columns = filter_weights(boxes[:, 1], boxes[:, 3], size, LONGER_SIDE, cubic)
         cuts = rows[:, None] @ pixels @ columns[:, None].transpose(-1, -2)
         cuts = torch.where(upright, cuts.transpose(2, 3), cuts)
         return torch.where(flips[:, None, None, None], cuts.flip(3), cuts)

@@ -75,7 +75,7 @@ def test_the_cubic_filter_is_pillows() -> None:
     start, length = torch.tensor([20, 10]), torch.tensor([40, 40])
     for size in (28, 70):
         expected = np.asarray(cut.resize((size, size), Image.Resampling.BICUBIC)).astype(float)
-        rows = filter_weights(start[:1], length[:1], size, 60, cubic(-0.5))[0]
-        columns = filter_weights(start[1:], length[1:], size, 80, cubic(-0.5))[0]
+        rows = filter_weights(start[:1], length[:1], size, 60, cubic)[0]
+        columns = filter_weights(start[1:], length[1:], size, 80, cubic)[0]
         found = torch.einsum("ab,bcd,ec->aed", rows, torch.from_numpy(noise).float(), columns)
         assert np.abs(found.numpy() - expected).max() < 1.5
