@@ -21,6 +21,7 @@ import pandas as pd
 from benchmarks.shared.results import CIFAKE_MODEL, FOLDER, markdown
 from scanner.reports.columns import reference
 from trainer.command import Command
+from trainer.photographs.figures import INSIDE
 
 ROOT = Path(__file__).parent.parent
 # The runs that made the bundled model, in order; it is what the last one left.
@@ -144,7 +145,7 @@ def adapted_table(root: Path) -> str:
 def _told_apart(path: Path, named: str) -> str:
     """The figures of trainer.photographs.figures. named: what the first column, a name, is of."""
     table = pd.read_csv(path)
-    rows = []
+    rows: list[dict[str, str]] = []
     for row in table.to_dict("records"):
         cells = {
             named: str(row[table.columns[0]]),
@@ -155,7 +156,8 @@ def _told_apart(path: Path, named: str) -> str:
         }
         if "found_more_at_least" in row:
             low, high = row["found_more_at_least"], row["found_more_at_most"]
-            cells["more than the first, in 90% of draws"] = f"{low:+.1%} to {high:+.1%}"
+            interval = f"{low:+.1%} to {high:+.1%}" if rows else ""
+            cells[f"more than the first, in {INSIDE:.0%} of draws"] = interval
         rows.append(cells)
     return markdown(rows)
 

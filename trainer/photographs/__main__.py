@@ -41,7 +41,7 @@ from trainer.photographs.domain import DomainHeads, Seen, bound, fit_domain, pho
 from trainer.photographs.evenness import even_out
 from trainer.photographs.features import Features
 from trainer.photographs.head import Head
-from trainer.photographs.lora import SHARE, LoraError, read_settings
+from trainer.photographs.lora import SHARE
 from trainer.photographs.model import PhotographModel
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_others, read_photographs
@@ -57,7 +57,7 @@ from trainer.photographs.strangers import (
     try_choice,
 )
 from trainer.photographs.thresholds import DOMAIN, Measured, Rates, Strangers, judge_strangers
-from trainer.photographs.tiers import AS_IT_IS, AUGMENTED, RE_SAVED, looked_at
+from trainer.photographs.tiers import AS_IT_IS, RE_SAVED, TRAINED_ON, looked_at
 from trainer.photographs.tower import build, tower_bytes
 
 # The default's, those for who accepts that single sources are accused more often, and those for who
@@ -70,7 +70,6 @@ STRICT = Rates(accused=0.001, of_a_source=0.03, missed=0.02)
 # contrast have less; docs/photographs.md has the figures. Of what is more than twice as long as
 # it is wide, the model sees less than half.
 QUALITY = QualityBounds(least_detail=0.53, least_texture=0.8, most_blocks=3.0, least_seen=0.5)
-TRAINED_ON = (AS_IT_IS, f"{AUGMENTED}-0")
 OTHER_TIERS = tuple(RE_SAVED)  # scored only, and of some images, which is enough to tell
 SOME_BELOW = "4"  # that the SHA-256 of these is: a quarter, the same whatever else there is
 CHOICES = [Choice(tuple(range(BLOCKS)), STRENGTH)]  # ablate tries others
@@ -114,6 +113,7 @@ def train(material: Material, weights: Path, cache: Path, out: Path, adapted: Pa
         for images in (material.photographs, material.others)
     )
     parts = in_parts([*photographs.images, *others.images], PARTS)
+    (out / CHOICES_FILE).unlink(missing_ok=True)  # of a run before, perhaps of another kind
     if adapted is None:
         sight = _frozen(read, frozen, photographs, _best_choice(photographs, parts, out))
     else:
@@ -160,11 +160,8 @@ def _frozen(weights: Weights, features: Features, photographs: Seen, best: Tried
 def _adapted(weights: Weights, run: Path, cache: Path, images: Sequence[Photograph]) -> Sight:
     """Tower and head as far as SHARE of the way to what the run has learnt."""
     seen = AdaptedFeatures(weights, run, SHARE, images, cache)
-    settings = read_settings(run)
-    if settings is None:
-        raise LoraError(f"{run} holds no run of python -m trainer.photographs.adapt.")
     choice = Choice(tuple(range(weights.blocks)), STRENGTH)
-    return Sight(seen.tower, seen.head, seen, choice, seen.heads, adapted_method(settings))
+    return Sight(seen.tower, seen.head, seen, choice, seen.heads, adapted_method(seen.settings))
 
 
 def _best_choice(photographs: Seen, parts: Parts, out: Path) -> Tried:

@@ -17,7 +17,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import click
@@ -53,7 +52,7 @@ from trainer.run import RunError
 STEPS = 800  # some eleven draws of each of nine thousand images; by then all are known by heart
 BATCH = 128
 WARM_STEPS, TIMED_STEPS = 10, 40  # before a budget chooses the steps; a GPU compiles in the first
-MARGIN = 0.1  # of a budget, for steps that turn out slower, and for writing
+MARGIN = 0.1  # of a budget, for steps that turn out slower, for compiling again, and for writing
 
 Left = Mapping[str, NDArray[np.bool_]]  # by the name of a training, the images that it leaves out
 
@@ -81,21 +80,21 @@ def adapt(
     the deadline, or STEPS. deadline: on time.monotonic's clock; no step begins after it. Returns
     whether all is there. Raises DeviceError, DataError, LoraError, RunError.
     """
-    device = choose_device(device)
-    settings = _begun(out, settings)
     left_out = _left_out(photographs)
+    settings = _begun(out, settings)
     missing = [name for name in left_out if not adapters_file(out, name).is_file()]
-    classifier = Classifier(weights).to(device)
-    images = cache(lambda: _training_set(photographs, classifier))  # only where one is missing
-    for name in missing:
+    if missing:
         if time.monotonic() > deadline:
             return False
+        classifier = Classifier(weights).to(choose_device(device))
+        images = _training_set(photographs, classifier)
         if settings.steps is None and deadline < math.inf:
-            steps = _steps_in(deadline, images(), classifier, left_out, settings.batch)
+            steps = _steps_in(deadline, images, classifier, left_out, settings.batch)
             settings = replace(settings, steps=steps)
         settings = replace(settings, steps=settings.steps or STEPS)
         write_settings(out, settings)
-        if not _train(name, images(), classifier, left_out[name], settings, out, deadline):
+    for name in missing:
+        if not _train(name, images, classifier, left_out[name], settings, out, deadline):
             return False
         click.echo(f"{name}: done", err=True)
     _summarise(photographs, left_out, out)
@@ -116,19 +115,28 @@ def _train(
     learning = Learning(images, classifier, outside, settings.steps or STEPS, settings.batch)
     if not learning.run(deadline):
         return False
-    pd.DataFrame(learning.log).to_csv(out / f"steps-{name}.csv", index=False)
-    if outside.any():
-        rows = pd.DataFrame(learning.scored())
-        rows.to_csv(left_out_file(out, name), index=False)
+    learnt = classifier.learnt()
+    if not all(np.isfinite(array).all() for array in learnt.values()):
+        raise RunError("training diverged: the adapters are no numbers; nothing was written.")
+    device = classifier.head.weight.device
     facts = {
-        "device": torch.cuda.get_device_name() if classifier.head.weight.is_cuda else "cpu",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "torch": str(torch.__version__),
         "seconds": round(time.monotonic() - began, 1),
     }
-    path = out / f"facts-{name}.json"
-    write_whole(path, (json.dumps(facts, indent=2) + "\n").encode(), own_partial_path(path))
-    _write_adapters(adapters_file(out, name), classifier)
+    _write(out / f"facts-{name}.json", json.dumps(facts, indent=2) + "\n")
+    _write(out / f"steps-{name}.csv", pd.DataFrame(learning.log).to_csv(index=False))
+    if outside.any():
+        scores = pd.DataFrame(learning.scored())
+        _write(left_out_file(out, name), scores.to_csv(index=False))
+    # The last, since what has its adapters counts as finished.
+    with replacing(adapters_file(out, name)) as partial, partial.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **learnt)
     return True
+
+
+def _write(path: Path, content: str) -> None:
+    write_whole(path, content.encode(), own_partial_path(path))
 
 
 def _training_set(photographs: Sequence[Photograph], classifier: Classifier) -> TrainingSet:
@@ -145,9 +153,9 @@ def _steps_in(
     deadline: float, images: TrainingSet, classifier: Classifier, left_out: Left, batch: int
 ) -> int:
     """How many steps of each training end by the deadline, from real ones that are forgotten."""
-    first = list(left_out)[-1]  # it leaves something out, which is to be scored
+    some_part = list(left_out)[-1]  # which is to be scored, as most are
     began = time.monotonic()
-    trial = Learning(images, classifier, left_out[first], WARM_STEPS + TIMED_STEPS, batch)
+    trial = Learning(images, classifier, left_out[some_part], WARM_STEPS + TIMED_STEPS, batch)
     scored = list(trial.scored())
     beside = 2 * (time.monotonic() - began)  # and as much again for looks in between
     for step in range(WARM_STEPS):
@@ -184,7 +192,7 @@ def _summarise(photographs: Sequence[Photograph], left_out: Left, out: Path) -> 
     logs = {name: pd.read_csv(out / f"steps-{name}.csv") for name in left_out}
     plot_trainings(out / "trainings.png", logs)
     shares = pd.DataFrame(_shares(photographs, left_out, out))
-    shares.round(4).to_csv(out / SHARES_FILE, index=False)
+    _write(out / SHARES_FILE, shares.round(4).to_csv(index=False))
     click.echo(shares.to_string(index=False))
 
 
@@ -201,19 +209,13 @@ def _shares(
         yield {"share": share} | figures(photographs, found) | gain(photographs, frozen, found)
 
 
-def _write_adapters(path: Path, classifier: Classifier) -> None:
-    """Raises RunError where training diverged."""
-    learnt = classifier.learnt()
-    if not all(np.isfinite(array).all() for array in learnt.values()):
-        raise RunError("training diverged: the adapters are no numbers; nothing was written.")
-    with replacing(path) as partial, partial.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **learnt)
-
-
 def _begun(out: Path, settings: Settings) -> Settings:
-    """Those of the run in `out`, begun now or before. Raises LoraError, RunError."""
+    """Those of the run in `out`, begun now or before; one that has learnt nothing yet begins now.
+
+    Raises LoraError, RunError.
+    """
     begun = read_settings(out)
-    if begun is None:
+    if begun is None or not any(out.glob(adapters_file(Path(), "*").name)):
         out.mkdir(parents=True, exist_ok=True)
         return settings
     asked = replace(settings, steps=settings.steps or begun.steps)
@@ -239,8 +241,8 @@ def _begun(out: Path, settings: Settings) -> Settings:
 @click.option(
     "--budget-minutes",
     type=Minutes(),
-    help="Take no longer, the loading of libraries apart. A new run without --steps chooses as "
-    "many as fit, after timing some. Trainings that end in time are kept.",
+    help="Begin no step after that; the loading of libraries is not counted. A new run without "
+    "--steps chooses as many as fit, after timing some. Trainings that end in time are kept.",
 )
 def main(
     tower: Path,

@@ -28,16 +28,26 @@ from trainer.photographs.lora import (
     SHARE,
     SHARES_FILE,
     LoraError,
+    Settings,
     left_out_file,
     merged,
+    read_settings,
 )
 from trainer.photographs.options import cache_option, data_option, files_option, tower_option
 from trainer.photographs.sources import Photograph, read_photographs
 from trainer.photographs.strangers import STRENGTH, Choice, Heads, heads_without, score
-from trainer.photographs.tiers import AS_IT_IS, AUGMENTED
+from trainer.photographs.tiers import AS_IT_IS, TRAINED_ON
 from trainer.photographs.tower import build, tower_bytes
 
-TRAINED_ON = (AS_IT_IS, f"{AUGMENTED}-0")
+
+def finished(run: Path) -> Settings:
+    """Those of a run that is finished. Raises LoraError."""
+    settings = read_settings(run)
+    if settings is None or not (run / SHARES_FILE).is_file():
+        raise LoraError(
+            f"{run} holds no finished run; carry it on with python -m trainer.photographs.adapt."
+        )
+    return settings
 
 
 def strangers_to(images: Sequence[Photograph], run: Path) -> dict[str, str]:
@@ -46,11 +56,8 @@ def strangers_to(images: Sequence[Photograph], run: Path) -> dict[str, str]:
     That is the one on all sources where no training left one out, since none had them then.
     Raises LoraError for an unfinished run, and for a group that no single training left out whole.
     """
+    count = finished(run).count
     found = sorted(run.glob(left_out_file(Path(), "*").name))
-    if not found or not (run / SHARES_FILE).is_file():
-        raise LoraError(
-            f"{run} holds no finished run; carry it on with python -m trainer.photographs.adapt."
-        )
     by_image: dict[str, str] = {}
     by_group: dict[str, str] = {}
     for path in found:
@@ -61,6 +68,8 @@ def strangers_to(images: Sequence[Photograph], run: Path) -> dict[str, str]:
             raise LoraError(f"{path} is damaged; adapt anew.") from error
         by_image |= dict.fromkeys(table["sha256"], name)
         by_group |= dict.fromkeys(table["group"], name)
+    if len(by_image) != count:
+        raise LoraError(f"{run} lacks what some of its trainings left out; adapt anew.")
     names: dict[str, set[str]] = {}
     for image in images:
         known = {table[key] for table, key in ((by_image, image.sha256), (by_group, image.group))
@@ -77,7 +86,8 @@ def strangers_to(images: Sequence[Photograph], run: Path) -> dict[str, str]:
 class AdaptedFeatures:
     """What towers see of images: each the one that was adapted without its group of sources.
 
-    heads: by group, likewise. tower: that of all sources, and `head` its head.
+    heads: by group, likewise. tower: that of all sources, and `head` its head. settings:
+    those of the run.
     """
 
     def __init__(
@@ -87,6 +97,7 @@ class AdaptedFeatures:
 
         Raises LoraError.
         """
+        self.settings = finished(run)
         self._names = strangers_to(images, run)
         self._features: dict[str, Features] = {}
         heads = {}
@@ -145,7 +156,7 @@ def measured(
     logits = {
         name: score(choice, of, photographs, seen).logits for name, (of, seen) in found.items()
     }
-    first = next(iter(logits.values()))
+    first = next(iter(logits.values()))  # what the others are compared with
     for name, each in logits.items():
         yield {"tower": name, **figures(photographs, each), **gain(photographs, first, each)}
 

@@ -31,7 +31,7 @@ WEIGHT_DECAY = 0.05
 SEED = 0
 SCORED = 256  # images a batch
 LOG_EVERY = 20  # steps; reading the loss makes the CPU wait for the GPU
-LOOKS = 4  # times in a training that what is left out is scored
+SCORINGS = 4  # of what is left out, in a training
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to what was learnt
 
 
@@ -63,7 +63,7 @@ def look_at(
 class Learning:
     """A training of `steps` steps without the images of `outside`, bool N, which it scores.
 
-    log: rows of steps.csv.
+    log: rows of steps-NAME.csv.
     """
 
     def __init__(
@@ -98,23 +98,24 @@ class Learning:
     def run(self, deadline: float) -> bool:
         """Take all steps; whether there was time for them. Raises RunError if it diverges."""
         losses: list[Tensor] = []
-        looks = set(np.linspace(0, self._steps, LOOKS + 1).round().astype(int).tolist())
+        scorings = set(np.linspace(0, self._steps, SCORINGS + 1).round().astype(int).tolist())
+        both_classes = len(self._labels[self._outside].unique()) > 1
         lap = time.monotonic()
         for step in tqdm(range(1, self._steps + 1), unit="step", disable=None):
             if time.monotonic() > deadline:
                 return False
             losses.append(self.step(step - 1))
-            if step % LOG_EVERY == 0 or step == self._steps:
+            if step % LOG_EVERY == 0 or step in scorings:
                 self._note(step, losses, time.monotonic() - lap)
+                if step in scorings and both_classes:
+                    auroc = roc_auc_score(self._labels[self._outside], self._logits())
+                    self.log[-1]["left_out_auroc"] = float(auroc)
                 losses, lap = [], time.monotonic()
-            if step in looks and len(self._labels[self._outside].unique()) > 1:
-                auroc = roc_auc_score(self._labels[self._outside], self._logits())
-                self.log.append({"step": step, "left_out_auroc": float(auroc)})
         return True
 
     def step(self, step: int) -> Tensor:
         """Take step `step` (0-based); its loss, on the device."""
-        torch.manual_seed(SEED * 1_000_003 + step + 1)
+        torch.manual_seed(SEED + step + 1)
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * share_of_peak(step, self._steps)
         chosen = self._kept[torch.multinomial(self._draws, self._batch, replacement=True)]

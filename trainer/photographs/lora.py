@@ -22,7 +22,7 @@ RANK = 8
 ALPHA = 16.0  # what an adapter adds is multiplied by ALPHA / RANK
 SCALE = ALPHA / RANK
 # Of the way from the frozen tower to the adapted one that a model goes. At its end all training
-# pictures are known by heart, and others are told apart no better than by the frozen tower.
+# pictures are known by heart, and the order of others is no better than the frozen tower's.
 SHARE = 0.5
 ALL = "all"  # the name of the training on all sources; the others' are numbers
 HEAD, BEGAN = "head/", "head/began-"  # before the names of the head's arrays
@@ -75,7 +75,8 @@ def read_settings(run: Path) -> Settings | None:
         return Settings(**json.loads(path.read_text())) if path.is_file() else None
     except (OSError, ValueError, TypeError) as error:
         raise LoraError(
-            f"{path} is damaged, or not of this command; choose another --out."
+            f"{path} is damaged, or no run of python -m trainer.photographs.adapt; name another "
+            "folder."
         ) from error
 
 

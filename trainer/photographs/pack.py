@@ -6,8 +6,7 @@
 
 A shard is a tar of WebP files, of all sources alike, and of a manifest of all shards whose column
 `whole` names them: whichever of them are unpacked into one folder, it is a folder for --data. They
-are saved without losses, for what a codec does to a picture this small is not what it does to a
-large one: photographs would look generated.
+are saved without losses: a codec does more to a picture this small than to a large one.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ AS_IT_IS, WEB, HARD = "as-it-is", "web", "hard"
 RE_SAVED = {WEB: (1080, 75), HARD: (512, 50)}
 TIERS = (AS_IT_IS, *RE_SAVED)
 AUGMENTED = "augmented"
+TRAINED_ON = (AS_IT_IS, f"{AUGMENTED}-0")  # that heads on the frozen tower are fitted on
 AND = ", "  # between a tier and the look at a picture in it
 
 LONGEST = (512, 2048)  # of an augmented picture, pixels

@@ -41,7 +41,7 @@ def words(data: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch) -> list
     few.to_csv(data / MANIFEST, index=False)
     monkeypatch.setattr(command, "PARTS", 2)
     monkeypatch.setattr(views, "SAVED_AT", (None, 256))
-    monkeypatch.setattr(learning, "LOOKS", 1)
+    monkeypatch.setattr(learning, "SCORINGS", 1)
     for module in (command, learning):
         monkeypatch.setattr(module, "SHARES", SHARES)
     places = ("--data", str(data), "--files", str(data.parent / "files"), "--device", "cpu")
@@ -95,10 +95,8 @@ def test_an_interrupted_run_ends_as_another_and_leaves_each_part_out(
         kept = torch.tensor([it.sha256 not in left_out[name] for it in photographs]).repeat(2)
         assert torch.equal(begun[number], begun[0][kept])
         log = pd.read_csv(whole / f"steps-{name}.csv")
-        assert log["step"].tolist() == [2, 2]
-        assert log.count().to_dict() == {
-            "step": 2, "loss": 1, "images_per_second": 1, "left_out_auroc": 1
-        }  # fmt: skip
+        assert log["step"].tolist() == [2]
+        assert log["left_out_auroc"].notna().all()
         assert json.loads((whole / f"facts-{name}.json").read_text())["device"] == "cpu"
     assert sum(map(len, left_out.values())) == len(photographs) == 7 * FEW
     assert set.union(*left_out.values()) == {it.sha256 for it in photographs}
@@ -166,7 +164,7 @@ def test_a_folder_of_something_else_is_refused(
     (tmp_path / "config.json").write_text(content)
     done = CliRunner().invoke(command.main, [*words, "--out", str(tmp_path)])
     assert done.exit_code == 1
-    assert "choose another --out" in done.output
+    assert "name another" in done.output
 
 
 def test_other_pictures_are_another_run(data: Path) -> None:

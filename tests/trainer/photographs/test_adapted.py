@@ -116,12 +116,24 @@ def test_a_group_that_was_split_or_joined_since_is_refused(run: Path, data: Path
         command.strangers_to(joined, run)
 
 
-@pytest.mark.parametrize("missing", ["shares.csv", "left-out-*.csv"])
+@pytest.mark.parametrize("missing", ["shares.csv", "config.json"])
 def test_an_unfinished_run_is_refused(run: Path, data: Path, missing: str) -> None:
     for path in run.glob(missing):
         path.unlink()
     with pytest.raises(LoraError, match="no finished run"):
         command.strangers_to(read_photographs(data, None), run)
+
+
+def test_a_table_that_is_missing_or_short_is_told(run: Path, data: Path) -> None:
+    """Else its images would be judged by the tower of all sources, which has seen them."""
+    photographs = read_photographs(data, None)
+    table = left_out_file(run, "1")
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(LoraError, match="lacks what some of its trainings left out"):
+        command.strangers_to(photographs, run)
+    table.unlink()
+    with pytest.raises(LoraError, match="lacks what some of its trainings left out"):
+        command.strangers_to(photographs, run)
 
 
 def test_a_damaged_table_is_told(run: Path, data: Path) -> None:
