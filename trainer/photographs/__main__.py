@@ -27,7 +27,7 @@ from scanner.quality import QualityBounds
 from trainer.calibration import unshown_rates, upper_threshold
 from trainer.command import Command
 from trainer.data.examples import DataError
-from trainer.photographs.adapted import AdaptedFeatures, whole_numbers
+from trainer.photographs.adapted import AdaptedFeatures
 from trainer.photographs.card import (
     Method,
     adapted_method,
@@ -107,7 +107,8 @@ def train(material: Material, weights: Path, cache: Path, out: Path, adapted: Pa
     CalibrationError, LoraError.
     """
     read = read_weights(weights)
-    frozen = Features(tower_bytes(whole_numbers(read)), cache)
+    factors = even_out(read)
+    frozen = Features(tower_bytes(build(read, factors, range(read.blocks))), cache)
     photographs, others = (
         Seen(images, {tier: frozen.of(images, tier) for tier in TRAINED_ON})
         for images in (material.photographs, material.others)
@@ -115,7 +116,9 @@ def train(material: Material, weights: Path, cache: Path, out: Path, adapted: Pa
     parts = in_parts([*photographs.images, *others.images], PARTS)
     (out / CHOICES_FILE).unlink(missing_ok=True)  # of a run before, perhaps of another kind
     if adapted is None:
-        sight = _frozen(read, frozen, photographs, _best_choice(photographs, parts, out))
+        best = _best_choice(photographs, parts, out)
+        tower = build(read, factors, best.choice.blocks)
+        sight = _frozen(tower, frozen, photographs, best)
     else:
         sight = _adapted(read, adapted, cache, [*photographs.images, *others.images])
     # Always on what the frozen tower sees: adapting taught nothing of what a photograph is. The
@@ -149,9 +152,8 @@ def train(material: Material, weights: Path, cache: Path, out: Path, adapted: Pa
         click.echo(line)
 
 
-def _frozen(weights: Weights, features: Features, photographs: Seen, best: Tried) -> Sight:
+def _frozen(tower: onnx.ModelProto, features: Features, photographs: Seen, best: Tried) -> Sight:
     """The tower as it was, and the chosen head on it."""
-    tower = build(weights, even_out(weights), best.choice.blocks)
     head = best.choice.fit(photographs.images, photographs.tokens)
     method = frozen_method(best.choice, TRAINED_ON)
     return Sight(tower, head, features, best.choice, best.heads, method)
