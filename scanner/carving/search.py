@@ -194,13 +194,14 @@ class Search:
             self._note(begin, run, suffix, coding, limit, Extent(limit, True))
             return
         text = window.at(run.start, run.stop - run.start)
-        # One a line, each a picture of its own, or one in many lines.
-        for end in filter(None, (coded.first_line(text), len(text))):
+        # One a line, each a picture that ends with it, or one in many lines with all behind it.
+        first_line = 0 if coding == coded.DEFLATE else coded.first_line(text)
+        for end in filter(None, (first_line, len(text))):
             data = coded.decode(coding, text[:end], MOST_CODED)
             inside = Window(io.BytesIO(data), 0, len(data))
             found = picture_at(inside)
             window.effort += inside.effort + len(data)
-            if found and (found[1].whole or end == len(text)):
+            if found and (end == len(text) or (found[1].whole and found[1].size == len(data))):
                 part = Run(run.start, run.start + end)
                 self._note(begin, part, found[0], coding, len(data), found[1])
                 return

@@ -57,10 +57,13 @@ def uuencoded(data: bytes) -> bytes:
     return b"begin 644 a.jpg\n" + b"".join(lines) + b"`\nend\n"
 
 
-def zip_entry(data: bytes) -> bytes:
-    """What a zip holds of one deflated member, without the directory that would tell of it."""
+def zip_entry(data: bytes, level: int | None = None) -> bytes:
+    """What a zip holds of one deflated member, without the directory that would tell of it.
+
+    level: zlib's, 0 to 9; at 0 the bytes stand there as they are.
+    """
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
         archive.writestr("hidden", data)
     whole = stream.getvalue()
     return whole[: whole.index(b"PK\1\2")]

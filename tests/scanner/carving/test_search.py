@@ -225,3 +225,15 @@ def test_pictures_one_a_line_are_as_many(write: Callable[[bytes], bytes]) -> Non
     pictures = [jpeg(seed) for seed in range(20)]
     data = b"\n".join(map(write, pictures))
     assert [cut(data, place) for place in searched(data).places] == pictures
+
+
+def test_what_lies_behind_a_picture_in_the_same_bytes_belongs_to_it() -> None:
+    """A line break ends a picture in text that is one a line, and is one byte of many elsewhere."""
+    pictures = (encoded(4, seed) for seed in range(999))
+    shown = next(it for it in pictures if not set(it) & set(b"\r\n"))
+    both = shown + b"\n" + bytes(99) + jpeg(1)
+    in_lines = base64.b64encode(both)
+    width = -(-len(shown) // 3) * 4 + 40
+    lines = (in_lines[at : at + width] for at in range(0, len(in_lines), width))
+    for written in (zip_entry(both, level=0), b"\n".join(lines)):
+        assert [cut(written, place) for place in searched(written).places] == [both]
