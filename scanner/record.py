@@ -23,7 +23,7 @@ BYTE_SURROGATES = range(0xDC80, 0xDD00)
 
 # Raised with every change of what a row may say of the same evidence; no scan is carried on from
 # records of another version.
-RECORDS_VERSION = 7
+RECORDS_VERSION = 8
 
 
 class Status(StrEnum):
@@ -49,6 +49,21 @@ class Verdict(StrEnum):
     FAKE = "fake"
     REAL = "real"
     INCONCLUSIVE = "inconclusive"
+
+
+class Origin(StrEnum):
+    """What a file says or proves of where it comes from, strongest first.
+
+    AI-generated, a photograph that was edited, or out of a camera; `validated` where a trusted
+    signature says so of these very bytes, `declared` where anyone may have written it.
+    """
+
+    AI_VALIDATED = "ai_validated"
+    EDITED_VALIDATED = "edited_validated"
+    CAMERA_VALIDATED = "camera_validated"
+    AI_DECLARED = "ai_declared"
+    EDITED_DECLARED = "edited_declared"
+    CAMERA_DECLARED = "camera_declared"
 
 
 # Statuses of files that may hold an image nobody looked at, though somebody wanted to.
@@ -114,6 +129,12 @@ class Record:
         Verdict | None,
         "`fake` (AI-generated), `real` (a photograph) or `inconclusive`; only for scored files.",
     ]
+    origin: Annotated[
+        Origin | None,
+        "What the file itself says of where it comes from, by its strongest finding: "
+        "`ai_validated`, `edited_validated`, `camera_validated`, `ai_declared`, `edited_declared` "
+        "or `camera_declared`; never part of the score. Empty proves nothing.",
+    ]
     p_fake: Annotated[
         float | None,
         "Calibrated probability that the image is fake, 0 to 1, for equal numbers of real and "
@@ -138,7 +159,8 @@ class Record:
     evidence: Annotated[
         str | None,
         "Provenance findings as a JSON list, kept apart from the score; each has a source, a tag "
-        "(`declared`, `validated` or `inferred`), a name and a value. Empty proves nothing.",
+        "(`declared`, `validated` or `inferred`), a name and a value, and those that `origin` "
+        "rests on a `claim` (`ai`, `edited` or `camera`). Empty proves nothing.",
     ]
     error: Annotated[str | None, "Why the file has no verdict."]
     model: Annotated[

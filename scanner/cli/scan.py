@@ -18,6 +18,7 @@ from scanner.cli.limits import limit_options
 from scanner.cli.streams import check_standard_output, say
 from scanner.containers.zip_names import CP437, CodePageError, code_page
 from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
+from scanner.record import Origin, Verdict
 
 
 def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> str:
@@ -110,10 +111,10 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
 @limit_options
 @click.option(
     "--fail-on",
-    type=click.Choice(["fake", "inconclusive"]),
+    type=click.Choice([Verdict.FAKE, Verdict.INCONCLUSIVE, *Origin]),
     multiple=True,
-    help="Exit with 1 also when a file was judged so; may be repeated. Unexamined files always "
-    "give 1.",
+    help="Exit with 1 also when a file was judged so, or has such an origin (declared includes "
+    "validated); may be repeated. Unexamined files always give 1.",
 )
 @click.option(
     "--no-carve",
@@ -167,8 +168,7 @@ def scan_command(
         atexit.register(ignore_signals)  # the work is done, only Python is left to end
     if not quiet:
         say(outcome.summary())
-    unwanted = sum(count for verdict, count in outcome.verdicts.items() if verdict in fail_on)
-    sys.exit(EXIT_UNEXAMINED if outcome.unexamined or unwanted else 0)
+    sys.exit(EXIT_UNEXAMINED if outcome.unexamined or outcome.so_found(fail_on) else 0)
 
 
 def without_passwords(command: Sequence[str]) -> list[str]:

@@ -6,15 +6,16 @@ Both reports are ordered by path, so they are read side by side and memory stays
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from scanner.custody.manifest import ManifestError, find_manifest, read_manifest
 from scanner.record import Record, path_text
-from scanner.reports.read import ReadError, read_records
+from scanner.reports.read import ReadError, columns_of, read_records
 
+NOT_COMPARED = frozenset({"path", "position", "page", "model"})  # as values: they tell which row
 LONGEST_SHOWN = 200  # characters of a value; evidence may hold a whole workflow
 # Facts of a manifest that say what may move a score or a name. Times, places and results are none.
 CAUSES = (
@@ -51,6 +52,7 @@ class Comparison:
 
     def differences(self) -> Iterator[str]:
         """One line for every file that differs, ordered by path. Raises ReadError."""
+        columns = columns_of(self.a) & columns_of(self.b)
         for before, after in _pairs(self.a, self.b):
             if after is None:
                 assert before is not None
@@ -59,7 +61,7 @@ class Comparison:
             elif before is None:
                 self.added += 1
                 yield f"{_name(after)}: only in {self.b}"
-            elif line := self._compared(before, after):
+            elif line := self._compared(before, after, columns):
                 yield line
 
     def summary(self) -> Iterator[str]:
@@ -76,11 +78,11 @@ class Comparison:
         if not self.same:
             yield from _causes(self.a, self.b)
 
-    def _compared(self, before: Record, after: Record) -> str | None:
+    def _compared(self, before: Record, after: Record, columns: Set[str]) -> str | None:
         self.both += 1
         if _model_changed(before, after):
             self.models[before.model, after.model] += 1
-        line = _difference(before, after)
+        line = _difference(before, after, columns - NOT_COMPARED)
         if line:
             self.changed += 1
             explained = _model_changed(before, after) or _file_changed(before, after)
@@ -127,12 +129,12 @@ def _name(record: Record) -> str:
     return f"{record.path}{member}{page}"
 
 
-def _difference(before: Record, after: Record) -> str | None:
-    """What became of a file that both reports have."""
+def _difference(before: Record, after: Record, columns: Set[str]) -> str | None:
+    """What became, in `columns` that both reports have, of a file that both have."""
     changes = [
         _change(column.name, getattr(before, column.name), getattr(after, column.name))
         for column in fields(Record)
-        if column.name not in ("path", "position", "page", "model")
+        if column.name in columns
     ]
     told = "; ".join(filter(None, changes))
     if not told:

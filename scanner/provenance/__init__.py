@@ -7,10 +7,13 @@ entry in SOURCES. Nothing here ever touches the network.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from scanner.provenance import c2pa, exif, inside, jpeg, png_text, xmp
 from scanner.provenance.finding import Finding, Tag, to_json
 from scanner.provenance.metadata import read
+from scanner.provenance.origin import contradictions, origin
+from scanner.record import Origin
 
 SOURCES = {"c2pa": c2pa, "xmp": xmp, "exif": exif, "png": png_text, "jpeg": jpeg, "file": inside}
 CAVEAT = (
@@ -19,8 +22,15 @@ CAVEAT = (
 )
 
 
-def gather(data: bytes, others: Iterable[Finding] = ()) -> str | None:
-    """All findings of an image file as compact JSON, see `to_json`. Never raises.
+class Provenance(NamedTuple):
+    """What a file tells of its origin. evidence: the findings as compact JSON, see `to_json`."""
+
+    origin: Origin | None = None
+    evidence: str | None = None
+
+
+def gather(data: bytes, others: Iterable[Finding] = ()) -> Provenance:
+    """All findings of an image file. Never raises.
 
     data: the whole file. others: what else was found. A source that cannot be read becomes a
     finding that says so.
@@ -34,6 +44,6 @@ def gather(data: bytes, others: Iterable[Finding] = ()) -> str | None:
             except Exception as error:  # hostile metadata raises nearly anything
                 reason = str(error) or type(error).__name__
                 found.append(Finding(name, Tag.INFERRED, "unread", reason))
-        return to_json(found)
+        return Provenance(origin(found), to_json([*contradictions(found), *found]))
     except Exception:  # out of memory, say: the score stands all the same
-        return None
+        return Provenance()

@@ -23,28 +23,39 @@ class Tag(StrEnum):
     INFERRED = "inferred"  # concluded by imgscan
 
 
+class Claim(StrEnum):
+    """Where a finding says that the image comes from."""
+
+    AI = "ai"  # all of it is generated
+    EDITED = "edited"  # parts of it are generated, composed or changed
+    CAMERA = "camera"  # of a camera or a scanner
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something a file tells of its origin. That nothing is found proves nothing.
 
     source: what it was read from or which program's mark it is, such as `c2pa` or `comfyui`.
     name: what is told, such as `digital_source_type`. value: the text itself, of any length;
-    reports hold its first MAX_CHARACTERS characters.
+    reports hold its first MAX_CHARACTERS characters. claim: where it says that the image comes
+    from, if it says that.
     """
 
     source: str
     tag: Tag
     name: str
     value: str
+    claim: Claim | None = None
 
 
 def to_json(findings: Iterable[Finding]) -> str | None:
     """The findings as a compact JSON list, without repetitions; None if there are none.
 
-    A value that had to be cut is followed by `length`, its full length in characters. When there
-    are more than MAX_FINDINGS, the last entry states how many were left out.
+    Those with a claim come first. A value that had to be cut is followed by `length`, its full
+    length in characters. When there are more than MAX_FINDINGS, the last entry states how many were
+    left out.
     """
-    distinct = list(dict.fromkeys(findings))
+    distinct = sorted(dict.fromkeys(findings), key=lambda finding: finding.claim is None)
     entries = [_entry(finding) for finding in distinct[:MAX_FINDINGS]]
     if len(distinct) > MAX_FINDINGS:
         left_out = f"{len(distinct) - MAX_FINDINGS} findings"
@@ -65,6 +76,8 @@ def _entry(finding: Finding) -> dict[str, str | int]:
         # A lone half of a surrogate pair could not be written to a report.
         "value": finding.value[:MAX_CHARACTERS].encode("utf-8", "replace").decode(),
     }
+    if finding.claim is not None:
+        entry["claim"] = finding.claim.value
     if len(finding.value) > MAX_CHARACTERS:
         entry["length"] = len(finding.value)
     return entry

@@ -38,7 +38,7 @@ CONTEXT = {
 }
 NAMESPACE = uuid5(NAMESPACE_URL, CONTEXT["imgscan"])
 # Facts that are results, of the scan and of each of its models; the others are configuration.
-COUNTS = ("statuses", "verdicts")
+COUNTS = ("statuses", "verdicts", "origins")
 
 
 def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ def _graph(records: Iterable[Record], scan: dict[str, Any]) -> Iterator[Node]:
         "case-investigation:InvestigativeAction",
         **{
             "uco-core:name": "imgscan scan",
-            "uco-core:description": f"Files by status and verdict: {json.dumps(counts)}",
+            "uco-core:description": f"Files by status, verdict and origin: {json.dumps(counts)}",
             "uco-action:actionStatus": "Complete/Finish",
             "uco-action:instrument": _reference(tool),
             "uco-action:result": _reference(provenance),

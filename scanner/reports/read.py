@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TextIO, get_args, get_type_hints
+from typing import Any, TextIO, TypeVar, get_args, get_type_hints
 
 from scanner.errors import ImgscanError
-from scanner.record import Record, Status, Verdict
+from scanner.record import Origin, Record, Status, Verdict
 
 # A cell may hold a whole workflow; Python's own limit is 128 KiB.
 LARGEST_CELL = 2**31 - 1
 REQUIRED = ("path", "position", "status")
 FIRST_JSON_LINE = '{"scan": '
+T = TypeVar("T")
 
 
 class ReadError(ImgscanError):
@@ -27,6 +29,20 @@ def read_records(report: Path) -> Iterator[Record]:
 
     Columns that the report, of another version, does not have are None. Raises ReadError.
     """
+    return _read(report, _record)
+
+
+def columns_of(report: Path) -> frozenset[str]:
+    """The columns of a report, which may be of another version; none of one without rows.
+
+    Raises ReadError.
+    """
+    with closing(_read(report, frozenset)) as rows:
+        return next(rows, frozenset())
+
+
+def _read(report: Path, made: Callable[[dict[str, Any]], T]) -> Generator[T]:
+    """What `made` makes of the columns and values of each row. Raises ReadError."""
     reader = READERS.get(report.suffix.lower())
     if reader is None:
         raise ReadError(f"{report} is none of the reports that can be read: {', '.join(READERS)}.")
@@ -34,7 +50,7 @@ def read_records(report: Path) -> Iterator[Record]:
     try:
         with report.open(encoding="utf-8", newline="") as stream:
             for values in reader(stream):
-                yield _record(values)
+                yield made(values)
                 count += 1
     except OSError as error:
         raise ReadError(f"{report} cannot be read: {error.strerror or error}.") from error
@@ -105,7 +121,7 @@ def _kinds() -> dict[str, Callable[[Any], Any]]:
     kinds = {}
     for name, hint in get_type_hints(Record).items():
         kind = next(kind for kind in get_args(hint) or (hint,) if kind is not types.NoneType)
-        if kind in (int, float, Status, Verdict):
+        if kind in (int, float, Status, Verdict, Origin):
             kinds[name] = _whole if kind is int else kind
     return kinds
 

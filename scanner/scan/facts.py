@@ -25,7 +25,7 @@ from scanner.limits import Limits
 from scanner.model.card import ModelCard
 from scanner.paths import resolved
 from scanner.provenance import CAVEAT
-from scanner.record import RECORDS_VERSION, Status, Verdict
+from scanner.record import RECORDS_VERSION, Origin, Status, Verdict
 from scanner.scan.outcome import Judged
 from scanner.scan.scorers import Scorer
 
@@ -80,7 +80,10 @@ def _card_sha256(card: ModelCard) -> str:
 
 
 def facts(
-    models: Sequence[Judged], statuses: Counter[Status], verdicts: Counter[Verdict]
+    models: Sequence[Judged],
+    statuses: Counter[Status],
+    verdicts: Counter[Verdict],
+    origins: Counter[Origin],
 ) -> dict[str, Any]:
     """What reports say of their scan."""
     # No times and no machine names: the same evidence must give the same bytes.
@@ -91,6 +94,7 @@ def facts(
         "provenance": CAVEAT,
         "statuses": {status: statuses[status] for status in Status},
         "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
+        "origins": {origin: origins[origin] for origin in Origin},
     }
 
 

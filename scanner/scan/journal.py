@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.model.verdict import NO_JUDGEMENT, Judgement, Score
-from scanner.record import Status, Verdict
+from scanner.record import Origin, Status, Verdict
 from scanner.scan.journal_file import (
     JournalError,
     connect,
@@ -38,7 +38,7 @@ CREATE TABLE content (
     sha256 TEXT, page INTEGER, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
     width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, model TEXT,
     logit REAL, ood REAL, again TEXT, quality TEXT, verdict TEXT, p_fake REAL, confidence REAL,
-    llr REAL, reason TEXT, evidence TEXT,
+    llr REAL, reason TEXT, origin TEXT, evidence TEXT,
     PRIMARY KEY (sha256, page)
 ) WITHOUT ROWID;
 CREATE TABLE file (
@@ -261,7 +261,7 @@ class Journal:
     ) -> None:
         """Record what is known of one page of bytes with a SHA-256."""
         self._database.execute(
-            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 22)})",
+            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 23)})",
             (
                 examined.sha256,
                 examined.page or NO_PAGE,
@@ -284,6 +284,7 @@ class Journal:
                 judgement.confidence,
                 judgement.llr,
                 judgement.reason,
+                examined.origin,
                 examined.evidence,
             ),
         )
@@ -310,6 +311,15 @@ class Journal:
             verdicts[model][Verdict(verdict)] = count
         return Counter({Status(status): count for status, count in statuses}), verdicts
 
+    def origins(self) -> Counter[Origin]:
+        """How many files say or prove each of where they come from."""
+        found = self._database.execute(f"""
+            SELECT origin, count(*)
+            FROM file JOIN (SELECT DISTINCT sha256, origin FROM content) AS content {OF_FILE}
+            WHERE origin NOTNULL GROUP BY 1
+        """)
+        return Counter({Origin(origin): count for origin, count in found})
+
     def rows(self) -> Iterator[sqlite3.Row]:
         """What a record says, by its names, and `container`, as `add` takes it.
 
@@ -321,7 +331,8 @@ class Journal:
                    coalesce(content.bytes, file.bytes) AS bytes, format, width, height,
                    nullif(page, {NO_PAGE}) AS page, frames,
                    coalesce(file.status, content.status) AS status,
-                   verdict, p_fake, confidence, llr, logit, ood, again, quality, reason, evidence,
+                   verdict, origin, p_fake, confidence, llr, logit, ood, again, quality, reason,
+                   evidence,
                    CASE WHEN file.status IS NULL THEN content.error ELSE file.error END AS error,
                    model, container
             FROM file LEFT JOIN content {OF_FILE} ORDER BY path, position, page

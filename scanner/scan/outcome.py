@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scanner.model.file import ModelFile
-from scanner.record import UNEXAMINED, Status, Verdict
+from scanner.record import UNEXAMINED, Origin, Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,15 @@ class Judged:
 class Outcome:
     """Counts are over all runs of the scan; `seconds` and `rate` (files/s) are of the last one.
 
-    statuses and verdicts: of the rows, of which images of several pages have several. models: all
+    statuses and verdicts: of the rows, of which images of several pages have several. origins: of
+    the files, what they say or prove of where they come from. models: all
     that could judge; what lay in no domain of theirs is in `verdicts` alone, as inconclusive.
     """
 
     files: int
     statuses: Counter[Status]
     verdicts: Counter[Verdict]
+    origins: Counter[Origin]
     seconds: float
     rate: float
     models: tuple[Judged, ...]
@@ -45,6 +48,15 @@ class Outcome:
     @property
     def unexamined(self) -> int:
         return sum(self.statuses[status] for status in UNEXAMINED)
+
+    def so_found(self, words: Collection[str]) -> int:
+        """How many rows have one of `words` as their verdict, and files as their origin.
+
+        What is declared is also what is validated.
+        """
+        wanted = {*words, *(word.replace("_declared", "_validated") for word in words)}
+        counts: tuple[Counter[Any], ...] = (self.verdicts, self.origins)
+        return sum(each[word] for each in counts for word in wanted)
 
     def summary(self) -> str:
         """The closing lines for a person."""
@@ -66,6 +78,7 @@ class Outcome:
         judged_rows = sum(judged.verdicts.total() for judged in self.models)
         if outside := self.verdicts.total() - judged_rows:
             yield "in no domain", f"{outside:,}: inconclusive, no model is made for their size"
+        yield from self._origins()
         yield "not an image", f"{self.statuses[Status.NOT_IMAGE]:,}"
         if containers := self.statuses[Status.CONTAINER]:
             yield "containers", f"{containers:,}: what is in them has rows of its own"
@@ -74,3 +87,21 @@ class Outcome:
         failures = [(status, self.statuses[status]) for status in Status if status in UNEXAMINED]
         detail = ", ".join(f"{count:,} {status}" for status, count in failures if count)
         yield "NOT EXAMINED", f"{self.unexamined:,}" + (f": {detail}" if detail else "")
+
+    def _origins(self) -> Iterator[tuple[str, str]]:
+        """What files say of themselves, where any does."""
+        said = {
+            "AI-generated": (Origin.AI_DECLARED, Origin.AI_VALIDATED),
+            "edited": (Origin.EDITED_DECLARED, Origin.EDITED_VALIDATED),
+            "out of a camera": (Origin.CAMERA_DECLARED, Origin.CAMERA_VALIDATED),
+        }
+        parts = []
+        for what, (declared, validated) in said.items():
+            if count := self.origins[declared] + self.origins[validated]:
+                verb = "declares itself" if count == 1 else "declare themselves"
+                proven = f", {self.origins[validated]:,} of them validated"
+                parts.append(
+                    f"{count:,} {verb} {what}" + (proven if self.origins[validated] else "")
+                )
+        if parts:
+            yield "origin", "; ".join(parts)

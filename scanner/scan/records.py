@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from scanner.record import Record, Status, Verdict, trouble
+from scanner.record import Origin, Record, Status, Verdict, trouble
 from scanner.scan.journal import Journal
 from scanner.scan.name_mismatch import mismatch
 from scanner.workers.examined import Examined
@@ -24,12 +24,14 @@ def _record(row: sqlite3.Row) -> Record:
     container = values.pop("container")
     checks = _checks(*(values.pop(name) for name in ("quality", "ood", "again")))
     status, verdict, logit = Status(row["status"]), row["verdict"], row["logit"]
+    origin = row["origin"]
     return Record(
         **values
         | {
             "status": status,
             "name_mismatch": mismatch(row["path"], row["format"], status, container),
             "verdict": Verdict(verdict) if verdict else None,
+            "origin": Origin(origin) if origin else None,
             # SQLite keeps no NaN: a score that was one is None.
             "logit": _rounded(logit, 5),
             "checks": checks,

@@ -95,8 +95,8 @@ def _scan(
         Judged(each.model, each.backend.provider, each.backend.precision, verdicts[each.name])
         for each in scorers
     )
-    total = sum(verdicts.values(), Counter[Verdict]())
-    said = facts.facts(models, statuses, total)
+    total, origins = sum(verdicts.values(), Counter[Verdict]()), journal.origins()
+    said = facts.facts(models, statuses, total, origins)
     watcher.examined()
     for report in request.reports:
         write_report(report, records(journal), said)
@@ -126,6 +126,7 @@ def _scan(
         files=files,
         statuses=statuses,
         verdicts=total,
+        origins=origins,
         seconds=seconds,
         rate=rate,
         models=models,

@@ -37,7 +37,7 @@ from scanner.kinds import kind_of
 from scanner.limits import Limits
 from scanner.preprocess import view
 from scanner.processes import Alive, unheard
-from scanner.provenance import gather
+from scanner.provenance import Provenance, gather
 from scanner.provenance.finding import Finding
 from scanner.quality import quality
 from scanner.record import Status
@@ -74,15 +74,15 @@ def examine(
         return unreadable(error)
     hashes = hash_bytes([data], hashing.takes_md5)
     known = known_in(hashes, hashing)
-    evidence = None
+    provenance = Provenance()
     if listed := left_out(known, hashing):
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
         outcomes, others = _decode(data, views, limits, alive)
         outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
-        evidence = gather(data, findings)
+        provenance = gather(data, findings)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
-    facts |= {"bytes": len(data), "evidence": evidence}
+    facts |= {"bytes": len(data), **provenance._asdict()}
     first, *further = (replace(outcome, **facts) for outcome in outcomes)
     return replace(first, further=further)
 

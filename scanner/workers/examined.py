@@ -14,7 +14,7 @@ from scanner.hashes.hashing import Hashes, Hashing
 from scanner.model.card import Domain
 from scanner.preprocess import Preprocessing
 from scanner.quality import Quality, QualityBounds
-from scanner.record import Status
+from scanner.record import Origin, Status
 
 
 class Shown(NamedTuple):
@@ -39,7 +39,8 @@ class Examined:
     page: which of the file's `frames` this is, from 1. model: the place in Views of the one that is
     to judge it; None also for a sound picture that lies in no domain. doubt: why it can have no
     verdict, whatever the score; only with a view. quality: with a view, of models that bound it.
-    evidence: provenance findings as JSON, also of images that could not be decoded. view: uint8,
+    origin and evidence: what the file says of where it comes from, and all such findings as JSON,
+    also of images that could not be decoded. view: uint8,
     what the model sees of it, as `scanner.preprocess.view` makes it, or at second sight that once
     for each look. carved: where in it other pictures begin, which are to be examined. further: the
     other pages that were looked at.
@@ -59,6 +60,7 @@ class Examined:
     model: int | None = None
     doubt: str | None = None
     quality: Quality | None = None
+    origin: Origin | None = None
     evidence: str | None = None
     view: NDArray[np.uint8] | None = None
     carved: Places | None = None

@@ -9,18 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from scanner.custody.compare import Comparison
 from scanner.custody.manifest import manifest_path, write_manifest
-from scanner.record import Record, Status, Verdict
+from scanner.record import Origin, Record, Status, Verdict
 from scanner.reports import write_report
 from scanner.reports.read import ReadError
 
 SCORED = Record(
     path="b.jpg", position=0, sha256="ab" * 32, md5=None, known=None, bytes=5, format="JPEG",
     name_mismatch=None, width=32, height=32, page=1, frames=1, status=Status.SCORED,
-    verdict=Verdict.FAKE,
+    verdict=Verdict.FAKE, origin=None,
     p_fake=0.99, confidence=0.99, llr=2.0, logit=4.0, reason=None, checks=None, evidence=None,
     error=None,
     model="m@1",
@@ -103,6 +104,24 @@ def test_a_file_that_could_not_be_read_once_has_not_changed(tmp_path: Path) -> N
 
 def test_md5_hashes_that_one_scan_did_not_take_are_no_difference(tmp_path: Path) -> None:
     assert _compare(tmp_path, [SCORED], [replace(SCORED, md5="ab" * 16)])[0].same
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_column_that_an_older_report_lacks_is_no_difference(tmp_path: Path, suffix: str) -> None:
+    """Nor is it one in the other direction; what both have is compared."""
+    older, newer = tmp_path / f"older.{suffix}", tmp_path / "newer.csv"
+    said = replace(SCORED, origin=Origin.AI_DECLARED)
+    write_report(newer, [said, replace(said, path="c.jpg", p_fake=0.5)], {})
+    write_report(older, [said, replace(said, path="c.jpg")], {})
+    if suffix == "csv":
+        pd.read_csv(older).drop(columns="origin").to_csv(older, index=False)
+    else:
+        older.write_text(older.read_text().replace('"origin": "ai_declared", ', ""))
+    for pair in ((older, newer), (newer, older)):
+        (line,) = Comparison(*pair).differences()
+        assert "p_fake" in line
+        assert "origin" not in line
+    assert "origin" in newer.read_text()
 
 
 def test_hostile_and_long_values_stay_on_one_readable_line(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def encode() -> Encode:
 @pytest.fixture
 def gathered() -> Gather:
     """gathered(data): the findings as a report holds them, read back."""
-    return lambda data: json.loads(gather(data) or "[]")
+    return lambda data: json.loads(gather(data).evidence or "[]")
 
 
 @dataclass

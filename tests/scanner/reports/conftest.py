@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scanner.record import Record, Status, Verdict, path_text
+from scanner.record import Origin, Record, Status, Verdict, path_text
 
 MODEL = "resnet18@b586ad6239de"
 PLAIN = Record(
@@ -26,6 +26,7 @@ PLAIN = Record(
     frames=1,
     status=Status.SCORED,
     verdict=Verdict.FAKE,
+    origin=Origin.AI_DECLARED,
     p_fake=0.999999,
     confidence=0.999999,
     llr=-0.5795,
@@ -85,7 +86,7 @@ def record() -> Callable[..., Record]:
 def records(record: Callable[..., Record]) -> list[Record]:
     """One record a hostile name, status and verdict, in path order."""
     unjudged = {"p_fake": None, "confidence": None, "llr": None, "logit": None, "model": None}
-    nothing = {"verdict": None, "evidence": None, **unjudged}
+    nothing = {"verdict": None, "origin": None, "evidence": None, **unjudged}
     unknown = {"format": None, "width": None, "height": None, "page": None, "frames": None}
     made = [record(path=path_text(name)) for name in NAMES]
     made += [

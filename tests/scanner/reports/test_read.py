@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from scanner.record import Record, Status, Verdict, path_text
+from scanner.record import Origin, Record, Status, Verdict, path_text
 from scanner.reports import write_report
 from scanner.reports.read import ReadError, read_records
 
 PLAIN = Record(
     path="a.jpg", position=0, sha256="ab" * 32, md5=None, known=None, bytes=5, format="JPEG",
     name_mismatch=None, width=32, height=32, page=1, frames=1, status=Status.SCORED,
-    verdict=Verdict.FAKE,
+    verdict=Verdict.FAKE, origin=Origin.AI_VALIDATED,
     p_fake=0.999983, confidence=0.999983, llr=-1.5, logit=1e-05, reason=None, checks=None,
     evidence=None,
     error=None, model="m@1",
@@ -22,7 +22,7 @@ PLAIN = Record(
 BARE = Record(
     path="bare", position=0, sha256=None, md5=None, known=None, bytes=None, format=None,
     name_mismatch=None, width=None, height=None, page=None, frames=None, status=Status.KNOWN,
-    verdict=None,
+    verdict=None, origin=None,
     p_fake=None, confidence=None, llr=None, logit=None, reason=None, checks=None, evidence=None,
     error=None, model=None,
 )  # fmt: skip

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from scanner.model.verdict import Judgement, Score
-from scanner.record import Record, Status, Verdict
+from scanner.record import Origin, Record, Status, Verdict
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
 from scanner.scan.records import records as scan_records
@@ -90,6 +90,20 @@ def test_counts(place: Path) -> None:
     statuses, verdicts = journal.counts()
     assert statuses == {Status.SCORED: 2, Status.NOT_IMAGE: 1, Status.TIMEOUT: 1}
     assert verdicts == {MODEL: {Verdict.FAKE: 2}}
+
+
+def test_origins_are_counted_by_files(place: Path) -> None:
+    """Not by pages: an animation says only once where it comes from."""
+    journal = opened(place)
+    said = replace(IMAGE, origin=Origin.AI_DECLARED, evidence="[]")
+    for path in ("a", "b"):
+        for page in (1, 2):
+            journal.add_page(replace(said, page=page), MODEL, SCORE, JUDGEMENT)
+        journal.add(path, 0, replace(said, page=3), MODEL, SCORE, JUDGEMENT)
+    photograph = replace(IMAGE, sha256="d" * 64, origin=Origin.CAMERA_DECLARED)
+    journal.add("c", 0, photograph, MODEL, SCORE, JUDGEMENT)
+    assert journal.origins() == {Origin.AI_DECLARED: 2, Origin.CAMERA_DECLARED: 1}
+    assert {record.origin for record in records(journal)} == set(journal.origins())
 
 
 def test_what_became_of_a_container_is_its_places(place: Path) -> None:

@@ -299,8 +299,8 @@ def test_case_has_one_file_for_all_its_pages(tmp_path: Path) -> None:
     page = Record(
         path="a.tif", position=0, sha256="ab" * 32, md5=None, known=None, bytes=9, format="TIFF",
         name_mismatch=None, width=32, height=32, page=1, frames=2, status=Status.SCORED,
-        verdict=Verdict.REAL, p_fake=0.1, confidence=0.9, llr=-1.0, logit=-2.0, reason=None,
-        checks=None, evidence=None, error=None, model="m@1",
+        verdict=Verdict.REAL, origin=None, p_fake=0.1, confidence=0.9, llr=-1.0, logit=-2.0,
+        reason=None, checks=None, evidence=None, error=None, model="m@1",
     )  # fmt: skip
     report = tmp_path / "out.jsonld"
     write_report(report, [page, replace(page, page=2, verdict=Verdict.FAKE, p_fake=0.9)], {})

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scanner.backends.choose import open_backend
 from scanner.limits import Limits
 from scanner.model import open_model
-from scanner.record import Record, Status
+from scanner.record import Origin, Record, Status
 from scanner.reports import WRITERS, writable, write_report
 from scanner.reports.read import READERS, read_records
 from scanner.scan.journal import Journal
@@ -63,8 +63,9 @@ RECORDS = st.builds(
     path=TEXT.map(lambda text: text or "x"),
     status=st.sampled_from(Status),
     verdict=st.none(),
+    origin=st.none() | st.sampled_from(Origin),
     model=st.just("model@0123"),  # the scan's, not the file's
-    **fields(Record, "path", "status", "verdict", "model"),
+    **fields(Record, "path", "status", "verdict", "origin", "model"),
 )
 few = settings(max_examples=60, deadline=None, derandomize=True)
 

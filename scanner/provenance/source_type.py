@@ -1,0 +1,34 @@
+"""The IPTC's digital source types (cv.iptc.org/newscodes/digitalsourcetype), however spelled."""
+
+from __future__ import annotations
+
+import re
+
+from scanner.provenance.finding import Claim
+
+CLAIMS = {
+    "trainedalgorithmicmedia": Claim.AI,
+    "compositewithtrainedalgorithmicmedia": Claim.EDITED,
+    "compositesynthetic": Claim.EDITED,
+    "compositecapture": Claim.EDITED,
+    "composite": Claim.EDITED,
+    "algorithmicallyenhanced": Claim.EDITED,
+    "humanedits": Claim.EDITED,
+    "minorhumanedits": Claim.EDITED,
+    "digitalcapture": Claim.CAMERA,
+    "computationalcapture": Claim.CAMERA,
+    "negativefilm": Claim.CAMERA,
+    "positivefilm": Claim.CAMERA,
+    "print": Claim.CAMERA,
+}
+# What stands before the code: a web address of IPTC or of schema.org, or a name for one.
+BEFORE = re.compile(r".*[/#:]", re.DOTALL)
+BEHIND = re.compile(r"digitalsource$")  # as schema.org's names end
+
+
+def claim(value: str) -> Claim | None:
+    """Where an image comes from by a source type: an address, a name such as
+    `digsrctype:digitalCapture` or schema.org's, or the bare code, in any case.
+    """
+    code = BEFORE.sub("", value.strip().rstrip("/")).lower()
+    return CLAIMS.get(BEHIND.sub("", code))
