@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 from typing import Any
 
 import pytest
-from PIL import Image, PngImagePlugin, features
+from PIL import Image, PngImagePlugin, TiffImagePlugin, features
 
-from scanner.provenance.metadata import MAX_TEXT_BYTES, read
+from scanner.provenance.metadata import read
+from scanner.provenance.metadata.png import MAX_TEXT_BYTES
+from tests.scanner.provenance import writing as write
 
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>"
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", *(["AVIF"] if features.check("avif") else [])]
@@ -79,3 +82,57 @@ def test_a_thumbnail_is_not_taken_for_the_image(encode: Any) -> None:
 def test_nothing_is_found_in_what_is_no_image(data: bytes) -> None:
     found = read(data)
     assert (found.xmp, found.texts, found.quantisation, found.c2pa) == ((), (), (), False)
+
+
+def test_iptc_wherever_formats_keep_it() -> None:
+    """In Photoshop's resources of a JPEG, in a TIFF's own field, in ImageMagick's text of a PNG."""
+    records = write.iim({110: b"a desk", 120: b"a gull"})
+    profile = write.resources(records)
+    text = f"\niptc\n{len(profile):8}\n{profile.hex()}\n"
+    options = {"pnginfo": PngImagePlugin.PngInfo()}
+    options["pnginfo"].add_text("Raw profile type iptc", text, zip=True)
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[33723] = records
+    tags.tagtype[33723] = 7
+    for data in (
+        write.iptc({110: b"a desk", 120: b"a gull"}),
+        write.saved("PNG", **options),
+        write.saved("TIFF", tiffinfo=tags),
+    ):
+        assert read(data).iptc == records
+
+
+def test_exif_and_xmp_that_imagemagick_keeps_in_png() -> None:
+    content = exif().tobytes()
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Raw profile type exif", f"\nexif\n{len(content)}\n{content.hex()}")
+    info.add_text("Raw profile type xmp", f"\nxmp\n{len(XMP)}\n{XMP.hex()}")
+    info.add_text("Raw profile type app1", "\napp1\n3\nnot hex")
+    found = read(write.saved("PNG", pnginfo=info))
+    assert found.exif == content.removeprefix(b"Exif\0\0")
+    assert found.xmp == (XMP,)
+
+
+def test_xmp_too_large_for_a_segment_is_put_together() -> None:
+    head = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + (2 * len(XMP)).to_bytes(4, "big")
+    halves = [head + (at).to_bytes(4, "big") + XMP[at : at + 20] for at in range(0, len(XMP), 20)]
+    segments = [write.segment(0xE1, half) for half in reversed(halves)]
+    assert read(write.with_segments(*segments)).xmp == (XMP,)
+
+
+def test_blocks_that_samsung_appends() -> None:
+    blocks = {"Image_UTC_Data": b"1690000000000", "PEg_Info": b"{}"}
+    for image in (write.saved("JPEG"), write.saved("PNG")):
+        assert dict(read(write.samsung(image, **blocks)).samsung) == blocks
+        assert dict(read(write.samsung(image, **blocks) + bytes(99)).samsung) == blocks
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_directories_end_the_reading(seed: int) -> None:
+    luck = random.Random(seed)
+    whole = write.samsung(write.iptc({120: b"a gull"}), PEg_Info=b"{}", Other=b"x" * 50)
+    damaged = bytearray(whole)
+    for _ in range(luck.choice((1, 4, 40))):
+        damaged[luck.randrange(len(whole))] = luck.randrange(256)
+    found = read(bytes(damaged[: luck.choice((len(whole), luck.randrange(len(whole))))]))
+    assert sum(len(content) for _, content in found.samsung) <= len(whole)

@@ -32,6 +32,7 @@ def test_the_digital_source_type(spelling: str, encode: Any, gathered: Any) -> N
         "tag": "declared",
         "name": "digital_source_type",
         "value": SOURCE_TYPE,
+        "claim": "ai",
     }
 
 
@@ -66,3 +67,29 @@ def test_deeply_nested_xml_is_read_in_one_pass(encode: Any, gathered: Any) -> No
     nested = "<iptc:DigitalSourceType>" * depth + "deep" + "</iptc:DigitalSourceType>" * depth
     (entry,) = gathered(encode("WEBP", xmp=packet(elements=nested)))
     assert entry["value"] == "deep"
+
+
+def test_what_stands_before_the_damage_counts(encode: Any, gathered: Any) -> None:
+    torn = packet('xmp:CreatorTool="Pinsel 2"', "<iptc:DigitalSourceType>")
+    found = gathered(encode("WEBP", xmp=torn))
+    assert {(entry["source"], entry["name"]) for entry in found} == {
+        ("xmp", "software"), ("xmp", "unread"),
+    }  # fmt: skip
+
+
+def test_packets_that_were_joined_are_read_both(encode: Any, gathered: Any) -> None:
+    joined = packet('xmp:CreatorTool="Pinsel 2"') + b"0123ABCD\0\0" + packet('tiff:Make="Acme"')
+    found = gathered(encode("WEBP", xmp=joined))
+    assert {entry["value"] for entry in found} == {"Pinsel 2", "Acme"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_wide_encodings(encoding: str, encode: Any, gathered: Any) -> None:
+    written = packet('xmp:CreatorTool="Möwe 2"').decode().replace("\ufeff", "").encode(encoding)
+    (entry,) = gathered(encode("WEBP", xmp=written))
+    assert entry["value"] == "Möwe 2"
+
+
+def test_figures_and_settings_are_not_told(encode: Any, gathered: Any) -> None:
+    settings = 'xmp:CreateDate="2025-01-01T10:00:00" tiff:Orientation="1" xmp:Rating="5"'
+    assert gathered(encode("WEBP", xmp=packet(settings))) == []

@@ -1,0 +1,28 @@
+"""The credit lines of the generators and editors of Google, OpenAI, Apple, Meta and others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from scanner.provenance.finding import Claim, Finding, Tag
+from scanner.provenance.texts.text import Text
+
+WHO = r"(?:google ai|openai|chatgpt|dall[·\-. ]?e(?: ?\d)?|meta ai|(?:generative )?ai)"
+CREDITS = {
+    re.compile(rf"(?:made|created|generated|imagined) (?:with|by|using) {WHO}\.?"): Claim.AI,
+    re.compile(r"(?:100% )?ai[- ]generated(?: (?:image|picture|content))?\.?"): Claim.AI,
+    re.compile(rf"edited (?:with|by|using) {WHO}\.?"): Claim.EDITED,
+    re.compile(r"apple image playground"): Claim.AI,
+    re.compile(r"apple photos clean up|(?:modified|edited) with clean up"): Claim.EDITED,
+}
+LONGEST = 200  # characters, blanks included
+
+
+def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
+    """Only where the line is all that a text says: captions may speak of such things."""
+    line = " ".join(text.value[:LONGEST].lower().split())
+    for pattern, claim in CREDITS.items():
+        if pattern.fullmatch(line):
+            yield Finding(text.source, Tag.DECLARED, text.name, text.value, claim)
+            return
