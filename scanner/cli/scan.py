@@ -111,10 +111,11 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
 @limit_options
 @click.option(
     "--fail-on",
-    type=click.Choice([Verdict.FAKE, Verdict.INCONCLUSIVE, *Origin]),
+    type=click.Choice([str(it) for it in (Verdict.FAKE, Verdict.INCONCLUSIVE, *Origin)]),
+    metavar="VERDICT|ORIGIN",
     multiple=True,
-    help="Exit with 1 also when a file was judged so, or has such an origin (declared includes "
-    "validated); may be repeated. Unexamined files always give 1.",
+    help="Exit with 1 also when a file was judged fake or inconclusive, or has an origin such as "
+    "ai_declared (which includes ai_validated); may be repeated. Unexamined files always give 1.",
 )
 @click.option(
     "--no-carve",
