@@ -1,18 +1,18 @@
 """Provenance: what a file itself tells of its origin, kept apart from the model's score.
 
 What is read of a file's bytes has one small module a source, each with `findings(data, metadata)`
-and an entry in SOURCES. What stands in texts is gathered by `texts` and understood by `marks`.
+and an entry in SOURCES; what hides in pixels, one with `findings(rgb, alpha)` and an entry in
+PIXELS. What stands in texts is gathered by `texts` and understood by `marks`.
 Nothing here ever touches the network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from scanner.provenance import c2pa, inside, jpeg, marks
+from scanner.provenance import c2pa, inside, jpeg, marks, stealth
 from scanner.provenance.finding import Finding, Tag, to_json
 from scanner.provenance.metadata import read
 from scanner.provenance.origin import contradictions, origin
@@ -20,7 +20,12 @@ from scanner.provenance.texts import PLACES
 from scanner.provenance.texts.text import Text
 from scanner.record import Origin
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+PIXELS = {"pixels": stealth}
 SOURCES = {"c2pa": c2pa, "jpeg": jpeg, "file": inside}
+T = TypeVar("T")
 MOST_TEXTS, LONGEST_TEXT = 2_000, 2**22  # of one kind in a file, and characters of one
 CAVEAT = (
     "That nothing is found proves nothing: metadata is easily lost or removed, and what is merely "
@@ -46,24 +51,31 @@ def gather(data: bytes, others: Iterable[Finding] = ()) -> Provenance:
     try:
         metadata = read(data)
         for name, source in SOURCES.items():
-            with _told(name, found):
-                found.extend(source.findings(data, metadata))
+            _keep(name, source.findings(data, metadata), found, found)
         for name, place in PLACES.items():
-            with _told(name, found):
-                for text in islice(place.texts(metadata), MOST_TEXTS):  # those before damage count
-                    texts.append(text._replace(value=text.value[:LONGEST_TEXT]))
+            _keep(name, islice(place.texts(metadata), MOST_TEXTS), texts, found)
         for text in texts:
-            with _told(text.source, found):
-                found.extend(marks.findings(text, texts))
+            cut = text._replace(value=text.value[:LONGEST_TEXT])
+            _keep(text.source, marks.findings(cut, texts), found, found)
         return Provenance(origin(found), to_json([*contradictions(found), *found]))
     except Exception:  # out of memory, say: the score stands all the same
         return Provenance()
 
 
-@contextmanager
-def _told(name: str, found: list[Finding]) -> Iterator[None]:
-    """Keeps what goes wrong in a source as a finding: hostile metadata raises nearly anything."""
+def of_pixels(rgb: Image.Image, alpha: Image.Image | None) -> list[Finding]:
+    """What hides in the pixels of an image, for `gather`'s `others`. Never raises.
+
+    rgb: of mode RGB, on white where there is an alpha, which is of mode L and the same size.
+    """
+    found: list[Finding] = []
+    for name, reader in PIXELS.items():
+        _keep(name, reader.findings(rgb, alpha), found, found)
+    return found
+
+
+def _keep(name: str, read: Iterator[T], kept: list[T], found: list[Finding]) -> None:
+    """What is read before damage, which becomes a finding: metadata may raise nearly anything."""
     try:
-        yield
+        kept.extend(read)
     except Exception as error:
         found.append(Finding(name, Tag.INFERRED, "unread", str(error) or type(error).__name__))

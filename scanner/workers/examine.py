@@ -37,7 +37,7 @@ from scanner.kinds import kind_of
 from scanner.limits import Limits
 from scanner.preprocess import view
 from scanner.processes import Alive, unheard
-from scanner.provenance import Provenance, gather
+from scanner.provenance import Provenance, gather, of_pixels
 from scanner.provenance.finding import Finding
 from scanner.quality import quality
 from scanner.record import Status
@@ -78,9 +78,10 @@ def examine(
     if listed := left_out(known, hashing):
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
-        outcomes, others = _decode(data, views, limits, alive)
+        hidden: list[Finding] = []
+        outcomes, others = _decode(data, views, limits, alive, hidden)
         outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
-        provenance = gather(data, findings)
+        provenance = gather(data, [*hidden, *findings])
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
     facts |= {"bytes": len(data), **provenance._asdict()}
     first, *further = (replace(outcome, **facts) for outcome in outcomes)
@@ -127,29 +128,32 @@ def _is_mistaken(data: bytes, first: Examined) -> bool:
 
 
 def _decode(
-    data: bytes, views: Views, limits: Limits, alive: Alive
+    data: bytes, views: Views, limits: Limits, alive: Alive, hidden: list[Finding]
 ) -> tuple[list[Examined], Sequence[int]]:
     """The pages that are looked at; a single outcome where the file cannot even be opened.
 
-    With where pages begin that are files of their own behind the first.
+    With where pages begin that are files of their own behind the first. hidden: takes what is found
+    in the pixels of the first.
     """
     if not data:
         return [Examined(Status.NOT_IMAGE, "the file is empty")], ()
     try:
         with opened(data, limits.pixels) as pages:
             if pages.frames == 1:
-                return [_page(pages, 1, views)], pages.others
-            return _pages(pages, views, limits, alive), pages.others
+                return [_page(pages, 1, views, hidden)], pages.others
+            return _pages(pages, views, limits, alive, hidden), pages.others
     except Exception as error:  # decoders raise nearly anything on broken files
         return [failure(error, limits)], ()
 
 
-def _pages(pages: Pages, views: Views, limits: Limits, alive: Alive) -> list[Examined]:
+def _pages(
+    pages: Pages, views: Views, limits: Limits, alive: Alive, hidden: list[Finding]
+) -> list[Examined]:
     looked_at = []
     for number in sample(pages.format, pages.frames, limits.pages):
         alive()
         try:
-            looked_at.append(_page(pages, number, views))
+            looked_at.append(_page(pages, number, views, hidden))
         except Exception as error:  # the other pages may be sound
             failed = replace(failure(error, limits), page=number, frames=pages.frames)
             looked_at.append(replace(failed, format=pages.format))
@@ -172,9 +176,11 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
     return [round(number) for number in spaced]
 
 
-def _page(pages: Pages, number: int, views: Views) -> Examined:
+def _page(pages: Pages, number: int, views: Views, hidden: list[Finding]) -> Examined:
     """One page, with what the one model sees of it whose domain holds its stored size."""
     decoded = pages.decode(number)
+    if number == 1:
+        hidden += of_pixels(decoded.rgb, decoded.alpha)
     page = Examined(
         Status.SCORED,
         format=decoded.format,

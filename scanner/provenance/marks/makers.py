@@ -10,7 +10,8 @@ from scanner.provenance.texts.text import MAKERS, Text
 
 NAMES = (
     r"Adobe Firefly", r"Midjourney", r"DALL[·\-. ]?E", r"ChatGPT", r"OpenAI", r"GPT-?4o",
-    r"gpt-image", r"Stable ?Diffusion", r"Stability AI", r"SDXL", r"AUTOMATIC1111", r"SD\.Next",
+    r"gpt-image", r"Stab(?:le|ility)[ _-]?Diffusion", r"Stability[ .]AI", r"SDXL",
+    r"AUTOMATIC1111", r"SD\.Next",
     r"NovelAI", r"InvokeAI", r"ComfyUI", r"(?:Ruined)?Fooocus", r"(?:Stable)?SwarmUI",
     r"Draw Things", r"DiffusionBee", r"Easy Diffusion", r"NMKD", r"FLUX\.[12]",
     r"Black Forest Labs", r"Ideogram(?: AI)?", r"reve\.com", r"Aphrodite AI", r"Leonardo\.? ?AI",

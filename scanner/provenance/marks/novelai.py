@@ -18,7 +18,7 @@ NAME, TITLES = "NovelAI", ("NovelAI generated image", "AI generated image")
 def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
     if text.name in KEYS and _is_its(texts):
         yield made("novelai", text.name, text.value)
-    elif text.name == "user_comment" and json_object(text.value).get("Software") == NAME:
+    elif json_object(text.value).get("Software") == NAME:
         yield made("novelai", "parameters", text.value)
 
 

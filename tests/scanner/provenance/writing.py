@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
 from PIL import Image, PngImagePlugin
 
 NAMESPACES = {
@@ -30,8 +32,12 @@ XP_COMMENT, COMMENT = 0x9C9C, 0x9286
 
 
 def saved(kind: str, **options: Any) -> bytes:
+    return encoded(Image.new("RGB", (32, 32), "teal"), kind, **options)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     stream = io.BytesIO()
-    Image.new("RGB", (32, 32), "teal").save(stream, kind, **options)
+    image.save(stream, kind, **options)
     return stream.getvalue()
 
 
@@ -109,3 +115,15 @@ def samsung(image: bytes, **blocks: bytes) -> bytes:
     )
     directory = b"SEFH" + struct.pack("<II", 107, len(places)) + entries
     return image + body + directory + struct.pack("<I", len(directory)) + b"SEFT"
+
+
+def hidden(text: str, channels: int, packed: bool) -> Image.Image:
+    """Noise of `channels` whose lowest bits hold the text as the front ends write it."""
+    content = gzip.compress(text.encode()) if packed else text.encode()
+    mark = f"stealth_{'png' if channels == 1 else 'rgb'}{'comp' if packed else 'info'}"
+    whole = mark.encode() + (8 * len(content)).to_bytes(4) + content
+    bits = np.unpackbits(np.frombuffer(whole, np.uint8))
+    samples = np.random.default_rng(1).integers(0, 256, (97, 512, channels), dtype=np.uint8)
+    flat = samples.transpose(1, 0, 2).reshape(-1)
+    flat[: len(bits)] = (flat[: len(bits)] & 0xFE) | bits
+    return Image.fromarray(flat.reshape(512, 97, channels).transpose(1, 0, 2).squeeze().copy())

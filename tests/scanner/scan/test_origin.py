@@ -13,11 +13,13 @@ from scanner.record import Origin
 from tests.scanner.provenance import writing as write
 from tests.scanner.scans import run
 
+A1111 = "a gull\nSteps: 20, Sampler: Euler, Seed: 42"
 SAID = {
-    "made.png": write.png(parameters="a gull\nSteps: 20, Sampler: Euler, Seed: 42"),
+    "made.png": write.png(parameters=A1111),
     "edited.webp": write.xmp({"photoshop:Credit": "Edited with Google AI"}),
     "shot.jpg": write.exif({write.MAKE: "Acme"}),
     "silent.png": write.saved("PNG"),
+    "hidden.png": write.encoded(write.hidden(A1111, 3, packed=True)),
     "torn.png": write.png(AIGC='{"Label":"1"}')[:-30],
 }
 ORIGINS = {
@@ -25,6 +27,7 @@ ORIGINS = {
     "edited.webp": Origin.EDITED_DECLARED,
     "shot.jpg": Origin.CAMERA_DECLARED,
     "silent.png": None,
+    "hidden.png": Origin.AI_DECLARED,
     "torn.png": Origin.AI_DECLARED,
 }
 
@@ -47,8 +50,8 @@ def test_the_column_of_every_report(evidence: Path, tmp_path: Path) -> None:
     assert origins == ORIGINS
     assert {name: row["origin"] or None for name, row in rows.items()} == ORIGINS
     counted = {origin: count for origin, count in whole["scan"]["origins"].items() if count}
-    assert counted == {"ai_declared": 2, "edited_declared": 1, "camera_declared": 1}
-    said = "2 declare themselves AI-generated; 1 declares itself edited; 1 declares itself out of"
+    assert counted == {"ai_declared": 3, "edited_declared": 1, "camera_declared": 1}
+    said = "3 declare themselves AI-generated; 1 declares itself edited; 1 declares itself out of"
     assert said in done.stderr
     # The same pixels have the same score, whatever is said of them.
     assert rows["made.png"]["logit"] == rows["silent.png"]["logit"] != ""
