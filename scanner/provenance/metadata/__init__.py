@@ -6,7 +6,7 @@ costs next to nothing. One module a family of formats.
 
 from __future__ import annotations
 
-from scanner.provenance.metadata import jpeg, other, png, webp
+from scanner.provenance.metadata import jpeg, other, photoshop, png, webp
 from scanner.provenance.metadata.contents import Metadata
 
 __all__ = ["Metadata", "read"]
@@ -20,6 +20,8 @@ def read(data: bytes) -> Metadata:
         return png.read(data)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return webp.read(data)
+    if data.startswith(photoshop.DOCUMENT):
+        return photoshop.read(data)
     if data.startswith(other.STARTS) or (data[4:8] == b"ftyp" and data[8:12] in other.BRANDS):
         return other.read(data)
     return Metadata()

@@ -93,9 +93,19 @@ def iim(datasets: dict[int, bytes]) -> bytes:
 
 def resources(records: bytes) -> bytes:
     """Photoshop's image resources with IIM records among others."""
-    other = b"8BIM\x04\x25\x03abc\0\0\0\x03xyz\0"
-    padded = records + bytes(len(records) % 2)
-    return other + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(records)) + padded
+    return b"8BIM\x04\x25\x03abc\0\0\0\x03xyz\0" + _resource(0x0404, records)
+
+
+def _resource(number: int, content: bytes) -> bytes:
+    head = b"8BIM" + struct.pack(">HHI", number, 0, len(content))
+    return head + content + bytes(len(content) % 2)
+
+
+def document(exif: bytes, xmp: bytes, records: bytes) -> bytes:
+    """The parts of a Photoshop document up to its resources, with metadata of each kind."""
+    found = resources(records) + _resource(0x0422, exif) + _resource(0x0424, xmp)
+    header = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 1, 1, 8, 3)
+    return header + struct.pack(">I", 0) + struct.pack(">I", len(found)) + found
 
 
 def iptc(datasets: dict[int, bytes]) -> bytes:

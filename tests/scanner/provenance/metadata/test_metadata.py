@@ -102,6 +102,12 @@ def test_iptc_wherever_formats_keep_it() -> None:
         assert read(data).iptc == records
 
 
+def test_all_that_a_photoshop_document_keeps() -> None:
+    found = read(write.document(exif().tobytes(), XMP, write.iim({120: b"a gull"})))
+    assert found.exif == exif().tobytes().removeprefix(b"Exif\0\0")
+    assert (found.xmp, found.iptc) == ((XMP,), write.iim({120: b"a gull"}))
+
+
 def test_exif_and_xmp_that_imagemagick_keeps_in_png() -> None:
     content = exif().tobytes()
     info = PngImagePlugin.PngInfo()
