@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PIXELS = {"pixels": stealth}
 SOURCES = {"c2pa": c2pa, "jpeg": jpeg, "file": inside}
 T = TypeVar("T")
-MOST_TEXTS, LONGEST_TEXT = 2_000, 2**22  # of one kind in a file, and characters of one
+MOST_TEXTS, MOST_CHARACTERS = 2_000, 2**23  # of one kind in a file, and of all its texts
 CAVEAT = (
     "That nothing is found proves nothing: metadata is easily lost or removed, and what is merely "
     "declared is easily forged."
@@ -54,8 +54,10 @@ def gather(data: bytes, others: Iterable[Finding] = ()) -> Provenance:
             _keep(name, source.findings(data, metadata), found, found)
         for name, place in PLACES.items():
             _keep(name, islice(place.texts(metadata), MOST_TEXTS), texts, found)
+        room = MOST_CHARACTERS
         for text in texts:
-            cut = text._replace(value=text.value[:LONGEST_TEXT])
+            cut = text._replace(value=text.value[:room])
+            room -= len(cut.value)
             _keep(text.source, marks.findings(cut, texts), found, found)
         return Provenance(origin(found), to_json([*contradictions(found), *found]))
     except Exception:  # out of memory, say: the score stands all the same
