@@ -111,7 +111,7 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
 @limit_options
 @click.option(
     "--fail-on",
-    type=click.Choice([Verdict.FAKE, Verdict.INCONCLUSIVE, *Origin]),
+    type=click.Choice([word.value for word in (Verdict.FAKE, Verdict.INCONCLUSIVE, *Origin)]),
     multiple=True,
     help="Exit with 1 also when a file was judged so, or has such an origin (declared includes "
     "validated); may be repeated. Unexamined files always give 1.",
