@@ -7,6 +7,7 @@ entry in SOURCES. Nothing here ever touches the network.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 from scanner.provenance import c2pa, exif, inside, jpeg, png_text, xmp
@@ -18,7 +19,8 @@ from scanner.record import Origin
 SOURCES = {"c2pa": c2pa, "xmp": xmp, "exif": exif, "png": png_text, "jpeg": jpeg, "file": inside}
 CAVEAT = (
     "That nothing is found proves nothing: metadata is easily lost or removed, and what is merely "
-    "declared is easily forged."
+    "declared is easily forged. SynthID and other watermarks that only their makers can read were "
+    "not checked."
 )
 
 
@@ -29,18 +31,20 @@ class Provenance(NamedTuple):
     evidence: str | None = None
 
 
-def gather(data: bytes, others: Iterable[Finding] = ()) -> Provenance:
+def gather(data: bytes, others: Iterable[Finding] = (), trust_anchors: str = "") -> Provenance:
     """All findings of an image file. Never raises.
 
-    data: the whole file. others: what else was found. A source that cannot be read becomes a
-    finding that says so.
+    data: the whole file. others: what else was found. trust_anchors: certificates, as PEM, of those
+    whose C2PA signatures are trusted. A source that cannot be read becomes a finding that says so.
     """
+    readers = {name: source.findings for name, source in SOURCES.items()}
+    readers["c2pa"] = partial(c2pa.findings, trust_anchors=trust_anchors)
     found = list(others)
     try:
         metadata = read(data)
-        for name, source in SOURCES.items():
+        for name, findings in readers.items():
             try:
-                found.extend(source.findings(data, metadata))
+                found.extend(findings(data, metadata))
             except Exception as error:  # hostile metadata raises nearly anything
                 reason = str(error) or type(error).__name__
                 found.append(Finding(name, Tag.INFERRED, "unread", reason))
