@@ -86,6 +86,14 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     is_flag=True,
     help="Do not examine the files that --known lists; their rows have the status known.",
 )
+@click.option(
+    "--c2pa-trust",
+    multiple=True,
+    type=FileName(exists=True),
+    metavar="PEM",
+    help="Certificates of those whose C2PA signatures are trusted, such as the official lists; may "
+    "be repeated. Without it, who signed is not checked.",
+)
 @click.option("--md5", is_flag=True, help="Take MD5 hashes too.")
 @click.option(
     "--sign",
@@ -135,8 +143,8 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
 def scan_command(
     paths: tuple[Path, ...], reports: tuple[Path, ...], model_name: str,
     false_positive_rate: float | None, device: str, batch_size: int | None, workers: int | None,
-    known: tuple[Path, ...], skip_known: bool, passwords: tuple[str, ...], md5: bool,
-    sign: Path | None, zip_names: str, limits: Limits,
+    known: tuple[Path, ...], skip_known: bool, c2pa_trust: tuple[Path, ...],
+    passwords: tuple[str, ...], md5: bool, sign: Path | None, zip_names: str, limits: Limits,
     fail_on: tuple[str, ...], no_carve: bool, fresh: bool, quiet: bool, verbose: bool,
     log_file: Path | None,
 ) -> None:  # fmt: skip
@@ -162,7 +170,7 @@ def scan_command(
             paths, reports, model_name, false_positive_rate, device, batch_size, workers, limits,
             md5, known, skip_known, passwords, sign, fresh, not no_carve,
             (log_file,) if log_file else (), tuple(without_passwords(sys.argv)),
-            zip_names,
+            zip_names, c2pa_trust,
         )  # fmt: skip
         with closing(Terminal(quiet, verbose, log_file)) as terminal:
             outcome = run_scan(request, terminal)

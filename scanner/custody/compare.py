@@ -20,7 +20,7 @@ LONGEST_SHOWN = 200  # characters of a value; evidence may hold a whole workflow
 # Facts of a manifest that say what may move a score or a name. Times, places and results are none.
 CAUSES = (
     "imgscan", "python", "platform", "instructions", "libraries", "decoders", "unpackers", "models",
-    "kind_of_record", "limits", "hashing", "zip_names",
+    "kind_of_record", "limits", "hashing", "zip_names", "c2pa_trust",
 )  # fmt: skip
 # Of a model; in the manifests of scans by one model alone they stood by themselves.
 MODEL_CAUSES = (

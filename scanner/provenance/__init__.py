@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PIXELS = {"pixels": stealth}
-SOURCES = {"c2pa": c2pa, "jpeg": jpeg, "file": inside}
+SOURCES = {"jpeg": jpeg, "file": inside}
 T = TypeVar("T")
 MOST_TEXTS, MOST_CHARACTERS = 2_000, 2**23  # of one kind in a file, and of all its texts
 CAVEAT = (
     "That nothing is found proves nothing: metadata is easily lost or removed, and what is merely "
-    "declared is easily forged."
+    "declared is easily forged. SynthID and other watermarks that only their makers can read were "
+    "not checked."
 )
 
 
@@ -40,16 +41,17 @@ class Provenance(NamedTuple):
     evidence: str | None = None
 
 
-def gather(data: bytes, others: Iterable[Finding] = ()) -> Provenance:
+def gather(data: bytes, others: Iterable[Finding] = (), trust_anchors: str = "") -> Provenance:
     """All findings of an image file. Never raises.
 
-    data: the whole file. others: what else was found. A source that cannot be read becomes a
-    finding that says so.
+    data: the whole file. others: what else was found. trust_anchors: certificates, as PEM, of those
+    whose C2PA signatures are trusted. A source that cannot be read becomes a finding that says so.
     """
     found = list(others)
     texts: list[Text] = []
     try:
         metadata = read(data)
+        _keep("c2pa", c2pa.findings(data, metadata, trust_anchors), found, found)
         for name, source in SOURCES.items():
             _keep(name, source.findings(data, metadata), found, found)
         for name, place in PLACES.items():

@@ -25,6 +25,7 @@ from scanner.limits import Limits
 from scanner.model.card import ModelCard
 from scanner.paths import resolved
 from scanner.provenance import CAVEAT
+from scanner.provenance.trust import Trust
 from scanner.record import RECORDS_VERSION, Origin, Status, Verdict
 from scanner.scan.outcome import Judged
 from scanner.scan.scorers import Scorer
@@ -45,6 +46,7 @@ def identity(
     hashing: Hashing,
     carve: bool,
     zip_names: str,
+    trust: Trust,
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan is carried on only where all of it is the same."""
     cards = [scorer.model.card for scorer in scorers]
@@ -61,6 +63,7 @@ def identity(
         "hash options": hashing_facts(hashing),
         "choice of carving": carve,
         "code page of names in zips": code_page(zip_names),
+        "choice of C2PA trust lists": trust_facts(trust),
         "Python": python(),
         "kind of processor": instructions(),
         "set of libraries": libraries(),
@@ -84,6 +87,7 @@ def facts(
     statuses: Counter[Status],
     verdicts: Counter[Verdict],
     origins: Counter[Origin],
+    trust: Trust,
 ) -> dict[str, Any]:
     """What reports say of their scan."""
     # No times and no machine names: the same evidence must give the same bytes.
@@ -92,6 +96,7 @@ def facts(
         "decoder": f"Pillow {libraries()['pillow']}, Python {platform.python_version()}",
         "models": [_model_facts(judged) for judged in models],
         "provenance": CAVEAT,
+        "c2pa_trust": trust_facts(trust),
         "statuses": {status: statuses[status] for status in Status},
         "verdicts": {verdict: verdicts[verdict] for verdict in Verdict},
         "origins": {origin: origins[origin] for origin in Origin},
@@ -142,6 +147,11 @@ def hashing_facts(hashing: Hashing) -> dict[str, Any]:
         "known": [asdict(known) for known in lists],
         "skip_known": hashing.skip_known,
     }
+
+
+def trust_facts(trust: Trust) -> list[dict[str, Any]]:
+    """The lists of those whose C2PA signatures are trusted; without any, none was looked up."""
+    return [asdict(found) for found in trust.lists]
 
 
 def python() -> str:

@@ -63,7 +63,7 @@ class Pipeline:
     roots: evidence folders and files. scorers: in whose domain an image lies judges it; of two the
     first. workers: processes. passwords: tried on whatever is encrypted. carve: whether bytes that
     nothing accounts for are searched for pictures. zip_names: the code page of names in zips that
-    say nothing of it.
+    say nothing of it. trust_anchors: certificates of those whose C2PA signatures are trusted.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Pipeline:
         passwords: Sequence[str] = (),
         carve: bool = True,
         zip_names: str = CP437,
+        trust_anchors: str = "",
     ) -> None:
         self._roots = roots
         self._scorers = scorers
@@ -88,6 +89,7 @@ class Pipeline:
         self._passwords = passwords
         self._carve = carve
         self._zip_names = zip_names
+        self._trust_anchors = trust_anchors
         self._batches: list[list[Queued]] = [[] for _ in scorers]
         self._in_flight: deque[tuple[list[Queued], Future[Scores]]] = deque()
         # Pages that workers look at a second time, by the identity of what was handed over.
@@ -112,7 +114,7 @@ class Pipeline:
         self._inference = ThreadPoolExecutor(self._streams, "inference")
         views = [_shown(scorer.model.card) for scorer in self._scorers]
         try:
-            life = (views, self._limits, self._hashing, self._carve)
+            life = (views, self._limits, self._hashing, self._carve, self._trust_anchors)
             with Workers(self._worker_count, *life) as self._workers:
                 try:
                     listener(self.progress)

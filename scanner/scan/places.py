@@ -45,7 +45,7 @@ def check_places(request: Request) -> None:
         anew += [manifest, signature_path(manifest)]
     for path in anew:
         outputs += [path, partial_path(path)]
-    inputs = [*request.known, *((request.sign,) if request.sign else ())]
+    inputs = [*request.known, *request.c2pa_trust, *((request.sign,) if request.sign else ())]
     for model in model_paths(request.model):
         if model.name:
             inputs += [model, card_path(model)]

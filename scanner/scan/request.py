@@ -11,8 +11,8 @@ from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
 from scanner.model.file import AUTO
 
 TUPLES = {
-    "paths": Path, "reports": Path, "known": Path, "also_written": Path, "passwords": str,
-    "command": str,
+    "paths": Path, "reports": Path, "known": Path, "also_written": Path, "c2pa_trust": Path,
+    "passwords": str, "command": str,
 }  # fmt: skip
 
 
@@ -35,6 +35,7 @@ class Request:
     what nothing accounts for. also_written: what the caller writes meanwhile, such as a log, and
     what therefore must not be evidence either. command: what started the scan, for the manifest.
     zip_names: the code page of names in zips that say nothing of it, as Python calls it.
+    c2pa_trust: PEM files of those whose C2PA signatures are trusted.
     """
 
     paths: tuple[Path, ...]
@@ -55,6 +56,7 @@ class Request:
     also_written: tuple[Path, ...] = ()
     command: tuple[str, ...] = ()
     zip_names: str = CP437
+    c2pa_trust: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in TUPLES.items():

@@ -20,6 +20,7 @@ from scanner.errors import ImgscanError
 from scanner.hashes.hashing import Hashing
 from scanner.hashes.known import check_index, index_path, read_lists
 from scanner.log import FACTS
+from scanner.provenance.trust import Trust, read_trust
 from scanner.record import RECORDS_VERSION, Verdict
 from scanner.reports import writable, write_report
 from scanner.scan import facts
@@ -57,6 +58,7 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
         check_places(request)
         watcher.checked()
         key = load_private_key(request.sign) if request.sign else None
+        trust = read_trust(request.c2pa_trust)
         scorers = open_scorers(request, tell)
         # The lock comes first: the hash lists' index that lies beside it may be a running scan's.
         with (
@@ -65,7 +67,7 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
             trouble_explained(place),
         ):
             with _hashing(request, place) as hashing:
-                outcome = _scan(request, watcher, scorers, journal, hashing, key)
+                outcome = _scan(request, watcher, scorers, journal, hashing, trust, key)
             if request.reports:
                 journal.remove()
     except ImgscanError as error:
@@ -80,15 +82,16 @@ def _scan(
     scorers: Sequence[Scorer],
     journal: Journal,
     hashing: Hashing,
+    trust: Trust,
     key: Ed25519PrivateKey | None,
 ) -> Outcome:
     """From the evidence to reports and manifest, by way of the journal."""
     identity = facts.identity(
-        request.paths, request.limits, scorers, hashing, request.carve, request.zip_names
+        request.paths, request.limits, scorers, hashing, request.carve, request.zip_names, trust
     )
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
-    seconds, rate = _examine(request, watcher, scorers, journal, hashing, identity)
+    seconds, rate = _examine(request, watcher, scorers, journal, hashing, trust, identity)
     files = journal.files()
     statuses, verdicts = journal.counts()
     models = tuple(
@@ -96,7 +99,7 @@ def _scan(
         for each in scorers
     )
     total, origins = sum(verdicts.values(), Counter[Verdict]()), journal.origins()
-    said = facts.facts(models, statuses, total, origins)
+    said = facts.facts(models, statuses, total, origins, trust)
     watcher.examined()
     for report in request.reports:
         write_report(report, records(journal), said)
@@ -155,6 +158,7 @@ def _examine(
     scorers: Sequence[Scorer],
     journal: Journal,
     hashing: Hashing,
+    trust: Trust,
     identity: dict[str, Any],
 ) -> tuple[float, float]:
     """Fill the journal; returns seconds and files/s of this run."""
@@ -168,6 +172,7 @@ def _examine(
         passwords=request.passwords,
         carve=request.carve,
         zip_names=request.zip_names,
+        trust_anchors=trust.anchors,
     )
     used = ", ".join(f"{scorer.model.name} on {scorer.backend.provider}" for scorer in scorers)
     logger.info("scanning with %s", used, extra={FACTS: identity})

@@ -57,11 +57,13 @@ def examine(
     alive: Alive = unheard,
     carve: bool = True,
     gaps: Gaps | None = None,
+    trust_anchors: str = "",
 ) -> Examined:
     """Examine a file, a member's bytes or a part. Never raises for what is in the bytes.
 
     alive: called between the pages of an image, and while bytes are searched or, of a file too
     large for more, hashed. carve: whether to search for pictures, and in which gaps.
+    trust_anchors: certificates of those whose C2PA signatures are trusted, as PEM.
     """
     try:
         data = source if isinstance(source, bytes) else read(source, limits)
@@ -81,7 +83,7 @@ def examine(
         hidden: list[Finding] = []
         outcomes, others = _decode(data, views, limits, alive, hidden)
         outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
-        provenance = gather(data, [*hidden, *findings])
+        provenance = gather(data, [*hidden, *findings], trust_anchors)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
     facts |= {"bytes": len(data), **provenance._asdict()}
     first, *further = (replace(outcome, **facts) for outcome in outcomes)

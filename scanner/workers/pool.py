@@ -62,11 +62,13 @@ class Workers:
         limits: Limits,
         hashing: Hashing = Hashing(),  # noqa: B008  immutable
         carve: bool = True,
+        trust_anchors: str = "",
     ) -> None:
         self._views = views
         self._limits = limits
         self._hashing = hashing
         self._carve = carve
+        self._trust_anchors = trust_anchors
         self._queue: deque[Found] = deque()
         self._queue_bytes = 0
         self._failed_starts = 0
@@ -202,7 +204,7 @@ class Workers:
         return self._start()
 
     def _start(self) -> _Worker:
-        life = (self._views, self._limits, self._hashing, self._carve)
+        life = (self._views, self._limits, self._hashing, self._carve, self._trust_anchors)
         return _Worker(start(serve, self._limits.memory_bytes, *life))
 
     def _stop(self, worker: _Worker) -> None:

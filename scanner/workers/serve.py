@@ -25,7 +25,14 @@ SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stre
 OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of a decoder
 
 
-def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing, carve: bool) -> None:
+def serve(
+    pipe: Connection,
+    views: Views,
+    limits: Limits,
+    hashing: Hashing,
+    carve: bool,
+    trust_anchors: str,
+) -> None:
     """A worker's life: announce itself, then one answer for each source, in order.
 
     Ahead of an answer may come numbers: how many bytes of a large file were read so far.
@@ -44,7 +51,7 @@ def serve(pipe: Connection, views: Views, limits: Limits, hashing: Hashing, carv
                 if task.again:
                     examined = look_again(task.part or source, task.again, views, limits, alive)
                 elif task.fate is None:
-                    how = (limits, hashing, alive, carve, task.gaps)
+                    how = (limits, hashing, alive, carve, task.gaps, trust_anchors)
                     examined = examine(task.part or source, views, *how)
                 else:
                     gaps = task.gaps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -22,6 +22,18 @@ from PIL import Image
 from scanner.provenance import gather
 
 MADE_BY_AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+MADE = {
+    "label": "c2pa.actions.v2",
+    "data": {
+        "actions": [
+            {
+                "action": "c2pa.created",
+                "digitalSourceType": MADE_BY_AI,
+                "softwareAgent": {"name": "Painter"},
+            }
+        ]
+    },
+}
 Encode = Callable[..., bytes]
 Gather = Callable[[bytes], list[dict[str, Any]]]
 
@@ -80,10 +92,16 @@ def server() -> Iterator[Server]:
 class Signer:
     """A signing certificate and the authority behind it, made for one test.
 
-    ocsp: where the certificate says its revocation can be asked for.
+    ocsp: where the certificate says its revocation can be asked for. purpose: what it says it is
+    for. lasts: until when it is valid.
     """
 
-    def __init__(self, ocsp: str = "http://127.0.0.1:9/ocsp") -> None:
+    def __init__(
+        self,
+        ocsp: str = "http://127.0.0.1:9/ocsp",
+        purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
+        lasts: timedelta = timedelta(days=30),
+    ) -> None:
         authority = ec.generate_private_key(ec.SECP256R1())
         key = ec.generate_private_key(ec.SECP256R1())
         root = (
@@ -96,10 +114,10 @@ class Signer:
             AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp)
         )
         leaf = (
-            _certificate("Test signer", "Test authority", key.public_key())
+            _certificate("Test signer", "Test authority", key.public_key(), lasts)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), False
             )
@@ -107,6 +125,7 @@ class Signer:
             .sign(authority, hashes.SHA256())
         )
         self.anchor = root.public_bytes(serialization.Encoding.PEM).decode()
+        self.certificate = leaf.public_bytes(serialization.Encoding.PEM).decode()
         self._chain = leaf.public_bytes(serialization.Encoding.PEM) + self.anchor.encode()
         self._key = key.private_bytes(
             serialization.Encoding.PEM,
@@ -119,17 +138,21 @@ class Signer:
         return c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", self._chain, self._key, None))
 
     def sign(
-        self, data: bytes, mime: str = "image/jpeg", remote: str | None = None, embed: bool = True
+        self,
+        data: bytes,
+        mime: str = "image/jpeg",
+        remote: str | None = None,
+        embed: bool = True,
+        assertions: Sequence[dict[str, Any]] = (MADE,),
+        parts: Sequence[tuple[str, bytes]] = (),
     ) -> tuple[bytes, bytes]:
-        """The signed file and its manifest, which `remote` names and `embed` puts inside."""
-        action = {
-            "action": "c2pa.created",
-            "digitalSourceType": MADE_BY_AI,
-            "softwareAgent": {"name": "Painter"},
-        }
+        """The signed file and its manifest, which `remote` names and `embed` puts inside.
+
+        parts: how a JPEG is related to the file, as `parentOf`, and the JPEG; the first is `part0`.
+        """
         manifest = {
             "claim_generator_info": [{"name": "Painter", "version": "7"}],
-            "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
+            "assertions": assertions,
         }
         settings = {
             "verify": {"verify_after_sign": False},
@@ -139,6 +162,9 @@ class Signer:
         builder = c2pa.Builder(json.dumps(manifest), context=context)
         if remote:
             builder.set_remote_url(remote)
+        for number, (relationship, part) in enumerate(parts):
+            named = {"relationship": relationship, "label": f"part{number}", "title": "part.jpg"}
+            builder.add_ingredient(json.dumps(named), "image/jpeg", io.BytesIO(part))
         if not embed:
             builder.set_no_embed()
         signed = io.BytesIO()
@@ -152,13 +178,16 @@ def signer() -> Signer:
 
 
 @pytest.fixture
-def signer_asking() -> Callable[[str], Signer]:
-    """signer_asking(url): a signer whose certificate sends checkers to `url`."""
+def make_signer() -> type[Signer]:
+    """make_signer(ocsp, purpose, lasts): another signer, with an authority of its own."""
     return Signer
 
 
 def _certificate(
-    subject: str, issuer: str, key: ec.EllipticCurvePublicKey
+    subject: str,
+    issuer: str,
+    key: ec.EllipticCurvePublicKey,
+    lasts: timedelta = timedelta(days=30),
 ) -> x509.CertificateBuilder:
     def name(common: str) -> x509.Name:
         organisation = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "imgscan tests")
@@ -171,7 +200,7 @@ def _certificate(
         public_key=key,
         serial_number=x509.random_serial_number(),
         not_valid_before=now - timedelta(days=1),
-        not_valid_after=now + timedelta(days=30),
+        not_valid_after=now + lasts,
     )
 
 

@@ -87,7 +87,7 @@ def test_the_report_holds_the_evidence_and_its_caveat(
     evidence = {file["path"].split("/")[-1]: file["evidence"] for file in report["files"]}
     assert evidence["plain.bmp"] is None
     assert '"name":"remote_manifest_not_fetched"' in evidence["remote.jpg"]
-    assert '"value":"intact"' in evidence["signed.jpg"]
+    assert '"value":"intact, signer not checked"' in evidence["signed.jpg"]
     assert evidence["twin.jpg"] == evidence["signed.jpg"]
     assert report["scan"]["provenance"] == CAVEAT
     assert server.requests == []

@@ -20,6 +20,7 @@ from scanner.backends.choose import open_backend
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.model import ModelCard, ModelFile, open_model
+from scanner.provenance.trust import Trust, TrustList
 from scanner.scan import facts
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
@@ -33,8 +34,9 @@ def bundled() -> Scorer:
     return Scorer(model, open_backend(model, "cpu", 1))
 
 
-def identity(evidence: Path) -> dict[str, object]:
-    return facts.identity([evidence], Limits(), [bundled()], Hashing(), True, "cp437")
+def identity(evidence: Path, *trusted: TrustList) -> dict[str, object]:
+    trust = Trust(trusted)
+    return facts.identity([evidence], Limits(), [bundled()], Hashing(), True, "cp437", trust)
 
 
 CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -64,6 +66,19 @@ def test_a_journal_of_other_surroundings_is_refused(
     journal.close()
 
 
+def test_a_journal_of_other_trust_lists_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "out.csv.journal"
+    journal = Journal(place)
+    journal.begin(identity(tmp_path, TrustList("list.pem", "a" * 64, 30)))
+    journal.close()
+    journal = Journal(place)
+    for others in ((), (TrustList("list.pem", "b" * 64, 30),)):
+        with pytest.raises(JournalError, match="with another choice of C2PA trust lists; repeat"):
+            journal.begin(identity(tmp_path, *others))
+    journal.begin(identity(tmp_path, TrustList("list.pem", "a" * 64, 30)))
+    journal.close()
+
+
 def test_another_card_is_another_identity(tmp_path: Path, card: ModelCard) -> None:
     """An engine's card lies beside it, and the hash of the engine does not cover it."""
     stricter = replace(card.operating_points[0], false_positive_rate=0.001, fake_at_least=3.0)
@@ -75,7 +90,8 @@ def test_another_card_is_another_identity(tmp_path: Path, card: ModelCard) -> No
 
     def key(*cards: ModelCard) -> object:
         scorers = [Scorer(replace(engine, card=card), backend) for card in cards]
-        return facts.identity([tmp_path], Limits(), scorers, Hashing(), True, "cp437")["model card"]
+        how = (Hashing(), True, "cp437", Trust())
+        return facts.identity([tmp_path], Limits(), scorers, *how)["model card"]
 
     assert key(card) == key(card.at(0.001)), "which point is chosen is told for itself"
     assert key(card) != key(other)

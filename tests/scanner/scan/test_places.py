@@ -95,6 +95,7 @@ def test_temporary_files_are_not_written_into_the_evidence(
         ["--known", "list.csv", "--report", "list.csv"],
         ["--known", "list.csv.manifest.json", "--report", "list.csv"],
         ["--known", "list.csv", "--log", "list.csv"],
+        ["--c2pa-trust", "list.csv", "--report", "list.csv"],
         ["--known", "list.csv", "--report", "linked.csv"],
         ["--sign", "list.csv", "--report", "list.csv"],
         ["--model", "list.csv", "--report", "list.csv"],
