@@ -14,14 +14,17 @@ from typing import Any
 
 from scanner.provenance import source_type
 from scanner.provenance.finding import Claim
+from scanner.provenance.marks import credits, makers
 
 # How a manifest that another names came into the image, nearest first: as what it was before, as a
 # part of it, or as what something was computed from. Whatever comes by a farther way stays there.
 RELATIONS = {"parentOf": "parent", "componentOf": "component", "inputTo": "input"}
 RANKS = list(RELATIONS)
+PARENT, COMPONENT, _ = RANKS
 # Assertions that may hold a digital source type of the whole image or of an action upon it.
+ACTION_LABELS = ("c2pa.actions", "actions")  # the second in manifests of Microsoft
 SOURCE_TYPE_LABELS = (
-    "c2pa.actions", "c2pa.metadata", "cawg.metadata", "stds.iptc", "stds.schema-org.CreativeWork",
+    *ACTION_LABELS, "c2pa.metadata", "cawg.metadata", "stds.iptc", "stds.schema-org.CreativeWork",
 )  # fmt: skip
 # What these actions state is of the whole image, and what others do of the part they changed.
 WHOLE_ACTIONS = (
@@ -61,8 +64,14 @@ def stages(store: dict[str, Any], trusted: bool) -> list[Stage]:
             continue
         manifest = mapping(manifests[label])
         met[label] = Stage(manifest, RELATIONS[RANKS[rank]] if met else "", trusted)
-        for ingredient in map(mapping, sequence(manifest.get("ingredients"))):
-            if (relationship := ingredient.get("relationship")) in RANKS:
+        ingredients = [mapping(it) for it in sequence(manifest.get("ingredients"))]
+        # Some put the manifest of what they deliver into an empty one, as a part of that.
+        is_wrapper = len(ingredients) == 1 and not _has_actions(manifest)
+        for ingredient in ingredients:
+            relationship = ingredient.get("relationship")
+            if relationship in RANKS:
+                if is_wrapper and relationship == COMPONENT:
+                    relationship = PARENT
                 pushed += 1
                 named = ingredient.get("active_manifest")
                 vouched = trusted and _is_vouched(store, named, ingredient)
@@ -72,6 +81,11 @@ def stages(store: dict[str, Any], trusted: bool) -> list[Stage]:
         met[""] = Stage({}, "", False)
     others = [manifest for label, manifest in manifests.items() if label not in met]
     return [*met.values(), *(Stage(mapping(it), "ingredient", False) for it in others)]
+
+
+def _has_actions(manifest: dict[str, Any]) -> bool:
+    labels = (mapping(it).get("label") for it in sequence(manifest.get("assertions")))
+    return any(str(label).startswith(ACTION_LABELS) for label in labels)
 
 
 def _is_vouched(store: dict[str, Any], label: Any, ingredient: dict[str, Any]) -> bool:
@@ -127,7 +141,9 @@ def _statements(manifest: dict[str, Any]) -> Iterator[tuple[str, str, Claim | No
         if label.startswith(SOURCE_TYPE_LABELS):
             for action, value in dict.fromkeys(_source_types(data)):
                 yield "digital_source_type", value, _claim(action, value)
-        if label.startswith("c2pa.actions"):
+        if label.startswith(ACTION_LABELS):
+            for agent, claim in dict.fromkeys(_generators(data)):
+                yield "software_agent", agent, claim
             for told in dict.fromkeys(_watermarks(data)):
                 yield "watermark", f"{told}: {UNCHECKED}", None
         elif label.startswith("c2pa.soft-binding"):
@@ -166,9 +182,24 @@ def _source_types(data: Any) -> Iterator[tuple[str, str]]:
                 waiting.append((action, inside or named, each))
 
 
+def _actions(data: Any) -> Iterator[dict[str, Any]]:
+    listed = data if isinstance(data, list) else mapping(data).get("actions")
+    return map(mapping, sequence(listed))
+
+
+def _generators(data: Any) -> Iterator[tuple[str, Claim]]:
+    """Programs that are generators, or whose action says so in words, where no type need stand."""
+    for action in _actions(data):
+        agent, description = action.get("softwareAgent"), str(action.get("description") or "")
+        name = agent if isinstance(agent, str) else str(mapping(agent).get("name") or "")
+        if makers.is_generator(name) or credits.claim(description):
+            value = ": ".join(filter(None, (name, description)))
+            yield value, Claim.AI if action.get("action") in WHOLE_ACTIONS else Claim.EDITED
+
+
 def _watermarks(data: Any) -> Iterator[str]:
     """What the actions tell of watermarks: their description, or their name."""
-    for action in map(mapping, sequence(mapping(data).get("actions"))):
+    for action in _actions(data):
         name, description = (str(action.get(key) or "") for key in ("action", "description"))
         if name.startswith(WATERMARKED) or "watermark" in description.lower():
             yield description or name

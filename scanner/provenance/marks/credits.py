@@ -20,9 +20,11 @@ LONGEST = 200  # characters, blanks included
 
 
 def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
+    if found := claim(text.value):
+        yield Finding(text.source, Tag.DECLARED, text.name, text.value, found)
+
+
+def claim(text: str) -> Claim | None:
     """Only where the line is all that a text says: captions may speak of such things."""
-    line = " ".join(text.value[:LONGEST].lower().split())
-    for pattern, claim in CREDITS.items():
-        if pattern.fullmatch(line):
-            yield Finding(text.source, Tag.DECLARED, text.name, text.value, claim)
-            return
+    line = " ".join(text[:LONGEST].lower().split())
+    return next((it for pattern, it in CREDITS.items() if pattern.fullmatch(line)), None)

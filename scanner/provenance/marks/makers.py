@@ -15,7 +15,7 @@ NAMES = (
     r"NovelAI", r"InvokeAI", r"ComfyUI", r"(?:Ruined)?Fooocus", r"(?:Stable)?SwarmUI",
     r"Draw Things", r"DiffusionBee", r"Easy Diffusion", r"NMKD", r"FLUX\.[12]",
     r"Black Forest Labs", r"Ideogram(?: AI)?", r"reve\.com", r"Aphrodite AI", r"Leonardo\.? ?AI",
-    r"Recraft", r"krea\.ai", r"Playground AI", r"Bing Image Creator", r"Image Playground",
+    r"Recraft", r"krea\.ai", r"Playground AI", r"Image Creator", r"Image Playground",
     r"Google Imagen", r"Imagen [234]", r"Google Gemini", r"Gemini \d", r"Nano Banana",
     r"Grok", r"xAI", r"Meta AI", r"Imagined with AI", r"Kling ?AI", r"Jimeng", r"即梦", r"Dreamina",
     r"Doubao", r"豆包", r"Seedream", r"Qwen-?Image", r"Tongyi Wanxiang", r"通义万相",
@@ -27,8 +27,13 @@ LONGEST = 1_000  # characters of a name
 NAMED = re.compile(rf"(?<![\w])(?:{'|'.join(NAMES)})(?![\w])", re.IGNORECASE)
 
 
+def is_generator(name: str) -> bool:
+    """Whether a program's or maker's name is, or holds, that of a generator."""
+    return NAMED.search(name[:LONGEST]) is not None
+
+
 def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
     """A program of a history did a step, which may be a part of the image or all of it."""
-    if text.name in MAKERS and NAMED.search(text.value[:LONGEST]):
+    if text.name in MAKERS and is_generator(text.value):
         claim = Claim.EDITED if text.name == "software_agent" else Claim.AI
         yield Finding(text.source, Tag.DECLARED, text.name, text.value, claim)

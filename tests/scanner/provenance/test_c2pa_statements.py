@@ -176,6 +176,45 @@ def test_watermarks_that_are_named_are_told_as_unchecked(encode: Any, signer: An
     assert {it.claim for it in found if it.name in ("watermark", "soft_binding")} == {None}
 
 
+def agents(*each: tuple[str, Any, str]) -> list[dict[str, Any]]:
+    named = ("action", "softwareAgent", "description")
+    return [dict(zip(named, it, strict=True)) for it in each]
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (("c2pa.created", "Bing Image Creator", "AI Generated Image"), Claim.AI),
+        (("c2pa.created", {"name": "DALL·E"}, ""), Claim.AI),
+        (("c2pa.edited", "Adobe Firefly", ""), Claim.EDITED),
+        (("c2pa.created", "Adobe Photoshop 25.0", "Image created"), None),
+        (("c2pa.created", ["Adobe Firefly"], ""), None),
+    ],
+)
+@pytest.mark.parametrize("label", ["actions", "c2pa.actions", "c2pa.actions.v2"])
+def test_a_generator_is_known_by_its_name_where_no_type_stands(
+    label: str, action: tuple[str, Any, str], expected: Claim | None
+) -> None:
+    data: Any = agents(action)
+    found = claims({"label": label, "data": data if label == "actions" else {"actions": data}})
+    assert found == ([("software_agent", expected)] if expected else [])
+
+
+def test_a_part_in_an_empty_manifest_is_the_whole() -> None:
+    """As OpenAI's programs deliver: the manifest in force says nothing but what it wraps."""
+    inner = {"assertions": [created(AI)]}
+    part = {"relationship": "componentOf", "active_manifest": "b"}
+    for ingredients, assertions, expected in (
+        ([part], [], Claim.AI),
+        ([part], [DRAWN], Claim.EDITED),
+        ([part, {"relationship": "inputTo"}], [], Claim.EDITED),
+    ):
+        manifests = {"a": {"assertions": assertions, "ingredients": ingredients}, "b": inner}
+        store = {"active_manifest": "a", "manifests": manifests}
+        found = [claim for *_, claim in statements(stages(store, False)) if claim]
+        assert found == [expected]
+
+
 NONSENSE: tuple[Any, ...] = (
     None,
     True,
