@@ -217,8 +217,9 @@ def main(folders: tuple[Path, ...], data: Path, files: Path, written: int, outpu
     facts = command | {"tries": TRIES, "messages": len(MESSAGES), "found": told, "times": timed}
     write_part(output, NAME, facts, rows, [_counted(row) for row in rows], [_cost(timed)])
     robust = [robustness(place, found) for place in range(len(WRITERS))]
+    note = f"Of {len(chosen)} photographs, scaled to {SIDES[0]} or {SIDES[1]} pixels a side."
     table = [{name: str(value) for name, value in row.items()} for row in robust]
-    write_part(output, ROBUST, command | {"photographs": len(chosen)}, robust, table)
+    write_part(output, ROBUST, command | {"photographs": len(chosen)}, robust, table, [note])
     for row in (*rows, *told, *robust, *timed):
         click.echo(", ".join(f"{name} {value}" for name, value in row.items()))
 

@@ -31,9 +31,7 @@ LEAST_PIXELS = 2**16  # the library writes into no smaller picture
 MOST_PIXELS = 2**22  # 2048x2048, twice the side of what SDXL and FLUX are made for
 READ_PIXELS = 2**20  # from the top; enough for SDXL's 1024x1024, and bounds the time
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # OpenCV's Y of red, green and blue
-HALVED_U = (
-    0.492 / 2
-)  # U = 0.492 (B - Y) in OpenCV; Haar's approximation is half of four pixels' sum
+HALVED_U = 0.492 / 2  # OpenCV's U is 0.492 (B - Y); Haar's approximation is half the sum of four
 
 # What the encoder saw: 1 if it took red for blue, else 0; and what U is raised by, times two.
 Reading = tuple[int, float]
@@ -130,7 +128,7 @@ def is_read(height: int, width: int) -> bool:
 def matches(rgb: NDArray[np.uint8]) -> Iterator[Match]:
     """How well each of MESSAGES fits, by whichever of its readings fits best.
 
-    rgb: height x width x 3, 0 to 255, of any size that holds a block.
+    rgb: height x width x 3, 0 to 255, both sides 8 or more.
 
     A bit's score is the share of its blocks that read 1. Pictures bias scores, flat ones to the
     same for all, so that a score counts against the others alone: as many bits as the message has
@@ -165,7 +163,7 @@ def _planes(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     Neither raised nor rounded: OpenCV rounds, by far less than the library moves a coefficient.
     """
     width = rgb.shape[1] // SIDE * SIDE
-    height = min(rgb.shape[0], READ_PIXELS // max(width, 1)) // SIDE * SIDE
+    height = min(rgb.shape[0], max(READ_PIXELS // max(width, 1), SIDE)) // SIDE * SIDE
     rows = np.add(rgb[:height:2, :width], rgb[1:height:2, :width], dtype=np.float32)
     blue = HALVED_U * (np.array([0, 0, 1], np.float32) - LUMA)
     weights = np.stack([np.tile(blue, 2), np.tile(blue[::-1], 2)], axis=1)
