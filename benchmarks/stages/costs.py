@@ -30,7 +30,7 @@ from scanner.limits import Limits
 from scanner.model import ModelFile
 from scanner.model.verdict import Score, judge, outside
 from scanner.preprocess import view
-from scanner.provenance import gather
+from scanner.provenance import gather, of_pixels
 from scanner.record import Status
 from scanner.reports import write_report
 from scanner.scan.journal import Journal
@@ -138,9 +138,10 @@ def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list
             with watch.time("view"):
                 views = [view(image.rgb, model.card.preprocessing) for image in decoded]
         with watch.time("provenance"):
-            findings = [gather(data) for data in contents]
-        for data, known, image, pixels, evidence in zip(
-            contents, hashes, decoded, views, findings, strict=True
+            hidden = [of_pixels(image.rgb, image.alpha) for image in decoded]
+            said = [gather(*each) for each in zip(contents, hidden, strict=True)]
+        for data, known, image, pixels, provenance in zip(
+            contents, hashes, decoded, views, said, strict=True
         ):
             examined.append(
                 Examined(
@@ -153,7 +154,7 @@ def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list
                     page=image.page,
                     frames=image.frames,
                     model=None if pixels is None else 0,
-                    evidence=evidence,
+                    **provenance._asdict(),
                     view=pixels,
                 )
             )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from scanner.provenance import c2pa, inside, jpeg, marks, stealth
+from scanner.provenance import c2pa, inside, jpeg, marks, stealth, watermark
 from scanner.provenance.finding import Finding, Tag, to_json
 from scanner.provenance.metadata import read
 from scanner.provenance.origin import contradictions, origin
@@ -23,7 +23,7 @@ from scanner.record import Origin
 if TYPE_CHECKING:
     from PIL import Image
 
-PIXELS = {"pixels": stealth}
+PIXELS = {"watermark": watermark, "pixels": stealth}
 SOURCES = {"jpeg": jpeg, "file": inside}
 T = TypeVar("T")
 MOST_TEXTS, MOST_CHARACTERS = 2_000, 2**23  # of one kind in a file, and of all its texts
