@@ -142,7 +142,7 @@ def matches(rgb: NDArray[np.uint8]) -> Iterator[Match]:
     test): whatever the picture, of all messages with as many ones that share fits as well. Times
     TRIES, since each message is tried in several ways, that is `odds`. It is exact for messages
     that were drawn at random, as those of SDXL and FLUX were; that the texts fit photographs no
-    more often is measured by benchmarks.watermark.
+    more often is measured by benchmarks.provenance.watermark.
     """
     planes = _planes(rgb)
     looks = (planes, _sharpened(planes))

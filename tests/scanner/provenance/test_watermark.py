@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.shared.watermarks import watermarked
+from benchmarks.provenance.written import watermarked
 from scanner.provenance import watermark
 from scanner.provenance.finding import Tag
 from scanner.provenance.watermark import (

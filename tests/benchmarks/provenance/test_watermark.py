@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 from pathlib import Path
 
@@ -12,11 +10,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import watermark
-from benchmarks.shared.watermarks import watermarked
+from benchmarks.provenance import watermark
+from benchmarks.provenance.written import watermarked
 from scanner.provenance.watermark import BYTES, MESSAGES
-
-COLUMNS = ("label", "source", "commit", "path", "sha256", "generator", "licence", "whole")
+from tests.benchmarks.provenance.manifests import list_pictures
 
 
 def picture(seed: int, side: int = 320) -> np.ndarray:
@@ -33,14 +30,7 @@ def test_what_is_found_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     marked = watermarked(picture(1), MESSAGES[0].bits, BYTES)
     for name, pixels in {"real": picture(2), "fake": marked, "other": picture(3)}.items():
         Image.fromarray(pixels).save(files / f"{name}.png")
-    for manifest, names in {"manifest": ("real", "fake"), "others": ("other",)}.items():
-        with (tmp_path / f"{manifest}.csv").open("w", newline="") as stream:
-            rows = csv.writer(stream)
-            rows.writerow(COLUMNS)
-            for name in names:
-                digest = hashlib.sha256((files / f"{name}.png").read_bytes()).hexdigest()
-                label = "fake" if name == "fake" else "real"
-                rows.writerow([label, "a/b", "0" * 40, f"{name}.png", digest, "who", "MIT", ""])
+    list_pictures(tmp_path)
     options = ["--data", tmp_path, "--files", files, "--written", 1, "--output", tmp_path / "out"]
     result = CliRunner().invoke(watermark.main, [str(option) for option in options])
     assert result.exit_code == 0, result.output

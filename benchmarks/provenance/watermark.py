@@ -1,6 +1,6 @@
 """How often are watermarks found where there are none, and where there are some?
 
-    python -m benchmarks.watermark data/fresh --files data/repositories
+    python -m benchmarks.provenance.watermark data/fresh --files data/repositories
 
 Pictures are those of the photographs' manifests and of folders that hold folders real and fake.
 Every one is cut to tiles of a size that is read, so that all count and not just those that have
@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from benchmarks.provenance.pictures import FAKES, OTHERS, PHOTOGRAPHS, Listed, pictures
+from benchmarks.provenance.written import watermarked
 from benchmarks.shared.options import shared_option
 from benchmarks.shared.results import Row, write_part
 from benchmarks.shared.rounds import spread
-from benchmarks.shared.watermarks import watermarked
 from scanner.images.decode import decode
 from scanner.provenance.watermark import (
     LEAST_PIXELS,
@@ -41,25 +42,13 @@ from scanner.provenance.watermark import (
     matches,
 )
 from trainer.command import Command
-from trainer.data.examples import IMAGE_SUFFIXES, LABELS
 from trainer.photographs.options import data_option, files_option
-from trainer.photographs.sources import read_others, read_photographs
 
 NAME, ROBUST = "watermark", "watermark-robustness"
-PHOTOGRAPHS, FAKES, OTHERS = "photographs", "fakes", "no photographs"
 TILE, TILES = 1024, 2  # pixels of a side, and how many across and down at most
 SIDES = (512, 1024)  # pixels, in turns: what Stable Diffusion and SDXL are made for
 TIMED = 21
 Picture = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A picture to look at. kind: of the three. made_by: generator or camera, if that is known."""
-
-    path: Path
-    kind: str
-    made_by: str
 
 
 @dataclass(frozen=True)
@@ -71,22 +60,6 @@ class Seen:
     told: tuple[str, ...]
     admitted: bool
     as_it_stands: tuple[str, ...]
-
-
-def pictures(data: Path, files: Path, folders: Sequence[Path]) -> list[Listed]:
-    """Those of the manifests whose whole files are there, then those of the folders."""
-    listed = [
-        Listed(one.path, (PHOTOGRAPHS, FAKES)[one.label], one.made_by)
-        for one in read_photographs(data, files)
-        if one.whole
-    ]
-    listed += [Listed(one.path, OTHERS, one.made_by) for one in read_others(data, files)]
-    for folder, label in product(folders, LABELS):
-        for path in sorted((folder / label).rglob("*")):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                kind = (PHOTOGRAPHS, FAKES)[LABELS[label]]
-                listed.append(Listed(path, kind, path.relative_to(folder / label).parts[0]))
-    return listed
 
 
 def look(picture: Listed) -> Seen | None:
@@ -208,7 +181,7 @@ def main(folders: tuple[Path, ...], data: Path, files: Path, written: int, outpu
         sized = [(picture, SIDES[n % len(SIDES)]) for n, picture in enumerate(chosen)]
         found = list(pool.map(write_and_find, sized))
     named = " ".join(map(str, folders))
-    command = {"command": f"python -m benchmarks.watermark {named} --files {files}"}
+    command = {"command": f"python -m benchmarks.provenance.watermark {named} --files {files}"}
     rows = [count(kind, listed, seen) for kind in (PHOTOGRAPHS, OTHERS, FAKES)]
     told = [
         {"kind": picture.kind, "made_by": picture.made_by, "of_tiles": one.told}
