@@ -42,7 +42,7 @@ def said(path: Path, trust_anchors: str) -> Origin | None:
         image = decode(data)
     except Exception:  # decoders raise nearly anything on broken files
         return gather(data, (), trust_anchors).origin
-    return gather(data, of_pixels(image.rgb, image.alpha), trust_anchors).origin
+    return gather(data, of_pixels(*image.as_stored()), trust_anchors).origin
 
 
 @click.command(cls=Command, context_settings={"show_default": True})

@@ -138,7 +138,7 @@ def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list
             with watch.time("view"):
                 views = [view(image.rgb, model.card.preprocessing) for image in decoded]
         with watch.time("provenance"):
-            hidden = [of_pixels(image.rgb, image.alpha) for image in decoded]
+            hidden = [of_pixels(*image.as_stored()) for image in decoded]
             said = [gather(*each) for each in zip(contents, hidden, strict=True)]
         for data, known, image, pixels, provenance in zip(
             contents, hashes, decoded, views, said, strict=True

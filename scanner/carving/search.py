@@ -194,14 +194,13 @@ class Search:
             self._note(begin, run, suffix, coding, limit, Extent(limit, True))
             return
         text = window.at(run.start, run.stop - run.start)
-        # One a line, each a picture that ends with it, or one in many lines with all behind it.
-        first_line = 0 if coding == coded.DEFLATE else coded.first_line(text)
-        for end in filter(None, (first_line, len(text))):
+        for end in filter(None, (_line_end(coding, text), len(text))):
             data = coded.decode(coding, text[:end], MOST_CODED)
             inside = Window(io.BytesIO(data), 0, len(data))
             found = picture_at(inside)
             window.effort += inside.effort + len(data)
-            if found and (end == len(text) or (found[1].whole and found[1].size == len(data))):
+            ends_here = found is not None and found[1].whole and found[1].size == len(data)
+            if found and (end == len(text) or ends_here or _begins_anew(coding, text[end:])):
                 part = Run(run.start, run.start + end)
                 self._note(begin, part, found[0], coding, len(data), found[1])
                 return
@@ -235,6 +234,17 @@ class Search:
             is_known = extent.whole and not extent.stated
             self._done = place.stop if is_known or coding != PLAIN else begin + 1
             self._recent.append((place.start, place.stop))
+
+
+def _line_end(coding: str, text: bytes) -> int:
+    """Where a picture may end if there is one a line; 0 where it can only be one in many."""
+    return 0 if coding == coded.DEFLATE else coded.first_line(text)
+
+
+def _begins_anew(coding: str, text: bytes) -> bool:
+    """Whether the next line is the beginning of a picture."""
+    head = text.lstrip()[: 2 * FIRST_BYTES]
+    return suffix_of(coded.begins(coding, head[: len(head) & ~3])) is not None
 
 
 def _matches(data: bytes) -> list[tuple[int, int, int]]:

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from scanner.images import raw, signatures, tiff
 from scanner.images.damage import jpeg_damage
 from scanner.images.jpeg_end import breaks_off, completed
-from scanner.images.pixels import NoPicture, to_rgb
+from scanner.images.pixels import TURNED_BACK, NoPicture, to_rgb, turn_of
 from scanner.limits import MAX_PIXELS
 
 ANIMATIONS = ("AVIF", "FLI", "GIF", "PNG", "WEBP")  # formats whose frames follow each other in time
@@ -41,7 +41,8 @@ class Decoded:
 
     `rgb` is mode RGB after EXIF orientation; `width` and `height` are the stored pixels before it,
     as other tools report them; `page` counts from 1, and `frames` is how many the file has;
-    `alpha` is mode L, of the size of `rgb`, and None without transparency.
+    `alpha` is mode L, of the size of `rgb`, and None without transparency; `turn` is what was done
+    to make them upright.
     """
 
     rgb: Image.Image
@@ -51,11 +52,19 @@ class Decoded:
     page: int
     frames: int
     alpha: Image.Image | None
+    turn: Image.Transpose | None = None
 
     @property
     def opacity(self) -> float:
         """The mean alpha, 0 to 1."""
         return 1.0 if self.alpha is None else float(np.asarray(self.alpha).mean()) / 255
+
+    def as_stored(self) -> tuple[Image.Image, Image.Image | None]:
+        """`rgb` and `alpha` in the position in which the file holds them."""
+        if self.turn is None:
+            return self.rgb, self.alpha
+        back = TURNED_BACK.get(self.turn, self.turn)
+        return self.rgb.transpose(back), self.alpha and self.alpha.transpose(back)
 
 
 class Pages:
@@ -111,7 +120,8 @@ class Pages:
             rgb, alpha = to_rgb(image)
         except NoPicture as error:
             raise UnsupportedImage(str(error)) from error
-        return Decoded(rgb, self.format, width, height, page, self.frames, alpha)
+        turn = turn_of(image)
+        return Decoded(rgb, self.format, width, height, page, self.frames, alpha, turn)
 
     def _completed(self, page: int) -> bytes | None:
         """The picture of a JPEG file that lacks nothing but its end marker, which it is given."""

@@ -30,6 +30,11 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# And what undoes each that does not undo itself.
+TURNED_BACK = {
+    Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270,
+    Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
+}
 NEGATIVE = [*range(255, -1, -1), *range(256)]  # of grey, and of the alpha beside it
 
 
@@ -64,11 +69,16 @@ def _turned(image: Image.Image) -> Image.Image:
 
     ImageOps.exif_transpose writes EXIF anew, which fails where any of its other fields is broken.
     """
-    try:
-        turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # its reader raises nearly anything on broken bytes
-        return image
+    turn = turn_of(image)
     return image if turn is None else image.transpose(turn)
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What makes an image upright that is stored in another position; None where nothing need."""
+    try:
+        return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # its reader raises nearly anything on broken bytes
+        return None
 
 
 def _from_icon(image: Image.Image) -> Image.Image:

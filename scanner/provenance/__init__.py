@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from scanner.provenance import c2pa, inside, jpeg, marks, stealth, watermark
 from scanner.provenance.finding import Finding, Tag, to_json
-from scanner.provenance.metadata import read
+from scanner.provenance.metadata import Metadata, read
 from scanner.provenance.origin import contradictions, origin
 from scanner.provenance.texts import PLACES
 from scanner.provenance.texts.text import Text
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PIXELS = {"watermark": watermark, "pixels": stealth}
 SOURCES = {"jpeg": jpeg, "file": inside}
 T = TypeVar("T")
+TOO_MUCH = "there are more or longer texts than are read, which may say more"
 MOST_TEXTS, MOST_CHARACTERS = 2_000, 2**23  # of one kind in a file, and of all its texts
 CAVEAT = (
     "That nothing is found proves nothing: metadata is easily lost or removed, and what is merely "
@@ -47,23 +48,40 @@ def gather(data: bytes, others: Iterable[Finding] = (), trust_anchors: str = "")
     data: the whole file. others: what else was found. trust_anchors: certificates, as PEM, of those
     whose C2PA signatures are trusted. A source that cannot be read becomes a finding that says so.
     """
-    found = list(others)
-    texts: list[Text] = []
+    found, evidence = list(others), None
     try:
         metadata = read(data)
         _keep("c2pa", c2pa.findings(data, metadata, trust_anchors), found, found)
         for name, source in SOURCES.items():
             _keep(name, source.findings(data, metadata), found, found)
-        for name, place in PLACES.items():
-            _keep(name, islice(place.texts(metadata), MOST_TEXTS), texts, found)
-        room = MOST_CHARACTERS
-        for text in texts:
-            cut = text._replace(value=text.value[:room])
-            room -= len(cut.value)
-            _keep(text.source, marks.findings(cut, texts), found, found)
-        return Provenance(origin(found), to_json([*contradictions(found), *found]))
-    except Exception:  # out of memory, say: the score stands all the same
-        return Provenance()
+        found += _marks(metadata)
+        evidence = to_json([*contradictions(found), *found])
+    except Exception as error:  # out of memory, say: the score stands all the same
+        evidence = to_json([Finding("imgscan", Tag.INFERRED, "unread", type(error).__name__)])
+    return Provenance(origin(found), evidence)
+
+
+def _marks(metadata: Metadata) -> list[Finding]:
+    """What the texts of a file say. Where they are too long, the longest are left out."""
+    found: list[Finding] = []
+    texts: list[Text] = []
+    left_out = metadata.left_out
+    for name, place in PLACES.items():
+        here: list[Text] = []
+        _keep(name, islice(place.texts(metadata), MOST_TEXTS + 1), here, found)
+        left_out = left_out or len(here) > MOST_TEXTS
+        texts += here[:MOST_TEXTS]
+    room = MOST_CHARACTERS
+    for number in sorted(range(len(texts)), key=lambda number: len(texts[number].value)):
+        whole = texts[number].value
+        texts[number] = texts[number]._replace(value=whole[:room])
+        left_out = left_out or len(whole) > room
+        room = max(0, room - len(whole))
+    for text in texts:
+        _keep(text.source, marks.findings(text, texts), found, found)
+    if left_out:
+        found.append(Finding("imgscan", Tag.INFERRED, "unread", TOO_MUCH))
+    return found
 
 
 def of_pixels(rgb: Image.Image, alpha: Image.Image | None) -> list[Finding]:

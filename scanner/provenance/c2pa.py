@@ -60,6 +60,9 @@ def findings(data: bytes, metadata: Metadata, trust_anchors: str = "") -> Iterat
             store = mapping(json.loads(reader.json()))
     except c2pa.C2paError.ManifestNotFound:
         return
+    except c2pa.C2paError.NotSupported as error:
+        yield Finding("c2pa", Tag.INFERRED, "unread", str(error))
+        return
     except c2pa.C2paError as error:
         if "remote manifest" not in str(error):  # that one is for `xmp` to tell
             yield Finding("c2pa", Tag.VALIDATED, "integrity", f"not intact: {error}")

@@ -6,7 +6,7 @@ The store is a file's own and may hold anything anywhere; what makes no sense is
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -27,9 +27,12 @@ SOURCE_TYPE_LABELS = (
     *ACTION_LABELS, "c2pa.metadata", "cawg.metadata", "stds.iptc", "stds.schema-org.CreativeWork",
 )  # fmt: skip
 # What these actions state is of the whole image, and what others do of the part they changed.
-WHOLE_ACTIONS = (
-    "", "c2pa.created", "c2pa.opened", "c2pa.converted", "c2pa.transcoded", "c2pa.repackaged",
-    "c2pa.published",
+CREATED = "c2pa.created"
+WHOLE_ACTIONS = frozenset(
+    {
+        "", CREATED, "c2pa.opened", "c2pa.converted", "c2pa.transcoded", "c2pa.repackaged",
+        "c2pa.published",
+    }
 )  # fmt: skip
 WATERMARKED = "c2pa.watermarked"
 UNCHECKED = "an invisible watermark that was not checked"
@@ -54,7 +57,7 @@ def stages(store: dict[str, Any], trusted: bool) -> list[Stage]:
 
     trusted: whether the one in force is. Of what an untrusted one was made from, none is.
     """
-    manifests = mapping(store.get("manifests"))
+    manifests, results = mapping(store.get("manifests")), _Results(store)
     met: dict[str, Stage] = {}
     waiting: list[tuple[int, int, Any, bool]] = [(0, 0, store.get("active_manifest"), trusted)]
     pushed = 0
@@ -74,7 +77,7 @@ def stages(store: dict[str, Any], trusted: bool) -> list[Stage]:
                     relationship = PARENT
                 pushed += 1
                 named = ingredient.get("active_manifest")
-                vouched = trusted and _is_vouched(store, named, ingredient)
+                vouched = trusted and results.vouches(named, ingredient)
                 way = max(rank, RANKS.index(relationship))
                 heappush(waiting, (way, pushed, named, vouched))
     if not met:
@@ -88,28 +91,34 @@ def _has_actions(manifest: dict[str, Any]) -> bool:
     return any(str(label).startswith(ACTION_LABELS) for label in labels)
 
 
-def _is_vouched(store: dict[str, Any], label: Any, ingredient: dict[str, Any]) -> bool:
-    """Whether the manifest that an ingredient brought is intact and of a trusted signer.
+class _Results:
+    """What the library found of each manifest that is not the one in force."""
 
-    By what was noted as it was taken in, with what the library finds different now: it repeats
-    nothing else.
-    """
-    noted = mapping(mapping(ingredient.get("validation_results")).get("activeManifest"))
-    results = mapping(store.get("validation_results"))
-    deltas = [
-        mapping(mapping(delta).get("validationDeltas"))
-        for delta in sequence(results.get("ingredientDeltas"))
-    ]
-    good, bad = (
-        {code for delta in deltas for code, url in codes(delta.get(kind)) if f"/{label}/" in url}
-        for kind in ("success", "failure")
-    )
-    failed = {code for code, _ in codes(noted.get("failure"))}
-    failed |= {code for code, _ in codes(ingredient.get("validation_status"))}
-    if TRUSTED in good:
-        failed.discard(UNTRUSTED)
-    good |= {code for code, _ in codes(noted.get("success"))}
-    return TRUSTED in good and not failed and not bad
+    def __init__(self, store: dict[str, Any]) -> None:
+        self._good: defaultdict[str, set[str]] = defaultdict(set)
+        self._bad: defaultdict[str, set[str]] = defaultdict(set)
+        results = mapping(store.get("validation_results"))
+        for delta in map(mapping, sequence(results.get("ingredientDeltas"))):
+            found = mapping(delta.get("validationDeltas"))
+            for kind, met in (("success", self._good), ("failure", self._bad)):
+                for code, url in codes(found.get(kind)):
+                    for part in url.split("/"):
+                        met[part].add(code)
+
+    def vouches(self, label: Any, ingredient: dict[str, Any]) -> bool:
+        """Whether the manifest that an ingredient brought is intact and of a trusted signer.
+
+        By what was noted as it was taken in, with what the library finds different now: it repeats
+        nothing else.
+        """
+        good, bad = self._good.get(str(label), set()), self._bad.get(str(label), set())
+        noted = mapping(mapping(ingredient.get("validation_results")).get("activeManifest"))
+        failed = {code for code, _ in codes(noted.get("failure"))}
+        failed |= {code for code, _ in codes(ingredient.get("validation_status"))}
+        if TRUSTED in good:
+            failed.discard(UNTRUSTED)
+        noted_good = {code for code, _ in codes(noted.get("success"))}
+        return TRUSTED in good | noted_good and not failed and not bad
 
 
 def statements(history: list[Stage]) -> Iterator[tuple[Stage, str, str, Claim | None]]:
@@ -151,7 +160,8 @@ def _statements(manifest: dict[str, Any]) -> Iterator[tuple[str, str, Claim | No
             value = f"{algorithm}: an invisible watermark, or a fingerprint, that was not checked"
             yield "soft_binding", value, None
         elif label.startswith("c2pa.ai_generated_content"):
-            yield "ai_generated_content", json.dumps(data, ensure_ascii=False), Claim.AI
+            said = None if mapping(data).get("isAIGenerated") is False else Claim.AI
+            yield "ai_generated_content", json.dumps(data, ensure_ascii=False), said
         elif label.startswith("c2pa.ai-disclosure"):
             # It says that a model had a part in it, and not which.
             yield "ai_disclosure", json.dumps(data, ensure_ascii=False), None
@@ -188,13 +198,23 @@ def _actions(data: Any) -> Iterator[dict[str, Any]]:
 
 
 def _generators(data: Any) -> Iterator[tuple[str, Claim]]:
-    """Programs that are generators, or whose action says so in words, where no type need stand."""
+    """Generators that created an image or changed a part, where they do not say of what type it is.
+
+    Opening, converting or publishing one is nothing of the kind.
+    """
     for action in _actions(data):
+        if _has_type(action) or str(action.get("action")) in WHOLE_ACTIONS - {CREATED}:
+            continue
         agent, description = action.get("softwareAgent"), str(action.get("description") or "")
         name = agent if isinstance(agent, str) else str(mapping(agent).get("name") or "")
-        if makers.is_generator(name) or credits.claim(description):
-            value = ": ".join(filter(None, (name, description)))
-            yield value, Claim.AI if action.get("action") in WHOLE_ACTIONS else Claim.EDITED
+        said = credits.claim(description) or (Claim.AI if makers.is_generator(name) else None)
+        if said:
+            claim = said if action.get("action") == CREATED else Claim.EDITED
+            yield ": ".join(filter(None, (name, description))), claim
+
+
+def _has_type(action: dict[str, Any]) -> bool:
+    return next(_source_types(action), None) is not None
 
 
 def _watermarks(data: Any) -> Iterator[str]:

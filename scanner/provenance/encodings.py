@@ -5,22 +5,30 @@ from __future__ import annotations
 import codecs
 
 BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16's, with which it begins
+    codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 JAPANESE = ("iso2022_jp", "shift_jis", "euc_jp")
 MANY = 0.3  # of every second byte: as many zeros has UTF-16 of which a third is ASCII
+LETTERS, FEW = frozenset(range(0x20, 0x7F)), 0.6
+SENSIBLE = 0.9  # of the characters, for bytes to be taken for UTF-16 that do not look like it
 SAMPLE = 4_000  # characters that tell of all
 BINARY = 0.1  # of the characters of what is text no more are control characters
 
 
 def decoded(data: bytes) -> str:
-    """By its byte order mark, as UTF-16 where every second byte is often zero, else as UTF-8, and
-    as Latin-1 where it is not that.
+    """By its byte order mark, or as UTF-32 or UTF-16 where bytes are zero as they have it; else as
+    UTF-8, and where it is not that, as Chinese, Japanese or Korean UTF-16 or as Latin-1.
     """
     if any(data.startswith(mark) for mark in BYTE_ORDER_MARKS):
         return utf_16(data)
+    if len(data) > 7 and not any(data[2::4]) and not any(data[3::4]):
+        return data.decode("utf-32-le", "replace")
+    if len(data) > 7 and not any(data[0::4]) and not any(data[1::4]):
+        return data.decode("utf-32-be", "replace")
     for skipped in (0, 1):
         zeros = data[skipped::2].count(0)
         if len(data) > 3 and zeros > MANY * len(data) / 2 and not data[1 - skipped :: 2].count(0):
@@ -29,8 +37,15 @@ def decoded(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         # The last character may be cut.
-        cut = error.start >= len(data) - 3 and error.reason == "unexpected end of data"
-        return data.decode("utf-8" if cut else "latin-1", "ignore")
+        if error.start >= len(data) - 3 and error.reason == "unexpected end of data":
+            return data.decode("utf-8", "ignore")
+    # Pairs of Latin letters are Chinese, too, so there must be few of them.
+    letters = sum(byte in LETTERS for byte in data[:SAMPLE])
+    if len(data) % 2 == 0 and letters < FEW * len(data[:SAMPLE]):
+        wide = utf_16(data)
+        if _sense(wide) >= SENSIBLE * len(wide[:SAMPLE]):
+            return wide
+    return data.decode("latin-1")
 
 
 def utf_16(data: bytes) -> str:

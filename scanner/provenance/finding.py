@@ -11,6 +11,7 @@ from enum import StrEnum
 from scanner.record import UNPRINTABLE
 
 MAX_CHARACTERS = 300  # of one value; prompts and workflows run to megabytes
+MAX_NAME = 80  # characters; a PNG keyword has 79 at most
 MAX_FINDINGS = 64  # of one file
 ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -63,6 +64,11 @@ def to_json(findings: Iterable[Finding]) -> str | None:
     return UNPRINTABLE.sub(_escape, ENCODER.encode(entries)) if entries else None
 
 
+def _cut(text: str, length: int) -> str:
+    """A lone half of a surrogate pair could not be written to a report."""
+    return text[:length].encode("utf-8", "replace").decode()
+
+
 def _escape(match: re.Match[str]) -> str:
     """As JSON spells it: readers get the value as it was, terminals nothing that steers them."""
     return f"\\u{ord(match[0]):04x}"
@@ -72,9 +78,8 @@ def _entry(finding: Finding) -> dict[str, str | int]:
     entry: dict[str, str | int] = {
         "source": finding.source,
         "tag": finding.tag.value,
-        "name": finding.name,
-        # A lone half of a surrogate pair could not be written to a report.
-        "value": finding.value[:MAX_CHARACTERS].encode("utf-8", "replace").decode(),
+        "name": _cut(finding.name, MAX_NAME),
+        "value": _cut(finding.value, MAX_CHARACTERS),
     }
     if finding.claim is not None:
         entry["claim"] = finding.claim.value

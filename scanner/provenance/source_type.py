@@ -17,12 +17,14 @@ CLAIMS = {
     "minorhumanedits": Claim.EDITED,
     "digitalcapture": Claim.CAMERA,
     "computationalcapture": Claim.CAMERA,
+    "multiframecomputationalcapture": Claim.CAMERA,
     "negativefilm": Claim.CAMERA,
     "positivefilm": Claim.CAMERA,
     "print": Claim.CAMERA,
 }
 # What stands before the code: a web address of IPTC or of schema.org, or a name for one.
 BEFORE = re.compile(r".*[/#:]", re.DOTALL)
+BETWEEN = re.compile(r"[\s_-]")  # words, as some write them
 BEHIND = re.compile(r"digitalsource$")  # as schema.org's names end
 
 
@@ -30,5 +32,5 @@ def claim(value: str) -> Claim | None:
     """Where an image comes from by a source type: an address, a name such as
     `digsrctype:digitalCapture` or schema.org's, or the bare code, in any case.
     """
-    code = BEFORE.sub("", value.strip().rstrip("/")).lower()
-    return CLAIMS.get(BEHIND.sub("", code))
+    code = BEFORE.sub("", value.partition("?")[0].strip().rstrip("/"))
+    return CLAIMS.get(BEHIND.sub("", BETWEEN.sub("", code).lower()))

@@ -34,7 +34,12 @@ def findings(rgb: Image.Image, alpha: Image.Image | None) -> Iterator[Finding]:
 
     rgb: of mode RGB, neither turned nor scaled. alpha: of mode L and the same size, if any.
     """
-    holder, start = (rgb, IN_COLOURS) if alpha is None else (alpha, IN_ALPHA)
+    if alpha is not None:
+        yield from _findings(alpha, IN_ALPHA)
+    yield from _findings(rgb, IN_COLOURS)
+
+
+def _findings(holder: Image.Image, start: bytes) -> Iterator[Finding]:
     head = _bytes(holder, HEAD_BITS)
     kind = head[len(start) : MARK_BYTES]
     if not head.startswith(start) or kind not in (PLAIN, PACKED) or len(head) * 8 < HEAD_BITS:

@@ -50,11 +50,15 @@ ALIKE = 0.8  # of the bits at least: two English words agree in more than half o
 
 @dataclass(frozen=True)
 class Message:
-    """whose: who writes it. bits: 0 and 1, of the order in which they are written."""
+    """whose: who writes it. bits: 0 and 1, of the order in which they are written.
+
+    claim: what it says of an image; some programs write it where they replace a part of one.
+    """
 
     whose: str
     bits: tuple[int, ...]
     readings: tuple[Reading, ...] = (BYTES,)
+    claim: Claim = Claim.AI
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,9 @@ MESSAGES = (
     # CompVis/stable-diffusion, scripts/txt2img.py
     Message("Stable Diffusion 1", _text("StableDiffusionV1")),
     # its fork by Runway, scripts/inpaint_st.py
-    Message("Stable Diffusion 1 inpainting", _text("StableDiffusionV1-Inpainting")),
+    Message(
+        "Stable Diffusion 1 inpainting", _text("StableDiffusionV1-Inpainting"), claim=Claim.EDITED
+    ),
     # Stability-AI/stablediffusion, scripts/txt2img.py
     Message("Stable Diffusion 2", _text("SDV2")),
     # Stability-AI/generative-models, scripts/demo/streamlit_helpers.py, and huggingface/diffusers,
@@ -96,7 +102,7 @@ MESSAGES = (
     # black-forest-labs/flux, src/flux/util.py: 48 bits in the source, of which 46 are written
     Message("FLUX", _number(0b001010101111111010000111100111001111010100101110), (FLOATS,)),
     # Fantasy-Studio/Paint-by-Example, scripts/inference.py
-    Message("Paint by Example", _text("Paint-by-Example")),
+    Message("Paint by Example", _text("Paint-by-Example"), claim=Claim.EDITED),
     # invoke-ai/InvokeAI, the default of the node that writes one
     Message("InvokeAI", _text("InvokeAI")),
 )
@@ -119,7 +125,7 @@ def findings(rgb: Image.Image, alpha: Image.Image | None = None) -> Iterator[Fin
                 f"{match.message.whose}: {match.matching} of {length} bits match; "
                 f"odds of chance 1 in 10^{tens}"
             )
-            yield Finding("watermark", Tag.INFERRED, "dwt_dct", value, Claim.AI)
+            yield Finding("watermark", Tag.INFERRED, "dwt_dct", value, match.message.claim)
 
 
 def is_read(height: int, width: int) -> bool:

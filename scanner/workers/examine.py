@@ -47,6 +47,7 @@ from scanner.workers.examined import Examined, Views, known_in, left_out, unread
 from scanner.workers.streamed import examine_large
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
+TURNED_BACK = 2**22  # pixels: larger ones bear no watermark that is read, and take long to turn
 
 
 def examine(
@@ -181,8 +182,8 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
 def _page(pages: Pages, number: int, views: Views, hidden: list[Finding]) -> Examined:
     """One page, with what the one model sees of it whose domain holds its stored size."""
     decoded = pages.decode(number)
-    if number == 1:
-        hidden += of_pixels(decoded.rgb, decoded.alpha)
+    if number == 1 and (decoded.turn is None or decoded.width * decoded.height <= TURNED_BACK):
+        hidden += of_pixels(*decoded.as_stored())
     page = Examined(
         Status.SCORED,
         format=decoded.format,

@@ -9,9 +9,11 @@ from scanner.provenance.finding import Finding
 from scanner.provenance.marks.mark import detail, made
 from scanner.provenance.texts.text import Text
 
-STEPS = re.compile(r"\bSteps: \d+\b")
+STEPS = re.compile(r"\bSteps: ?\d{1,4}(?:,|\s*$)", re.IGNORECASE)
 # What stands beside the steps, of which some programs leave out some.
-BESIDE = re.compile(r"\b(?:Sampler|Seed|CFG scale|Guidance Scale|Model hash): ?\S")
+BESIDE = re.compile(
+    r"\b(?:Sampler: ?[a-z]|Seed: ?-?\d|(?:CFG|Guidance) scale: ?[\d.]|Size: ?\d+x\d)", re.IGNORECASE
+)
 FIELDS = re.compile(r"\b(Model|Version): ([^,\n]+)")
 
 

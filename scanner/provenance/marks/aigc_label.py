@@ -10,12 +10,13 @@ from scanner.provenance.marks.mark import json_object
 from scanner.provenance.texts.text import Text
 
 NAME = "aigc"
-GENERATED, POSSIBLY, SUSPECTED = "1", "2", "3"
-ONLY_DOUBTS = (POSSIBLY, SUSPECTED)
+GENERATED = "1"  # "2" stands for possibly, "3" for suspected
+# Who made it, in labels of before the standard, which had no more to say.
+MAKERS = {"contentproducer", "serviceprovider"}
 
 
 def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
-    """That it is generated; not where the label only says that it may be or is suspected to be."""
+    """That it is generated; nothing where the label only says that it may be."""
     if text.name == f"{NAME}_label":  # of XMP that spells the label out
         label: Any = text.value
     else:
@@ -27,9 +28,11 @@ def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
         fields = content if inner is None else inner
         fields = json_object(fields) if isinstance(fields, str) else fields
         label = _label(fields) if isinstance(fields, dict) else fields
-    claim = None if str(label).strip() in ONLY_DOUBTS else Claim.AI
+    claim = Claim.AI if str(label).strip() == GENERATED else None
     yield Finding("aigc_label", Tag.DECLARED, "label", text.value, claim)
 
 
 def _label(fields: dict[str, Any]) -> Any:
-    return next((value for key, value in fields.items() if key.lower() == "label"), GENERATED)
+    named = {key.lower(): value for key, value in fields.items()}
+    is_signed = any(named.get(maker) for maker in MAKERS)
+    return named.get("label", GENERATED if is_signed else None)

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from scanner.provenance.finding import Claim, Finding, Tag
-from scanner.provenance.texts.text import Text
+from scanner.provenance.texts.text import CREDITED, PROGRAMS, Text
 
-WHO = r"(?:google ai|openai|chatgpt|dall[·\-. ]?e(?: ?\d)?|meta ai|(?:generative )?ai)"
+WHO = (
+    r"(?:google ai|openai|chatgpt|dall[·\-. ]?e(?: ?\d)?|meta ai|google gemini|gemini"
+    r"|adobe firefly|(?:generative )?ai)"
+)
 CREDITS = {
     re.compile(rf"(?:made|created|generated|imagined) (?:with|by|using) {WHO}\.?"): Claim.AI,
     re.compile(r"(?:100% )?ai[- ]generated(?: (?:image|picture|content))?\.?"): Claim.AI,
@@ -20,11 +23,12 @@ LONGEST = 200  # characters, blanks included
 
 
 def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
-    if found := claim(text.value):
+    """Only where makers are named: keywords and headlines may be of such things."""
+    if text.name in CREDITED | PROGRAMS and (found := claim(text.value)):
         yield Finding(text.source, Tag.DECLARED, text.name, text.value, found)
 
 
 def claim(text: str) -> Claim | None:
-    """Only where the line is all that a text says: captions may speak of such things."""
+    """What a credit says that is one of these lines and no more."""
     line = " ".join(text[:LONGEST].lower().split())
     return next((it for pattern, it in CREDITS.items() if pattern.fullmatch(line)), None)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from scanner.provenance.finding import Finding
 from scanner.provenance.marks.mark import detail, json_object, made
 from scanner.provenance.texts.text import Text
 
-# Of its settings, those that no other program names so.
-OWN = {"fooocus_v2_expansion", "metadata_scheme", "full_raw_prompt"}
+PROGRAM = re.compile(r"(?:Ruined)?Fooocus\b", re.IGNORECASE)
+OWN = "fooocus_v2_expansion"
 MODELS = ("base_model", "base_model_name")
 
 
@@ -19,7 +20,7 @@ def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
         return
     settings = json_object(text.value)
     version = str(settings.get("version", settings.get("software", "")))
-    if "fooocus" in version.lower() or OWN & settings.keys():
+    if PROGRAM.match(version) or OWN in settings:
         yield made("fooocus", "parameters", text.value)
         for model in (settings.get(key) for key in MODELS):
             if isinstance(model, str):

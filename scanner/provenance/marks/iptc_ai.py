@@ -11,8 +11,9 @@ from scanner.provenance.texts.text import Text
 
 SOURCE_TYPES = {"digital_source_type", "digitalsourcetype"}
 SYSTEMS = {"ai_system", "ai_system_version", "ai_prompt", "ai_prompt_writer"}
-# In texts of other kinds, where only the whole address is no chance.
-ADDRESS = re.compile(r"https?://cv\.iptc\.org/newscodes/digitalsourcetype/\w+", re.IGNORECASE)
+NO_SYSTEM = ("", "none", "no", "n/a", "na", "-", "null", "false")
+# In texts of other kinds, which may speak of types, only alone.
+ADDRESS = re.compile(r"https?://cv\.iptc\.org/newscodes/digitalsourcetype/\w+/?", re.IGNORECASE)
 
 
 def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
@@ -22,8 +23,9 @@ def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
         yield Finding("iptc", Tag.DECLARED, "digital_source_type", text.value, claim)
     elif text.name in SYSTEMS:
         is_typed = any(each.name in SOURCE_TYPES for each in texts)
-        claim = Claim.AI if text.name == "ai_system" and not is_typed else None
+        is_named = text.name == "ai_system" and text.value.lower() not in NO_SYSTEM
+        claim = Claim.AI if is_named and not is_typed else None
         yield Finding("iptc", Tag.DECLARED, text.name, text.value, claim)
-    elif address := ADDRESS.search(text.value):
-        claim = source_type.claim(address[0])
-        yield Finding("iptc", Tag.DECLARED, "digital_source_type", address[0], claim)
+    elif ADDRESS.fullmatch(text.value):
+        claim = source_type.claim(text.value)
+        yield Finding("iptc", Tag.DECLARED, "digital_source_type", text.value, claim)

@@ -8,6 +8,8 @@ from typing import Any
 
 from scanner.provenance.finding import Claim, Finding, Tag
 
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
 
 def made(source: str, name: str, value: str) -> Finding:
     """That all of the image was generated."""

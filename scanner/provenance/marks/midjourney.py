@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator, Sequence
 
 from scanner.provenance.finding import Finding
-from scanner.provenance.marks.mark import made
+from scanner.provenance.marks.mark import UUID, made
 from scanner.provenance.texts.text import Text
 
-UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 JOB = re.compile(rf"\bJob ID: ({UUID})?", re.IGNORECASE)
 OPTION = re.compile(r"(?:^|\s)--[a-z]+\b", re.IGNORECASE)
 
 
 def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
-    """Either is enough: a number of the length that they have, or options of a prompt before it."""
+    """Told by options of a prompt before the number, or by its length and who ordered it beside."""
     job = JOB.search(text.value)
-    if job and (job[1] or OPTION.search(text.value[: job.start()])):
+    if job is None:
+        return
+    is_ordered = text.source == "png" and any(each.name == "author" for each in texts)
+    is_last = job.end() == len(text.value.rstrip())
+    if OPTION.search(text.value[: job.start()]) or (job[1] and is_last and is_ordered):
         yield made("midjourney", text.name, text.value)

@@ -12,7 +12,7 @@ KEYS = {
     "title", "description", "software", "source", "comment", "document_name", "image_description",
     "generation_time",
 }  # fmt: skip
-NAME, TITLES = "NovelAI", ("NovelAI generated image", "AI generated image")
+NAME, TITLE = "NovelAI", "NovelAI generated image"
 
 
 def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
@@ -26,6 +26,6 @@ def _is_its(texts: Sequence[Text]) -> bool:
     """By what it calls itself, or the title that it gives to every image."""
     return any(
         (text.name == "software" and text.value == NAME)
-        or (text.name in KEYS and text.value in TITLES)
+        or (text.name in KEYS and text.value == TITLE)
         for text in texts
     )

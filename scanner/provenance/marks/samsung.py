@@ -10,12 +10,12 @@ from scanner.provenance.texts.text import Text
 
 GENERATED = "peg_info"
 # In the editor's own notes, which it also keeps of edits of other kinds.
-KIND = re.compile(r'"genAIType"\s*:\s*"?(-?\d+)')
+KIND = re.compile(r'"genAIType"\s*:\s*"?(\d{1,9})\b')
 
 
 def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
     if text.source == "samsung":
         kind = KIND.search(text.value)
-        generated = int(kind[1]) != 0 if kind else text.name == GENERATED
+        generated = int(kind[1]) > 0 if kind else text.name == GENERATED
         if generated:
             yield Finding("samsung", Tag.DECLARED, text.name, text.value, Claim.EDITED)

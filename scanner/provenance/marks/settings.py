@@ -11,10 +11,13 @@ from scanner.provenance.marks.mark import json_object, made
 from scanner.provenance.texts.text import Text
 
 PROMPTS = {"prompt", "prompts", "positiveprompt", "fullprompt", "inputprompt", "textprompt"}
-SETTINGS = {
-    "negativeprompt", "promptneg", "seed", "steps", "numinferencesteps", "sampler", "samplername",
-    "scheduler", "cfg", "cfgscale", "guidance", "guidancescale", "modelhash", "loras",
-    "denoisingstrength",
+NAMES = {
+    "negativeprompt", "promptneg", "sampler", "samplername", "scheduler", "modelhash", "loras",
+}  # fmt: skip
+# With the largest that makes sense.
+FIGURES = {
+    "seed": 2.0**64, "steps": 500, "numinferencesteps": 500, "cfg": 100, "cfgscale": 100,
+    "guidance": 100, "guidancescale": 100, "denoisingstrength": 1,
 }  # fmt: skip
 ENOUGH = 2
 NOT_LETTERS = re.compile(r"[^a-z]")
@@ -29,5 +32,15 @@ def findings(text: Text, texts: Sequence[Text]) -> Iterator[Finding]:
 def _are_some(settings: Any) -> bool:
     if not isinstance(settings, dict):
         return False
-    keys = {NOT_LETTERS.sub("", key.lower()) for key in settings}
-    return bool(keys & PROMPTS) and len(keys & SETTINGS) >= ENOUGH
+    known = {NOT_LETTERS.sub("", key.lower()): value for key, value in settings.items()}
+    figures = sum(_is_figure(known[key], most) for key, most in FIGURES.items() if key in known)
+    return bool(
+        known.keys() & PROMPTS and figures and figures + len(known.keys() & NAMES) >= ENOUGH
+    )
+
+
+def _is_figure(value: Any, most: float) -> bool:
+    try:
+        return value is not True and -1 <= float(value) <= most
+    except (TypeError, ValueError, OverflowError):
+        return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 EXIF_HEADER = b"Exif\0\0"
 C2PA_BOX = b"jumb"  # JPEG universal metadata box, which every C2PA manifest is
-MAX_TEXTS = 64  # of one kind in one file
+MAX_TEXTS = 1_000  # of one kind in one file
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Metadata:
     after the other. texts: keyword and text of PNG text chunks. comments: of JPEG and GIF. samsung:
     name and content of the blocks that Samsung's programs put behind an image. quantisation:
     contents of a JPEG's quantisation segments. c2pa: whether there is anything that may be an
-    embedded C2PA manifest.
+    embedded C2PA manifest. left_out: whether there is more than was read.
     """
 
     exif: bytes = b""
@@ -28,3 +28,4 @@ class Metadata:
     samsung: tuple[tuple[str, bytes], ...] = ()
     quantisation: tuple[bytes, ...] = ()
     c2pa: bool = False
+    left_out: bool = False

@@ -46,6 +46,7 @@ def read(data: bytes) -> Metadata:
         samsung=blocks(data),
         quantisation=tuple(quantisation),
         c2pa=c2pa,
+        left_out=len(comments) > MAX_TEXTS,
     )
 
 

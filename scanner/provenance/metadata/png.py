@@ -15,7 +15,9 @@ from scanner.provenance.metadata.photoshop import RESOURCE, iptc_of
 from scanner.provenance.metadata.samsung import blocks
 
 MAX_CHUNKS = 100_000  # of a file; a hostile one may hold millions
-MAX_TEXT_BYTES = 2**20  # of one unpacked text
+MAX_TEXT_BYTES, MAX_ALL_BYTES = 2**23, 2**25  # of one unpacked text, and of all
+MAX_KEYWORD = 79  # bytes, by the standard
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 XMP_KEYWORD = "XML:com.adobe.xmp"
 # As ImageMagick keeps what a JPEG had: a line with the name, one with the length, then digits.
 RAW_PROFILE = "Raw profile type "
@@ -24,15 +26,16 @@ RAW_HEAD = re.compile(r"\s*\w+\s+\d+\s+")
 
 def read(data: bytes) -> Metadata:
     """The metadata of a PNG, wherever its chunks lie, with what Samsung's programs put behind."""
-    exif, xmp, iptc, c2pa = b"", [], b"", False
+    exif, xmp, iptc, c2pa, room = b"", [], b"", False, MAX_ALL_BYTES
     texts: list[tuple[str, str]] = []
     for kind, content in _chunks(data):
         if kind == b"eXIf":
             exif = bytes(content).removeprefix(EXIF_HEADER)
         elif kind == b"caBX":
             c2pa = True
-        elif kind in (b"tEXt", b"zTXt", b"iTXt") and len(texts) < MAX_TEXTS:
-            keyword, text = _text(kind, bytes(content))
+        elif kind in TEXTS and room > 0 and len(texts) <= MAX_TEXTS:
+            keyword, text = _text(kind, bytes(content[:MAX_TEXT_BYTES]))
+            room -= len(text)
             if keyword == XMP_KEYWORD:
                 xmp.append(text.encode())
             elif keyword.startswith(RAW_PROFILE):
@@ -45,7 +48,15 @@ def read(data: bytes) -> Metadata:
                     xmp.append(profile.removeprefix(XMP_HEADER))
             else:
                 texts.append((keyword, text))
-    return Metadata(exif, tuple(xmp), iptc, tuple(texts), samsung=blocks(data), c2pa=c2pa)
+    return Metadata(
+        exif=exif,
+        xmp=tuple(xmp),
+        iptc=iptc,
+        texts=tuple(texts[:MAX_TEXTS]),
+        samsung=blocks(data),
+        c2pa=c2pa,
+        left_out=room <= 0 or len(texts) > MAX_TEXTS,
+    )
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
@@ -72,7 +83,7 @@ def _text(kind: bytes, content: bytes) -> tuple[str, str]:
             text = zlib.decompressobj().decompress(text, MAX_TEXT_BYTES)
         except zlib.error:
             text = b"(damaged)"
-    return keyword.decode("latin-1"), decoded(text)
+    return keyword[:MAX_KEYWORD].decode("latin-1"), decoded(text)
 
 
 def _profile(text: str) -> bytes:

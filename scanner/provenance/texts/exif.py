@@ -25,12 +25,11 @@ SHOWN = frozenset(
     }
 )  # fmt: skip
 # The first eight bytes of a user comment name its encoding, rightly or not.
+HEADER_BYTES = 8
 ENCODINGS = {
-    b"ASCII\0\0\0": decoded,
-    b"UNICODE\0": utf_16,
-    b"JIS\0\0\0\0\0": japanese,
-    b"\0" * 8: decoded,
-}
+    b"ASCII": decoded, b"UNICODE": utf_16, b"JIS": japanese, b"": decoded, b"UTF-8": decoded,
+    b"UTF8": decoded,
+}  # fmt: skip
 # Of Exif 3, which Pillow has no names for.
 EXIF_3 = {
     0xA436: "image_title", 0xA437: "photographer", 0xA438: "image_editor",
@@ -61,8 +60,9 @@ def _texts(directory: dict[int, Any]) -> Iterator[Text]:
         name = _name(tag)
         if not isinstance(data, bytes) or (data is value and name not in SHOWN):
             continue
-        if tag == USER_COMMENT and data[:8] in ENCODINGS:
-            text = ENCODINGS[data[:8]](data[8:])
+        header = data[:HEADER_BYTES].rstrip(b"\0 ").upper()
+        if tag == USER_COMMENT and header in ENCODINGS:
+            text = ENCODINGS[header](data[HEADER_BYTES:])
         else:
             text = data.decode("utf-16-le", "replace") if tag in WINDOWS else decoded(data)
         if text := text.strip("\0 "):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# Names under which programs, people and companies say that they made an image.
-MAKERS = frozenset(
-    {
-        "software", "software_agent", "camera_make", "camera_model", "credit", "source", "artist",
-        "author", "by-line", "creator", "host_computer", "image_editing_software", "publisher",
-    }
-)  # fmt: skip
+# Where programs say that they made an image, and where people and companies say that it is theirs.
+PROGRAMS = frozenset(
+    {"software", "software_agent", "camera_make", "camera_model", "image_editing_software"}
+)
+CREDITED = frozenset(
+    {"credit", "source", "artist", "author", "by-line", "creator", "publisher", "instructions"}
+)
+OF_INGREDIENT = "ingredient_"  # before the name of what is told of a part of the image
 
 
 class Text(NamedTuple):

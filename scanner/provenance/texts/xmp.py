@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 from xml.etree import ElementTree
 
 from scanner.provenance.encodings import decoded
 from scanner.provenance.metadata import Metadata
-from scanner.provenance.texts.text import Text
+from scanner.provenance.texts.text import OF_INGREDIENT, Text
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 RESOURCE = f"{RDF}resource"
@@ -55,19 +54,29 @@ TECHNICAL = (
     "{http://ns.adobe.com/DICOM/", "{http://ns.google.com/", "{http://ns.apple.com/",
     "{http://ns.adobe.com/xmp/", "{http://www.metadataworkinggroup.com/", "{http://www.gimp.org/", "{http://ns.microsoft.com/photo/",
 )  # fmt: skip
+# What an image was put together from, each with metadata of its own.
+MEDIA = "{http://ns.adobe.com/xap/1.0/mm/}"
+INGREDIENTS = {f"{MEDIA}{name}" for name in ("Pantry", "Ingredients", "DerivedFrom")}
+Property = tuple[str, str, bool]  # name, value, and whether it is of an ingredient
 FIGURES = ("ColorMode", "DocumentAncestors", "ICCProfile", "LegacyIPTCDigest", "format")
 WORD = re.compile(r"[^\W\d_]{2}")  # what has none is a figure or a date
-END = re.compile(r"<\?xpacket\s+end[^>]*>")
-MOST = 10_000  # properties of one packet
+END = re.compile(r"<\?xpacket {1,9}end[^<>]{0,99}>")
+MOST_BYTES = 2**23  # of one packet; what breaks off there is told as damage
 
 
 def texts(metadata: Metadata) -> Iterator[Text]:
     """Of each packet in turn; of its elements those with text, and all their attributes.
 
+    What is told of a part of the image has a name that begins with OF_INGREDIENT.
+
     Raises ValueError and ParseError behind what came before the damage.
     """
     for packet in metadata.xmp:
-        for name, value in islice(_properties(packet), MOST):
+        for name, value, of_ingredient in _properties(packet):
+            if of_ingredient:
+                source, field = NAMES.get(name) or ("xmp", name.rpartition("}")[2].lower())
+                yield Text(source, f"{OF_INGREDIENT}{field}", value)
+                continue
             inside = name == PROVENANCE and not value.lower().startswith(("http:", "https:"))
             if known := NAMES.get(name):
                 if value and not inside:
@@ -83,9 +92,9 @@ def texts(metadata: Metadata) -> Iterator[Text]:
                 yield Text("xmp", local.lower(), value, not is_technical)
 
 
-def _properties(packet: bytes) -> Iterator[tuple[str, str]]:
-    """Names and values of the properties, each of which may be attribute or element."""
-    text = decoded(packet)
+def _properties(packet: bytes) -> Iterator[Property]:
+    """The properties, each of which may be attribute or element."""
+    text = decoded(packet[:MOST_BYTES])
     if "<!DOCTYPE" in text:  # XMP has none; its entities would expand without end
         raise ValueError("XMP with a document type")
     for part in END.split(text):  # some programs join packets without a word
@@ -94,7 +103,7 @@ def _properties(packet: bytes) -> Iterator[tuple[str, str]]:
             yield from _properties_of(document)
 
 
-def _properties_of(document: str) -> Iterator[tuple[str, str]]:
+def _properties_of(document: str) -> Iterator[Property]:
     collector, damage = _Collector(), None
     parser: ElementTree.XMLParser[None] = ElementTree.XMLParser(target=collector)
     try:
@@ -114,18 +123,20 @@ class _Collector:
     """
 
     def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
+        self.found: list[Property] = []
         self._within: list[str] = []
+        self._parts = 0  # of those that it is within, how many are of an ingredient
         self._text: list[str] = []
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._keep()
         self._within.append(self._within[-1] if tag.startswith(RDF) and self._within else tag)
+        self._parts += tag in INGREDIENTS
         for name, value in attributes.items():
             if name == RESOURCE:
-                self.found.append((self._within[-1], value.strip()))
+                self._add(self._within[-1], value)
             elif not name.startswith((RDF, "{http://www.w3.org/XML/")):
-                self.found.append((name, value.strip()))
+                self._add(name, value)
 
     def data(self, text: str) -> None:
         self._text.append(text)
@@ -133,12 +144,17 @@ class _Collector:
     def end(self, tag: str) -> None:
         self._keep()
         self._within.pop()
+        self._parts -= tag in INGREDIENTS
 
     def _keep(self) -> None:
-        text = "".join(self._text).strip()
+        text = "".join(self._text)
         self._text.clear()
         if text and self._within:
-            self.found.append((self._within[-1], text))
+            self._add(self._within[-1], text)
+
+    def _add(self, name: str, text: str) -> None:
+        if value := text.strip():
+            self.found.append((name, value, self._parts > 0))
 
     def close(self) -> None:
         pass

@@ -237,3 +237,16 @@ def test_what_lies_behind_a_picture_in_the_same_bytes_belongs_to_it() -> None:
     lines = (in_lines[at : at + width] for at in range(0, len(in_lines), width))
     for written in (zip_entry(both, level=0), b"\n".join(lines)):
         assert [cut(written, place) for place in searched(written).places] == [both]
+
+
+@pytest.mark.parametrize("trailer", [b"", b"a", b"trailer", bytes(20)])
+@pytest.mark.parametrize("write", [base64.b64encode, lambda data: data.hex().encode()])
+def test_pictures_one_a_line_with_more_behind_each(
+    write: Callable[[bytes], bytes], trailer: bytes
+) -> None:
+    """As motion photographs are: their lines do not end with the picture."""
+    pictures = [jpeg(seed) + trailer for seed in range(12)]
+    for lines in (b"\n".join(map(write, pictures)), b"\r\n".join(map(write, pictures))):
+        for data in (lines, lines.replace(b"=", b"")):
+            found = b"".join(cut(data, place) for place in searched(data).places)
+            assert [found.count(jpeg(seed)) for seed in range(12)] == [1] * 12

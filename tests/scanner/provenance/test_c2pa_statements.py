@@ -186,6 +186,10 @@ def agents(*each: tuple[str, Any, str]) -> list[dict[str, Any]]:
     [
         (("c2pa.created", "Bing Image Creator", "AI Generated Image"), Claim.AI),
         (("c2pa.created", {"name": "DALL·E"}, ""), Claim.AI),
+        (("c2pa.opened", "Adobe Firefly", "Edited with Google AI"), None),
+        (("c2pa.converted", "ChatGPT", ""), None),
+        (("c2pa.published", "Grok", ""), None),
+        (("c2pa.created", "Acme", "Edited with Google AI"), Claim.EDITED),
         (("c2pa.edited", "Adobe Firefly", ""), Claim.EDITED),
         (("c2pa.created", "Adobe Photoshop 25.0", "Image created"), None),
         (("c2pa.created", ["Adobe Firefly"], ""), None),
@@ -198,6 +202,16 @@ def test_a_generator_is_known_by_its_name_where_no_type_stands(
     data: Any = agents(action)
     found = claims({"label": label, "data": data if label == "actions" else {"actions": data}})
     assert found == ([("software_agent", expected)] if expected else [])
+
+
+def test_a_type_says_more_than_a_program_s_name() -> None:
+    action = {"action": "c2pa.created", "digitalSourceType": CAMERA, "softwareAgent": "ChatGPT"}
+    assert claims(actions(action)) == [("digital_source_type", Claim.CAMERA)]
+
+
+def test_a_denial_claims_nothing() -> None:
+    denied = {"label": "c2pa.ai_generated_content", "data": {"isAIGenerated": False}}
+    assert claims(denied) == [("ai_generated_content", None)]
 
 
 def test_a_part_in_an_empty_manifest_is_the_whole() -> None:

@@ -30,6 +30,12 @@ def test_texts_in_alpha_and_in_colours(text: str, packed: bool) -> None:
         assert (first.claim, first.value) == (Claim.AI, text)
 
 
+def test_colours_are_read_under_an_opaque_alpha_too() -> None:
+    image = hidden(A1111, 3, packed=False)
+    (first, *_) = findings(image, Image.new("L", image.size, 255))
+    assert first.claim is Claim.AI
+
+
 def test_a_text_that_ends_early_or_unpacks_without_end_is_cut() -> None:
     torn = hidden(A1111 * 9, 1, packed=False).crop((0, 0, 4, 97))
     (found, *_) = findings(hidden("", 3, False), torn)

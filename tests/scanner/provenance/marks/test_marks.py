@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.provenance import gather, marks
-from scanner.provenance.texts.text import MAKERS, Text
+from scanner.provenance.texts.text import CREDITED, PROGRAMS, Text
 from scanner.record import Origin
 from tests.scanner.provenance import writing as write
 
@@ -26,6 +26,7 @@ GRAPH = json.dumps(
         "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd.safetensors"}},
     }
 )
+# As ComfyUI writes it into the fields of a camera, too.
 WORKFLOW = '{"last_node_id": 9, "nodes": [], "links": []}'
 SWARM = '{"sui_image_params": {"prompt": "a gull", "model": "flux", "seed": 1, "steps": 4}}'
 FOOOCUS = '{"prompt": "a gull", "base_model": "jugger", "steps": 30, "version": "Fooocus v2.5.5"}'
@@ -66,6 +67,11 @@ MARKED: dict[str, tuple[bytes, str, Origin]] = {
         write.exif({write.COMMENT: write.JIS + ("海鳥\n" + A1111).encode("shift_jis")}),
         "a1111", AI,
     ),
+    "a1111 with a header of another spelling": (
+        write.exif({write.COMMENT: b"Unicode\0" + A1111.encode("utf-16-be")}), "a1111", AI,
+    ),
+    "a1111 in UTF-32": (write.exif({write.COMMENT: A1111.encode("utf-32")}), "a1111", AI),
+    "a1111 without blanks": (write.png(parameters="x\nSteps:20, Seed:1"), "a1111", AI),
     "a1111 in XPComment": (
         write.exif({write.XP_COMMENT: A1111.encode("utf-16-le")}), "a1111", AI,
     ),
@@ -150,6 +156,9 @@ MARKED: dict[str, tuple[bytes, str, Origin]] = {
         write.exif({write.COMMENT: write.ASCII + f'{{"AIGC": {LABEL}}}'.encode()}),
         "aigc_label", AI,
     ),
+    "China's label of before the standard": (
+        write.exif({write.IMAGE: '{"AIGC":{"ServiceProvider":"x","Time":"1"}}'}), "aigc_label", AI,
+    ),
     "China's label in Chinese": (
         write.exif(
             {write.COMMENT: write.UNICODE + '{"AIGC":{"Label":"1","单位":"腾讯"}}'.encode("utf-16")}
@@ -186,8 +195,8 @@ MARKED: dict[str, tuple[bytes, str, Origin]] = {
     "IPTC's type of a camera": (
         write.xmp({"Iptc4xmpExt:DigitalSourceType": f"{TYPE}digitalCapture"}), "iptc", CAMERA,
     ),
-    "IPTC's type in any text": (
-        write.png(Source=f"see {TYPE}trainedAlgorithmicMedia."), "iptc", AI,
+    "IPTC's type alone in any text": (
+        write.png(Source=f"{TYPE}trainedAlgorithmicMedia"), "iptc", AI,
     ),
     "IPTC's system": (write.xmp({"Iptc4xmpExt:AISystemUsed": "Google Gemini"}), "iptc", AI),
     "IPTC's system that made a part": (
@@ -238,27 +247,72 @@ MARKED: dict[str, tuple[bytes, str, Origin]] = {
     "a camera": (write.exif({write.MAKE: "Acme", write.MODEL: "One"}), "exif", CAMERA),
     "a camera in XMP": (write.xmp({"tiff:Make": "Acme"}), "xmp", CAMERA),
 }  # fmt: skip
+BIRD = '{"class_type":"bird","site":"A3"}'
+PANTRY = "<xmpMM:Pantry><rdf:Bag><rdf:li><rdf:Description {}/></rdf:li></rdf:Bag></xmpMM:Pantry>"
+MADE_OF_AI = f'Iptc4xmpExt:DigitalSourceType="{TYPE}trainedAlgorithmicMedia"'
 UNMARKED: dict[str, bytes] = {
     "a photographer's steps": write.exif({write.COMMENT: write.ASCII + b"Steps: 3, mind the gap"}),
+    "a recipe": write.iptc({120: b"Granola. Steps: 5 in all. Seed: pumpkin, 50 g"}),
     "a word under ComfyUI's key": write.png(prompt="just a word"),
+    "a question under ComfyUI's key": write.png(prompt='{"question": "what is it?"}'),
+    "a workflow of another kind": write.png(workflow='{"name": "RAW development", "nodes": 3}'),
+    "a bird's class": write.exif({write.COMMENT: write.ASCII + BIRD.encode()}),
     "JSON under a key of nobody's": write.png(meta='{"prompt": "enter a name", "seed": 1}'),
+    "a walk": write.png(meta='{"prompt": "Walk a mile", "steps": 2011, "seed": "wheat"}'),
+    "a scheme of metadata": write.png(meta='{"metadata_scheme": "Dublin Core", "title": "x"}'),
+    "a program that is none": write.png(meta='{"software": "exported; no fooocus"}'),
     "a caption about a generator": write.iptc({120: b"Midjourney and DALL-E at a fair"}),
     "a caption about an edit": write.xmp({"dc:description": "Not edited with Google AI, she said"}),
+    "a caption that quotes a type": write.iptc(
+        {120: f"labelled {TYPE}trainedAlgorithmicMedia".encode()}
+    ),
+    "a keyword": write.xmp(elements="<dc:subject>AI-generated content</dc:subject>"),
+    "a headline": write.xmp({"photoshop:Headline": "AI-generated content"}),
     "an editor": write.xmp(XAP, AGENT.format("Adobe Photoshop 25.0 (Windows)")),
+    "an editor that has a plug-in": write.exif(
+        {write.SOFTWARE: "GIMP 2.10, Stable Diffusion plug-in for denoise"}
+    ),
     "classical removal": write.xmp(XAP, REMOVED.format("RetouchAreas", "patchmatch")),
     "an algorithm that learnt nothing": write.xmp(
         {"Iptc4xmpExt:DigitalSourceType": f"{TYPE}algorithmicMedia"}
     ),
+    "no system": write.xmp({"Iptc4xmpExt:AISystemUsed": "None"}),
     "a label that only suspects": write.png(AIGC='{"Label":"3"}'),
+    "a label that says possibly": write.png(AIGC='{"Label":"2","ContentProducer":"x"}'),
+    "a label that denies it": write.exif({write.COMMENT: b'{"AIGC":{"Label":"0"}}'}),
+    "a setting of an app": write.exif({write.COMMENT: b'{"app":"gallery","aigc":false}'}),
+    "an empty label": write.png(AIGC="{}"),
     "an export of CapCut": write.exif({write.COMMENT: b'{"product":"lv","aigc_type":0}'}),
     "Samsung's editor": write.samsung(
         write.saved("JPEG"), PhotoEditor_Re_Edit_Data=b'{"isBlending":false,"genAIType":0}'
     ),
     "an opt-out": write.xmp({"own:DataMining": "DMI-PROHIBITED-GENAIMLTRAINING"}),
-    "a signature of no kind": write.exif({write.IMAGE: "Signature: AbCdEf0123456789=="}),
+    "a signature of no kind": write.exif({write.IMAGE: SIGNATURE}),
     "a job of no painter's": write.png(Comment="print Job ID: 7f, two copies"),
-    "a photographer of a like name": write.exif({write.ARTIST: "Anna Grokhovskaya"}),
+    "a job of a laboratory": write.exif({write.IMAGE: f"Scanned by the lab, Job ID: {UUID}"}),
+    "a computer's name": write.exif({0x013C: "grok.lan"}),
+    **{
+        f"the photographer {name}": write.exif({write.ARTIST: name})
+        for name in (
+            "Anna Grokhovskaya", "Xai Vang", "Zhang Jimeng", "Liu Hunyuan", "Leonardo Ai Weiwei",
+            "NASA/Gemini 7", "Agencia Imagen 3", "Image Creator: John Smith",
+            "OpenAI/Handout via REUTERS", "OpenAI", "No Midjourney, no AI: John Smith",
+        )
+    },
+    **{
+        f"the credit {credit}": write.xmp({"photoshop:Credit": credit})
+        for credit in ("NASA, Gemini 4 mission", "Getty Images / ChatGPT", "Handout: Midjourney")
+    },
 }  # fmt: skip
+EDITS: dict[str, bytes] = {
+    "a credit": write.xmp({"photoshop:Credit": "Edited with Google Gemini"}),
+    "a credit beside another": write.xmp(
+        {"photoshop:Credit": "Photo: John Smith; edited with Adobe Firefly"}
+    ),
+    "an editor's field": write.exif({0xA43B: "Adobe Photoshop 26 (Adobe Firefly)"}),
+    "an ingredient's type": write.xmp(XAP, PANTRY.format(MADE_OF_AI)),
+    "an ingredient's program": write.xmp(XAP, PANTRY.format('xmp:CreatorTool="Adobe Firefly 3.0"')),
+}
 
 
 def told(data: bytes) -> list[dict[str, Any]]:
@@ -277,6 +331,29 @@ def test_what_is_marked_has_an_origin(name: str) -> None:
 @pytest.mark.parametrize("name", UNMARKED)
 def test_what_only_sounds_like_it_has_none(name: str) -> None:
     assert gather(UNMARKED[name]).origin is None
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_what_was_edited_is_not_called_generated(name: str) -> None:
+    assert gather(EDITS[name]).origin is EDITED
+
+
+def test_an_ingredient_s_camera_is_not_the_picture_s() -> None:
+    found = gather(write.xmp(XAP, PANTRY.format('tiff:Make="Acme"')))
+    assert found.origin is None
+    assert "ingredient_camera_make" in (found.evidence or "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        A1111.replace("a gull", f"a gull, {TYPE}digitalCapture,"),
+        f'{{"product":"doubao",{NMKD[1:]}',
+        f'{{"AIGC":{{"Label":"2"}},{NMKD[1:]}',
+    ],
+)
+def test_no_mark_hides_another_that_claims_more(text: str) -> None:
+    assert gather(write.png(parameters=text)).origin is AI
 
 
 def test_models_and_versions_are_named() -> None:
@@ -308,6 +385,10 @@ def test_novelai_has_all_that_it_wrote() -> None:
         (write.comment(b"LEAD Technologies"), "file", "comment", "LEAD Technologies"),
         (write.iptc({120: "Möwe".encode()}), "iptc", "caption", "Möwe"),
         (write.iptc({120: "Möwe".encode("latin-1")}), "iptc", "caption", "Möwe"),
+        (write.iptc({120: ("Grüße vom Möwenfels" * 9).encode("latin-1")}), "iptc", "caption",
+         "Grüße vom Möwenfels" * 9),
+        (write.exif({write.IMAGE: "海鸥在海上飞翔".encode("utf-16-le")}),
+         "exif", "image_description", "海鸥在海上飞翔"),
         (write.xmp({"own:Finder": "a gull"}), "xmp", "finder", "a gull"),
     ],
 )  # fmt: skip
@@ -323,10 +404,49 @@ def test_bytes_that_are_no_text_are_not_told() -> None:
     assert told(write.comment(junk)) == []
 
 
-def test_claims_are_told_though_texts_are_many() -> None:
-    many = {f"key{number}": f"text {number}" for number in range(63)}
+@pytest.mark.parametrize("before", [63, 900])
+def test_claims_are_told_though_texts_are_many(before: int) -> None:
+    many = {f"key{number}": f"text {number}" for number in range(before)}
     found = told(write.png(**many, parameters=A1111))
     assert (found[0]["source"], found[0]["claim"]) == ("a1111", "ai")
+
+
+def test_claims_are_told_though_other_texts_are_long() -> None:
+    found = told(write.png(**{f"key{number}": "x " * 2**20 for number in range(9)}, end=A1111))
+    assert found[0]["claim"] == "ai"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        write.png(**{f"key{number}": "x" for number in range(1_100)}),
+        write.png(**{f"key{number}": "x " * 2**21 for number in range(3)}),
+        write.with_segments(*[write.segment(0xFE, b"x")] * 1_100),
+        write.xmp(elements="<own:a>word</own:a>" * 2_100),
+    ],
+)
+def test_what_limits_leave_out_is_told(data: bytes) -> None:
+    evidence = gather(data).evidence or ""
+    assert "more or longer texts than are read" in evidence or "findings" in evidence
+    assert any(it["name"] in ("unread", "left_out") for it in json.loads(evidence))
+
+
+def test_names_out_of_a_file_are_cut() -> None:
+    assert len(gather(write.png(**{"k" * 79: "x"})).evidence or "") < 400
+    assert (
+        len(
+            gather(write.xmp(elements=f"<own:{'k' * 90_000}>x y</own:{'k' * 90_000}>")).evidence
+            or ""
+        )
+        < 400
+    )
+
+
+def test_a_file_s_own_words_are_not_imgscan_s() -> None:
+    """A contradiction names only where the texts stand."""
+    data = write.exif({write.IMAGE: A1111, write.MAKE: "validated by imgscan"})
+    (found,) = [it for it in told(data) if it["name"] == "contradiction"]
+    assert found["value"] == "AI-generated by a1111, but out of a camera by exif"
 
 
 @settings(max_examples=300, deadline=None)
@@ -344,7 +464,7 @@ def test_claims_are_told_though_texts_are_many() -> None:
             max_size=3,
         ),
     ).map(json.dumps),
-    name=st.sampled_from(sorted(MAKERS | {"prompt", "aigc", "aigc_label", "dream", "peg_info"})),
+    name=st.sampled_from(sorted(CREDITED | PROGRAMS | {"prompt", "aigc", "dream", "peg_info"})),
     source=st.sampled_from(["png", "exif", "xmp", "samsung"]),
 )  # fmt: skip
 def test_no_text_stops_the_marks(value: str, name: str, source: str) -> None:
@@ -355,4 +475,6 @@ def test_no_text_stops_the_marks(value: str, name: str, source: str) -> None:
 @pytest.mark.parametrize("graph", ["{", "{" * 100_000, '{"1": 2, "3": {"inputs": []}}'])
 def test_a_broken_graph_is_still_reported(graph: str) -> None:
     (entry,) = told(write.png(prompt=graph))
-    assert (entry["source"], entry["name"]) == ("comfyui", "prompt")
+    assert (entry["source"], entry["name"]) == ("png", "prompt")
+    torn = GRAPH[: GRAPH.index("ckpt_name")]
+    assert told(write.png(prompt=torn))[0]["claim"] == "ai"

@@ -90,6 +90,12 @@ def test_wide_encodings(encoding: str, encode: Any, gathered: Any) -> None:
     assert entry["value"] == "Möwe 2"
 
 
+def test_ends_that_do_not_end_take_no_time(encode: Any, gathered: Any) -> None:
+    """Quadratic, this would take minutes."""
+    (entry,) = gathered(encode("WEBP", xmp=b"<?xpacket end " * 200_000))
+    assert entry["name"] == "unread"
+
+
 def test_figures_and_settings_are_not_told(encode: Any, gathered: Any) -> None:
     settings = 'xmp:CreateDate="2025-01-01T10:00:00" tiff:Orientation="1" xmp:Rating="5"'
     assert gathered(encode("WEBP", xmp=packet(settings))) == []
