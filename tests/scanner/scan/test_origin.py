@@ -8,18 +8,29 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import ExifTags, Image
 
 from scanner.record import Origin
 from tests.scanner.provenance import writing as write
 from tests.scanner.scans import run
 
 A1111 = "a gull\nSteps: 20, Sampler: Euler, Seed: 42"
+
+
+def turned(image: Image.Image) -> bytes:
+    """A picture that viewers turn by a quarter, before which its pixels hold the text."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    return write.encoded(image, exif=exif)
+
+
 SAID = {
     "made.png": write.png(parameters=A1111),
     "edited.webp": write.xmp({"photoshop:Credit": "Edited with Google AI"}),
     "shot.jpg": write.exif({write.MAKE: "Acme"}),
     "silent.png": write.saved("PNG"),
     "hidden.png": write.encoded(write.hidden(A1111, 3, packed=True)),
+    "turned.png": turned(write.hidden(A1111, 3, packed=True)),
     "torn.png": write.png(AIGC='{"Label":"1"}')[:-30],
 }
 ORIGINS = {
@@ -28,6 +39,7 @@ ORIGINS = {
     "shot.jpg": Origin.CAMERA_DECLARED,
     "silent.png": None,
     "hidden.png": Origin.AI_DECLARED,
+    "turned.png": Origin.AI_DECLARED,
     "torn.png": Origin.AI_DECLARED,
 }
 
@@ -50,8 +62,8 @@ def test_the_column_of_every_report(evidence: Path, tmp_path: Path) -> None:
     assert origins == ORIGINS
     assert {name: row["origin"] or None for name, row in rows.items()} == ORIGINS
     counted = {origin: count for origin, count in whole["scan"]["origins"].items() if count}
-    assert counted == {"ai_declared": 3, "edited_declared": 1, "camera_declared": 1}
-    said = "3 declare themselves AI-generated; 1 declares itself edited; 1 declares itself out of"
+    assert counted == {"ai_declared": 4, "edited_declared": 1, "camera_declared": 1}
+    said = "4 declare themselves AI-generated; 1 declares itself edited; 1 declares itself out of"
     assert said in done.stderr
     # The same pixels have the same score, whatever is said of them.
     assert rows["made.png"]["logit"] == rows["silent.png"]["logit"] != ""
