@@ -33,7 +33,8 @@ MODEL_CAUSES = (
 class Comparison:
     """Totals of a comparison; complete once `differences` is exhausted.
 
-    models: (model of A, model of B), where they differ, to the number of files.
+    models: (model of A, model of B), where they differ, to the number of files. one_sided: columns
+    that one report alone has, which are not compared, to that report.
     unexplained: changed rows of files that, as far as was read, are the same, by the same model.
     """
 
@@ -45,6 +46,7 @@ class Comparison:
     changed: int = 0
     unexplained: int = 0
     models: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
+    one_sided: dict[str, Path] = field(default_factory=dict)
 
     @property
     def same(self) -> bool:
@@ -52,7 +54,11 @@ class Comparison:
 
     def differences(self) -> Iterator[str]:
         """One line for every file that differs, ordered by path. Raises ReadError."""
-        columns = columns_of(self.a) & columns_of(self.b)
+        of_a, of_b = columns_of(self.a), columns_of(self.b)
+        columns = of_a & of_b
+        if columns:
+            self.one_sided = dict.fromkeys(sorted(of_a - of_b), self.a)
+            self.one_sided |= dict.fromkeys(sorted(of_b - of_a), self.b)
         for before, after in _pairs(self.a, self.b):
             if after is None:
                 assert before is not None
@@ -69,6 +75,8 @@ class Comparison:
         for (before, after), count in sorted(self.models.items(), key=str):
             names = f"from {_shown(before)} to {_shown(after)}"
             yield f"the model changed {names} for {count:,} rows"
+        for column, report in self.one_sided.items():
+            yield f"only {report} has the column {column}, which was not compared"
         yield (
             f"{self.both:,} rows in both, {self.changed:,} of them changed; "
             f"{self.removed:,} only in {self.a}, {self.added:,} only in {self.b}"
@@ -183,7 +191,10 @@ def _causes(a: Path, b: Path) -> Iterator[str]:
             for line in _fact_changes(name, before.get(name), after.get(name))
         ]
     except (ManifestError, RecursionError):
-        yield "the scans' surroundings cannot be compared: both manifests are needed"
+        yield (
+            "the scans' surroundings cannot be compared: both manifests are needed, which lie "
+            "beside the first report of each scan"
+        )
         return
     yield from changes
 
@@ -211,9 +222,20 @@ def _with_models(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fact_changes(name: str, before: Any, after: Any) -> Iterator[str]:
+    before, after = _by_name(before), _by_name(after)
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted({*before, *after}):
             inner = f"{name} {_shown(key)}"
             yield from _fact_changes(inner, before.get(key), after.get(key))
     elif before != after:
         yield f"the manifests differ: {name} {_shown(before)} → {_shown(after)}"
+
+
+def _by_name(fact: Any) -> Any:
+    """A list of things that have names, as trust lists do, by these; anything else as it is."""
+    match fact:
+        case [{"name": _}, *_] if all(isinstance(it, dict) and "name" in it for it in fact):
+            return {str(it["name"]): {key: it[key] for key in it if key != "name"} for it in fact}
+        case []:
+            return {}
+    return fact

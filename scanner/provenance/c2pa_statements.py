@@ -188,7 +188,7 @@ def _source_types(data: Any) -> Iterator[tuple[str, str]]:
             for key, each in it.items():
                 # In JSON-LD it may be a reference.
                 inside = is_type and key in ("@id", "@value")
-                named = source_type.BEFORE.sub("", key).lower() == "digitalsourcetype"
+                named = source_type.last_part(key).lower() == "digitalsourcetype"
                 waiting.append((action, inside or named, each))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from scanner.provenance import marks
 from scanner.provenance.encodings import decoded
-from scanner.provenance.finding import Finding
+from scanner.provenance.finding import Finding, Tag
 from scanner.provenance.texts.text import Text
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ PLAIN, PACKED = b"info", b"comp"
 IN_ALPHA, IN_COLOURS = b"stealth_png", b"stealth_rgb"
 MARK_BYTES, LENGTH_BYTES = 15, 4
 HEAD_BITS = 8 * (MARK_BYTES + LENGTH_BYTES)
+NO_TEXT = "the mark of hidden settings is there, and no text that can be read"
 MAX_TEXT_BYTES = 2**20  # of an unpacked text
 
 
@@ -47,9 +48,13 @@ def _findings(holder: Image.Image, start: bytes) -> Iterator[Finding]:
     bits = int.from_bytes(head[MARK_BYTES:])
     content = _bytes(holder, HEAD_BITS + bits)[len(head) :]
     if kind == PACKED:
-        content = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, MAX_TEXT_BYTES)
+        try:
+            content = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, MAX_TEXT_BYTES)
+        except zlib.error:
+            content = b""
     text = Text("pixels", "parameters", decoded(content[:MAX_TEXT_BYTES]))
-    yield from marks.findings(text, [text])
+    told = list(marks.findings(text, [text]))
+    yield from told or [Finding("pixels", Tag.INFERRED, "unread", NO_TEXT)]
 
 
 def _bytes(holder: Image.Image, bits: int) -> bytes:

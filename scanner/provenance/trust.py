@@ -49,6 +49,8 @@ def _read(file: Path) -> tuple[TrustList, str]:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
+    if file.exists() and not file.is_file():  # a pipe may have no end
+        raise TrustError(f"the trust list {file} is no file; name one that holds certificates.")
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -58,7 +60,10 @@ def _read(file: Path) -> tuple[TrustList, str]:
     if len(data) > MAX_BYTES:
         raise TrustError(f"the trust list {file} has more than {MAX_BYTES:,} bytes.")
     if BEGIN not in data:
-        raise TrustError(f"the trust list {file} holds no certificate in PEM.")
+        raise TrustError(
+            f"the trust list {file} holds no certificate in PEM; convert one in DER by "
+            "`openssl x509 -inform der`."
+        )
     try:
         certificates = x509.load_pem_x509_certificates(data)
         authorities = sum(_is_authority(certificate) for certificate in certificates)

@@ -84,6 +84,7 @@ def examine(
         hidden: list[Finding] = []
         outcomes, others = _decode(data, views, limits, alive, hidden)
         outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
+        alive()  # metadata has a time of its own
         provenance = gather(data, [*hidden, *findings], trust_anchors)
     facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
     facts |= {"bytes": len(data), **provenance._asdict()}

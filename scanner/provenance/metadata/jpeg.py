@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scanner.provenance.metadata.contents import C2PA_BOX, EXIF_HEADER, MAX_TEXTS, Metadata
+from scanner.provenance.metadata.contents import (
+    C2PA_BOX,
+    EXIF_HEADER,
+    MAX_BLOCKS,
+    MAX_TEXTS,
+    Metadata,
+)
 from scanner.provenance.metadata.photoshop import iptc_of
 from scanner.provenance.metadata.samsung import blocks
 
@@ -15,19 +21,20 @@ EXTENDED_XMP_PLACE = 40
 PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
 START_OF_SCAN, END_OF_IMAGE, QUANTISATION = 0xDA, 0xD9, 0xDB
 APP1, APP11, APP13, COMMENT = 0xE1, 0xEB, 0xED, 0xFE
+MOST_STRAY = 512
 APPLICATIONS = range(0xE0, 0xF0)
 LABEL = b"AIGC{"  # China's label, which some programs put into a segment of its own
 
 
 def read(data: bytes) -> Metadata:
     """The metadata of a JPEG, with what Samsung's programs put behind it."""
-    exif, xmp, extended, photoshop = b"", [], [], []
+    exif, xmp, extended, photoshop = [], [], [], []
     comments, quantisation, c2pa = [], [], False
     for marker, content in _segments(data):
         if marker == QUANTISATION:
             quantisation.append(content)
         elif marker == APP1 and content.startswith(EXIF_HEADER):
-            exif = exif or content[len(EXIF_HEADER) :]
+            exif.append(content[len(EXIF_HEADER) :])
         elif marker == APP1 and content.startswith(XMP_HEADER):
             xmp.append(content[len(XMP_HEADER) :])
         elif marker == APP1 and content.startswith(EXTENDED_XMP_HEADER):
@@ -39,21 +46,26 @@ def read(data: bytes) -> Metadata:
         elif marker == COMMENT or (marker in APPLICATIONS and content.startswith(LABEL)):
             comments.append(content)
     return Metadata(
-        exif=exif,
+        exif=tuple(exif[:MAX_BLOCKS]),
         xmp=(*xmp, *_extended(extended)),
         iptc=iptc_of(b"".join(photoshop)),
         comments=tuple(comments[:MAX_TEXTS]),
         samsung=blocks(data),
         quantisation=tuple(quantisation),
         c2pa=c2pa,
-        left_out=len(comments) > MAX_TEXTS,
+        left_out=len(comments) > MAX_TEXTS or len(exif) > MAX_BLOCKS,
     )
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and content of the segments before the first scan."""
     at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:  # decoders pass over some bytes that belong nowhere
+            at = data.find(b"\xff", at, at + MOST_STRAY)
+            if at < 0:
+                return
+            continue
         marker = data[at + 1]
         if marker == 0xFF:  # a fill byte
             at += 1

@@ -6,13 +6,14 @@ import contextlib
 import io
 import warnings
 
+from scanner.images.signatures import IMAGE_BRANDS
 from scanner.provenance.metadata.contents import C2PA_BOX, EXIF_HEADER, Metadata
 from scanner.provenance.metadata.photoshop import iptc_of
 from scanner.provenance.metadata.samsung import blocks
 
 # GIF, TIFF and most camera raw, JPEG 2000, JPEG XL.
 STARTS = (b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ", b"\0\0\0\x0cJXL ")
-BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
+BRANDS = IMAGE_BRANDS | {b"crx "}
 TIFF_IPTC, TIFF_PHOTOSHOP = 33723, 34377
 
 
@@ -22,7 +23,7 @@ def read(data: bytes) -> Metadata:
         found = _from_pillow(data)
     is_tiff = data.startswith((b"II*\0", b"MM\0*"))
     return Metadata(
-        exif=data if is_tiff else found.exif,  # a TIFF file is laid out as Exif is
+        exif=(data,) if is_tiff else found.exif,  # a TIFF file is laid out as Exif is
         xmp=found.xmp,
         iptc=found.iptc,
         comments=found.comments,
@@ -39,8 +40,9 @@ def _from_pillow(data: bytes) -> Metadata:
         with Image.open(io.BytesIO(data)) as image:
             info, tags = image.info, getattr(image, "tag_v2", {})
             xmp, comment = _bytes(info.get("xmp")), _bytes(info.get("comment"))
+            exif = _bytes(info.get("exif")).removeprefix(EXIF_HEADER)
             return Metadata(
-                exif=_bytes(info.get("exif")).removeprefix(EXIF_HEADER),
+                exif=(exif,) if exif else (),
                 xmp=(xmp,) if xmp else (),
                 iptc=_bytes(tags.get(TIFF_IPTC)) + iptc_of(_bytes(tags.get(TIFF_PHOTOSHOP))),
                 comments=(comment,) if comment else (),

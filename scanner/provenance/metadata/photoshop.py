@@ -18,9 +18,8 @@ def read(data: bytes) -> Metadata:
     start = COLOURS_AT + 4 + int.from_bytes(data[COLOURS_AT : COLOURS_AT + 4])
     size = int.from_bytes(data[start : start + 4])
     found = list(_resources(data[start + 4 : start + 4 + size]))
-    exif = next((content for number, content in found if number == EXIF), b"")
     return Metadata(
-        exif=exif.removeprefix(EXIF_HEADER),
+        exif=tuple(it.removeprefix(EXIF_HEADER) for number, it in found if number == EXIF),
         xmp=tuple(content for number, content in found if number == XMP),
         iptc=b"".join(content for number, content in found if number == IPTC),
     )

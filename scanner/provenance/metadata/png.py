@@ -9,7 +9,12 @@ import zlib
 from collections.abc import Iterator
 
 from scanner.provenance.encodings import decoded
-from scanner.provenance.metadata.contents import EXIF_HEADER, MAX_TEXTS, Metadata
+from scanner.provenance.metadata.contents import (
+    EXIF_HEADER,
+    MAX_BLOCKS,
+    MAX_TEXTS,
+    Metadata,
+)
 from scanner.provenance.metadata.jpeg import XMP_HEADER
 from scanner.provenance.metadata.photoshop import RESOURCE, iptc_of
 from scanner.provenance.metadata.samsung import blocks
@@ -26,14 +31,17 @@ RAW_HEAD = re.compile(r"\s*\w+\s+\d+\s+")
 
 def read(data: bytes) -> Metadata:
     """The metadata of a PNG, wherever its chunks lie, with what Samsung's programs put behind."""
-    exif, xmp, iptc, c2pa, room = b"", [], b"", False, MAX_ALL_BYTES
+    exif, xmp, iptc, c2pa, room, count = [], [], b"", False, MAX_ALL_BYTES, 0
     texts: list[tuple[str, str]] = []
     for kind, content in _chunks(data):
         if kind == b"eXIf":
-            exif = bytes(content).removeprefix(EXIF_HEADER)
+            exif.append(bytes(content).removeprefix(EXIF_HEADER))
         elif kind == b"caBX":
             c2pa = True
-        elif kind in TEXTS and room > 0 and len(texts) <= MAX_TEXTS:
+        elif kind in TEXTS:
+            count += 1
+            if room <= 0 or count > MAX_TEXTS:
+                continue
             keyword, text = _text(kind, bytes(content[:MAX_TEXT_BYTES]))
             room -= len(text)
             if keyword == XMP_KEYWORD:
@@ -41,7 +49,7 @@ def read(data: bytes) -> Metadata:
             elif keyword.startswith(RAW_PROFILE):
                 profile = _profile(text)
                 if profile.startswith(EXIF_HEADER):
-                    exif = exif or profile.removeprefix(EXIF_HEADER)
+                    exif.append(profile.removeprefix(EXIF_HEADER))
                 elif profile.startswith(RESOURCE):
                     iptc += iptc_of(profile)
                 elif keyword.endswith("xmp") or profile.startswith(XMP_HEADER):
@@ -49,13 +57,13 @@ def read(data: bytes) -> Metadata:
             else:
                 texts.append((keyword, text))
     return Metadata(
-        exif=exif,
+        exif=tuple(exif[:MAX_BLOCKS]),
         xmp=tuple(xmp),
         iptc=iptc,
-        texts=tuple(texts[:MAX_TEXTS]),
+        texts=tuple(texts),
         samsung=blocks(data),
         c2pa=c2pa,
-        left_out=room <= 0 or len(texts) > MAX_TEXTS,
+        left_out=room <= 0 or count > MAX_TEXTS or len(exif) > MAX_BLOCKS,
     )
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from scanner.provenance.metadata.contents import EXIF_HEADER, Metadata
+from scanner.provenance.metadata.contents import EXIF_HEADER, MAX_BLOCKS, Metadata
 
 MAX_CHUNKS = 100_000  # of a file; a hostile one may hold millions
 
 
 def read(data: bytes) -> Metadata:
-    exif, xmp, c2pa = b"", [], False
+    exif, xmp, c2pa = [], [], False
     for kind, content in _chunks(data):
         if kind == b"EXIF":
-            exif = bytes(content).removeprefix(EXIF_HEADER)
+            exif.append(bytes(content).removeprefix(EXIF_HEADER))
         elif kind == b"XMP ":
             xmp.append(bytes(content))
         elif kind == b"C2PA":
             c2pa = True
-    return Metadata(exif, tuple(xmp), c2pa=c2pa)
+    left_out = len(exif) > MAX_BLOCKS or len(xmp) > MAX_BLOCKS
+    return Metadata(tuple(exif[:MAX_BLOCKS]), tuple(xmp[:MAX_BLOCKS]), c2pa=c2pa, left_out=left_out)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:

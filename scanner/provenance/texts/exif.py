@@ -40,15 +40,26 @@ NEW_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=XP)(?=[A-Z])")
 
 
 def texts(metadata: Metadata) -> Iterator[Text]:
-    """Of the image itself, then of the Exif directory, which may be damaged when that is not."""
-    if not metadata.exif:
-        return
+    """Of each block those of the image itself, then of its Exif directory, which may be damaged
+    when that is not. Raises what Pillow does of damage, behind all that can be read.
+    """
+    damage = None
+    for block in metadata.exif:
+        try:
+            yield from _of_block(block)
+        except Exception as error:  # which is of nearly any kind
+            damage = error
+    if damage:
+        raise damage
+
+
+def _of_block(block: bytes) -> Iterator[Text]:
     from PIL import Image
 
     exif = Image.Exif()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exif.load(metadata.exif)
+        exif.load(block)
         yield from _texts(dict(exif))
         yield from _texts(exif.get_ifd(EXIF_IFD))
 

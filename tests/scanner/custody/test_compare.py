@@ -118,7 +118,9 @@ def test_a_column_that_an_older_report_lacks_is_no_difference(tmp_path: Path, su
     else:
         older.write_text(older.read_text().replace('"origin": "ai_declared", ', ""))
     for pair in ((older, newer), (newer, older)):
-        (line,) = Comparison(*pair).differences()
+        comparison = Comparison(*pair)
+        (line,) = comparison.differences()
+        assert f"only {newer} has the column origin" in next(comparison.summary())
         assert "p_fake" in line
         assert "origin" not in line
     assert "origin" in newer.read_text()
@@ -153,7 +155,7 @@ def test_a_report_in_another_order_is_refused(tmp_path: Path) -> None:
 
 def test_the_manifests_tell_what_may_have_moved_a_score(tmp_path: Path) -> None:
     comparison, _ = _compare(tmp_path, [SCORED], [replace(SCORED, logit=4.1)])
-    assert list(comparison.summary())[-1].endswith("both manifests are needed")
+    assert list(comparison.summary())[-1].endswith("beside the first report of each scan")
     model = {"name": "m", "provider": "CPU", "batch": 8, "verdicts": {"fake": 1}}
     facts: dict[str, Any] = {
         "models": [model],

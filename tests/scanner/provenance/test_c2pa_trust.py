@@ -104,5 +104,5 @@ def test_the_whole_scan(encode: Any, signer: Any, make_signer: Any, tmp_path: Pa
     (tmp_path / "list.pem").write_text("no certificates\n")
     refused = imgscan("evidence", "--report", "no.csv", *lists, cwd=tmp_path)
     assert refused.returncode == 2
-    assert refused.stderr == "Error: the trust list list.pem holds no certificate in PEM.\n"
+    assert refused.stderr.startswith("Error: the trust list list.pem holds no certificate")
     assert not (tmp_path / "no.csv").exists()

@@ -105,6 +105,11 @@ def test_source_types_however_spelled(spelling: str, code: str, claim: Claim | N
         assert source_type.claim(spelling.format(cased)) is claim
 
 
+def test_a_long_text_is_no_source_type() -> None:
+    """Quadratic, this would take hours."""
+    assert source_type.claim("a" * 2**20) is None
+
+
 def test_source_types_in_words() -> None:
     assert source_type.claim("Trained Algorithmic Media") is Claim.AI
     assert source_type.claim("trained_algorithmic_media?lang=en") is Claim.AI

@@ -30,6 +30,15 @@ def test_texts_in_alpha_and_in_colours(text: str, packed: bool) -> None:
         assert (first.claim, first.value) == (Claim.AI, text)
 
 
+def test_a_mark_whose_text_cannot_be_read_is_told() -> None:
+    image = np.array(hidden(A1111, 3, packed=True))
+    flat = image.transpose(1, 0, 2).reshape(-1).copy()
+    flat[160:400] ^= 1
+    damaged = Image.fromarray(flat.reshape(512, 97, 3).transpose(1, 0, 2).copy())
+    (found,) = findings(damaged, None)
+    assert (found.name, found.claim) == ("unread", None)
+
+
 def test_colours_are_read_under_an_opaque_alpha_too() -> None:
     image = hidden(A1111, 3, packed=False)
     (first, *_) = findings(image, Image.new("L", image.size, 255))

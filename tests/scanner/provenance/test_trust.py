@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,10 @@ def test_what_is_no_list_is_refused(
         assert str(refused.value).count(".") == 2, "one sentence, and the file's suffix"
     with pytest.raises(TrustError, match=r"gone\.pem cannot be read: No such file"):
         read_trust([tmp_path / "gone.pem"])
+    os.mkfifo(tmp_path / "pipe.pem")
+    for name in ("pipe.pem", "."):
+        with pytest.raises(TrustError, match="is no file"):
+            read_trust([tmp_path / name])
     monkeypatch.setattr(trust, "MAX_BYTES", len(anchor) - 1)
     (tmp_path / "list.pem").write_text(anchor)
     with pytest.raises(TrustError, match="has more than"):

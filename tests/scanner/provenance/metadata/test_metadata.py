@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin, features
 
 from scanner.provenance.metadata import read
+from scanner.provenance.metadata.contents import MAX_TEXTS
 from scanner.provenance.metadata.png import MAX_TEXT_BYTES
 from tests.scanner.provenance import writing as write
 
@@ -34,7 +35,7 @@ def test_exif_and_xmp_of_every_format(kind: str, encode: Any) -> None:
         options = {"xmp": XMP}
     found = read(encode(kind, exif=written, **options))
     again = Image.Exif()
-    again.load(found.exif)
+    again.load(found.exif[0])
     assert again[0x010F] == "Acme"
     assert [packet.strip(b"\0") for packet in found.xmp] == ([] if kind == "PNG" else [XMP])
 
@@ -74,7 +75,7 @@ def test_a_text_that_unpacks_without_end_is_cut(encode: Any) -> None:
 def test_a_thumbnail_is_not_taken_for_the_image(encode: Any) -> None:
     inner, outer = encode("JPEG", xmp=XMP, exif=exif()), encode("JPEG")
     data = outer[:2] + b"\xff\xeb" + (len(inner) + 2).to_bytes(2, "big") + inner + outer[2:]
-    assert (read(data).xmp, read(data).exif) == ((), b"")
+    assert (read(data).xmp, read(data).exif) == ((), ())
     assert len(read(data).quantisation) == len(read(outer).quantisation)
 
 
@@ -104,7 +105,7 @@ def test_iptc_wherever_formats_keep_it() -> None:
 
 def test_all_that_a_photoshop_document_keeps() -> None:
     found = read(write.document(exif().tobytes(), XMP, write.iim({120: b"a gull"})))
-    assert found.exif == exif().tobytes().removeprefix(b"Exif\0\0")
+    assert found.exif == (exif().tobytes().removeprefix(b"Exif\0\0"),)
     assert (found.xmp, found.iptc) == ((XMP,), write.iim({120: b"a gull"}))
 
 
@@ -115,7 +116,7 @@ def test_exif_and_xmp_that_imagemagick_keeps_in_png() -> None:
     info.add_text("Raw profile type xmp", f"\nxmp\n{len(XMP)}\n{XMP.hex()}")
     info.add_text("Raw profile type app1", "\napp1\n3\nnot hex")
     found = read(write.saved("PNG", pnginfo=info))
-    assert found.exif == content.removeprefix(b"Exif\0\0")
+    assert found.exif == (content.removeprefix(b"Exif\0\0"),)
     assert found.xmp == (XMP,)
 
 
@@ -142,3 +143,18 @@ def test_damaged_directories_end_the_reading(seed: int) -> None:
         damaged[luck.randrange(len(whole))] = luck.randrange(256)
     found = read(bytes(damaged[: luck.choice((len(whole), luck.randrange(len(whole))))]))
     assert sum(len(content) for _, content in found.samsung) <= len(whole)
+
+
+def test_a_second_exif_is_read_and_bytes_that_belong_nowhere_are_passed_over() -> None:
+    blocks = [b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0", exif().tobytes()]
+    segments = [write.segment(0xE1, block) for block in blocks]
+    found = read(write.with_segments(segments[0], b"\0stray", segments[1]))
+    assert found.exif == tuple(block.removeprefix(b"Exif\0\0") for block in blocks)
+
+
+@pytest.mark.parametrize("kind", ["8bim", "xmp"])
+def test_profiles_count_among_the_texts(kind: str) -> None:
+    info = PngImagePlugin.PngInfo()
+    for _ in range(MAX_TEXTS + 100):
+        info.add_text(f"Raw profile type {kind}", f"\n{kind}\n4\n3842494d")
+    assert read(write.saved("PNG", pnginfo=info)).left_out

@@ -96,6 +96,35 @@ def test_ends_that_do_not_end_take_no_time(encode: Any, gathered: Any) -> None:
     assert entry["name"] == "unread"
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        packet(elements="".join(f"<n:e{n} xmlns:n='http://{'x' * 99_999}/'/>" for n in range(9))),
+        packet(elements="<iptc:a>word</iptc:a>" * 21_000),
+        packet() + b"<x>" + b" " * 2**23,
+    ],
+)
+def test_what_would_take_without_end_is_told(hostile: bytes, encode: Any, gathered: Any) -> None:
+    assert "unread" in {entry["name"] for entry in gathered(encode("WEBP", xmp=hostile))}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        packet('dc:title="a & b" xmp:CreatorTool="Pinsel 2"'),
+        packet('dc:title="no namespace" xmp:CreatorTool="Pinsel 2"'),
+        packet('xmp:CreatorTool="Pinsel 2"', before="<!DOCTYPE x>"),
+        packet(elements="<a></b><xmp:CreatorTool>Pinsel 2</xmp:CreatorTool>"),
+    ],
+)
+def test_what_stands_behind_damage_is_found_by_its_writing(
+    damaged: bytes, encode: Any, gathered: Any
+) -> None:
+    found = {(entry["name"], entry["value"]) for entry in gathered(encode("WEBP", xmp=damaged))}
+    assert ("software", "Pinsel 2") in found
+    assert "unread" in {name for name, _ in found}
+
+
 def test_figures_and_settings_are_not_told(encode: Any, gathered: Any) -> None:
     settings = 'xmp:CreateDate="2025-01-01T10:00:00" tiff:Orientation="1" xmp:Rating="5"'
     assert gathered(encode("WEBP", xmp=packet(settings))) == []
