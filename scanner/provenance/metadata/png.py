@@ -31,7 +31,8 @@ RAW_HEAD = re.compile(r"\s*\w+\s+\d+\s+")
 
 def read(data: bytes) -> Metadata:
     """The metadata of a PNG, wherever its chunks lie, with what Samsung's programs put behind."""
-    exif, xmp, iptc, c2pa, room, count = [], [], b"", False, MAX_ALL_BYTES, 0
+    exif, xmp, iptc, c2pa, left_out = [], [], b"", False, False
+    room, count = MAX_ALL_BYTES, 0
     texts: list[tuple[str, str]] = []
     for kind, content in _chunks(data):
         if kind == b"eXIf":
@@ -41,9 +42,11 @@ def read(data: bytes) -> Metadata:
         elif kind in TEXTS:
             count += 1
             if room <= 0 or count > MAX_TEXTS:
+                left_out = True
                 continue
             keyword, text = _text(kind, bytes(content[:MAX_TEXT_BYTES]))
             room -= len(text)
+            left_out = left_out or max(len(content), len(text)) >= MAX_TEXT_BYTES
             if keyword == XMP_KEYWORD:
                 xmp.append(text.encode())
             elif keyword.startswith(RAW_PROFILE):
@@ -63,7 +66,7 @@ def read(data: bytes) -> Metadata:
         texts=tuple(texts),
         samsung=blocks(data),
         c2pa=c2pa,
-        left_out=room <= 0 or count > MAX_TEXTS or len(exif) > MAX_BLOCKS,
+        left_out=left_out or len(exif) > MAX_BLOCKS,
     )
 
 
