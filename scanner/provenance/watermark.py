@@ -175,11 +175,19 @@ def _planes(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     width = rgb.shape[1] // SIDE * SIDE
     height = min(rgb.shape[0], max(READ_PIXELS // max(width, 1), SIDE)) // SIDE * SIDE
-    rows = np.add(rgb[:height:2, :width], rgb[1:height:2, :width], dtype=np.float32)
-    blue = HALVED_U * (np.array([0, 0, 1], np.float32) - LUMA)
-    weights = np.stack([np.tile(blue, 2), np.tile(blue[::-1], 2)], axis=1)
-    sums = rows.reshape(-1, 6) @ weights  # of two pixels of each row
-    return np.ascontiguousarray(sums.T).reshape(2, height // 2, width // 2)
+    rows = np.add(rgb[:height:2, :width], rgb[1:height:2, :width], dtype=np.uint16)
+    pairs = rows.reshape(height // 2, width // 2, 6)
+    sums = [(pairs[..., n] + pairs[..., n + 3]).astype(np.float32) for n in range(3)]
+    # Not by a product of matrices, for which NumPy's library wakes threads that workers share.
+    return np.stack([_u(*sums), _u(*reversed(sums))])
+
+
+def _u(
+    red: NDArray[np.float32], green: NDArray[np.float32], blue: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Half of U."""
+    weights = np.float32(HALVED_U) * (np.array([0, 0, 1], np.float32) - LUMA)
+    return weights[0] * red + weights[1] * green + weights[2] * blue
 
 
 def _sharpened(planes: NDArray[np.float32]) -> NDArray[np.float32]:
