@@ -27,7 +27,7 @@ ALSO_OTHERS = (
     r"OpenAI", r"Stability AI", r"Black Forest Labs", r"xAI", r"Grok", r"Meta AI", r"Gemini \d",
     r"Imagen [234]", r"Jimeng", r"Dreamina", r"Doubao", r"Hunyuan", r"Recraft", r"diffusers",
 )  # fmt: skip
-VERSION = r"(?:[ _-]*(?:AI|XL|v?\d[\w.]*))*"
+VERSION = r"(?:[ _-]*+(?:AI|XL|v?+\d[\w.]*+))*+"  # possessive: digits could be split in any way
 # A program's name stands at the beginning, a maker's alone; others may be named beside them.
 PROGRAM = re.compile(rf"\W*(?:{'|'.join(PROGRAM_NAMES + ALSO_OTHERS)})(?!\w)", re.IGNORECASE)
 MAKER = re.compile(rf"(?:{'|'.join(PROGRAM_NAMES)}){VERSION}", re.IGNORECASE)

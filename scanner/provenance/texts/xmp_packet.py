@@ -16,13 +16,14 @@ RESOURCE = f"{RDF}resource"
 MEDIA = "{http://ns.adobe.com/xap/1.0/mm/}"
 INGREDIENTS = {f"{MEDIA}{name}" for name in ("Pantry", "Ingredients", "DerivedFrom")}
 MOST_BYTES, MOST_PROPERTIES = 2**23, 20_000  # of one packet
+SEARCHED = 2**20  # characters of a damaged one
 END = re.compile(r"<\?xpacket {1,9}end[^<>]{0,99}>")
 # A namespace is repeated in the name of each of its elements.
 ENDLESS_NAMESPACE = re.compile(r"xmlns[^=<>\"']{0,99}=\s{0,9}[\"'][^\"'<>]{500}")
 # Of what no parser takes: `prefix:name="value"`, and an element with nothing but text in it.
 WRITTEN = re.compile(
-    r"[\w-]{1,50}:([\w-]{1,50})(?:\s{0,9}=\s{0,9}(?:\"([^\"<]{1,2000})\"|'([^'<]{1,2000})')"
-    r"|>([^<]{1,2000})</)"
+    r"\b[\w-]{1,50}+:([\w-]{1,50}+)(?:\s{0,9}+=\s{0,9}+"
+    r"(?:\"([^\"<]{1,2000}+)\"|'([^'<]{1,2000}+)')|>([^<]{1,2000}+)</)"
 )
 
 
@@ -56,7 +57,7 @@ def properties(packet: bytes) -> Iterator[Property]:
                 yield from found
                 damage = damage or trouble
     if damage or len(packet) > MOST_BYTES:
-        for written in WRITTEN.finditer(text):
+        for written in WRITTEN.finditer(text[:SEARCHED]):
             yield Property(written[1], (written[2] or written[3] or written[4]).strip())
         raise ValueError(f"damaged, so that some may be missing: {damage or 'it is too long'}")
 

@@ -144,6 +144,13 @@ def test_what_limits_leave_out_is_told(data: bytes) -> None:
     assert any(it["name"] in ("unread", "left_out") for it in json.loads(evidence))
 
 
+@pytest.mark.parametrize("end", ["", "!"])
+def test_a_version_of_many_digits_takes_no_time(end: str) -> None:
+    """Were they split in every way, this would take longer than there is time."""
+    credit = f"Midjourney {'1' * 900}{end}"
+    assert gather(write.xmp({"photoshop:Credit": credit})).origin == (None if end else AI)
+
+
 def test_names_out_of_a_file_are_cut() -> None:
     assert len(gather(write.png(**{"k" * 79: "x"})).evidence or "") < 400
     assert (

@@ -102,6 +102,8 @@ def test_ends_that_do_not_end_take_no_time(encode: Any, gathered: Any) -> None:
         packet(elements="".join(f"<n:e{n} xmlns:n='http://{'x' * 99_999}/'/>" for n in range(9))),
         packet(elements="<iptc:a>word</iptc:a>" * 21_000),
         packet() + b"<x>" + b" " * 2**23,
+        b"<x>" + b"a:b>" * 2**18,
+        b"<x>" + b"a" * 2**20,
     ],
 )
 def test_what_would_take_without_end_is_told(hostile: bytes, encode: Any, gathered: Any) -> None:
