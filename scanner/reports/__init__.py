@@ -15,7 +15,8 @@ from typing import Any
 from scanner.errors import ImgscanError
 from scanner.files import replacing
 from scanner.record import Record, Status, path_text, trouble
-from scanner.reports import case, csv, json, jsonl, sqlite
+from scanner.reports import case, csv, html, json, jsonl, sqlite
+from scanner.reports.gallery import Gallery
 
 Writer = Callable[[Path, Iterable[Record], dict[str, Any]], None]
 
@@ -28,6 +29,7 @@ WRITERS: dict[str, Writer] = {
     ".db": sqlite.write,
     ".jsonld": case.write,
 }
+PAGES = (".html", ".htm")  # reports that show pictures
 
 
 class ReportError(ImgscanError):
@@ -36,8 +38,8 @@ class ReportError(ImgscanError):
 
 def check_report(path: Path) -> None:
     """Raise ReportError now rather than after the scan, if `path` cannot become a report."""
-    if path.suffix.lower() not in WRITERS:
-        known = ", ".join(WRITERS)
+    if not has_pictures(path) and path.suffix.lower() not in WRITERS:
+        known = ", ".join((*WRITERS, *PAGES))
         raise ReportError(f"{path}: no report format has that suffix; known: {known}.")
     if path.is_dir():
         raise ReportError(f"{path} is a folder; name a file.")
@@ -45,14 +47,28 @@ def check_report(path: Path) -> None:
         raise ReportError(f"{path} cannot be written: {path.parent} is no writable folder.")
 
 
-def write_report(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
+def has_pictures(path: Path) -> bool:
+    """Whether a report of that name shows pictures."""
+    return path.suffix.lower() in PAGES
+
+
+def write_report(
+    path: Path,
+    records: Iterable[Record],
+    scan: dict[str, Any],
+    gallery: Gallery = Gallery(),  # noqa: B008  immutable
+) -> list[Path]:
     """Write `path` in the format of its suffix; it appears complete or not at all.
 
-    scan: facts of the whole scan, for formats that have room for them. Raises ReportError.
+    scan: facts of the whole scan, for formats that have room for them. gallery: for those that show
+    pictures. Returns the files that make up the report, `path` first. Raises ReportError.
     """
     try:
+        if has_pictures(path):
+            return html.write(path, map(writable, records), scan, gallery)
         with replacing(path) as partial:
             WRITERS[path.suffix.lower()](partial, map(writable, records), scan)
+        return [path]
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ReportError(f"{path} cannot be written: {reason}.") from error
