@@ -4,22 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from scanner.occlusion import Region
 from scanner.record import Record
-
-
-class Region(NamedTuple):
-    """A rectangle of a picture, and what the model's log-odds owe to it; positive speaks for fake.
-
-    Its sides are 0 to 1, from the left and the top of the picture as it is shown.
-    """
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-    weight: float
 
 
 @dataclass(frozen=True)
