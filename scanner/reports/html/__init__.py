@@ -1,4 +1,8 @@
-"""HTML: pages to look through and to hand over, with the pictures in them."""
+"""HTML: pages to look through and to hand over, with the pictures in them.
+
+A page holds all that it shows, loads nothing and works without a network. Of more rows than one
+page takes, the pages lie in a folder beside the report, which leads to them.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,32 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from scanner.files import replacing
 from scanner.record import Record
 from scanner.reports.gallery import Gallery
+from scanner.reports.html import parts
+from scanner.reports.html.card import card
+from scanner.reports.html.page import Page
+from scanner.reports.html.summary import summary
 
 
 def write(
     path: Path, records: Iterable[Record], scan: dict[str, Any], gallery: Gallery
 ) -> list[Path]:
-    """Write the report to `path`; returns all the files that make it up, `path` first."""
-    with path.open("w", encoding="utf-8") as stream:
-        for record in records:
-            stream.write(f"{record.sha256} {gallery.picture(record) is not None}\n")
-    return [path]
+    """Write the report to `path`; returns all the files that make it up, `path` first.
+
+    Each appears complete or not at all, `path` last. Raises OSError.
+    """
+    cards = (card(record, gallery.picture(record)) for record in records)
+    values: dict[str, Any] = {"summary": summary(scan), "blurred": gallery.blurred}
+    files: list[Path] = []
+    if sum(scan.get("statuses", {}).values()) > parts.MOST_ROWS:
+        pages, files = parts.write_parts(path, cards, values)
+        values |= {"parts": pages, "folder": parts.folder_name(path)}
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as stream:
+        page = Page(stream, **values)
+        for each in cards:  # none are left where they are in pages of their own
+            page.add(each)
+        page.end()
+    parts.remove(path, but=files)
+    return [path, *files]

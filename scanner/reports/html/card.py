@@ -1,0 +1,179 @@
+"""A row of a report as its HTML shows it: a card in the gallery, and a page of its own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from scanner.record import UNEXAMINED, Origin, Record, Status, Verdict, path_text, safe_text
+from scanner.reports.gallery import Picture
+
+UNEXAMINED_GROUP, OTHER_GROUP = "unexamined", "other"
+GROUPS = (*map(str, Verdict), UNEXAMINED_GROUP, OTHER_GROUP)
+SEPARATOR = path_text(os.sep)
+PNG = b"\x89PNG"  # which thumbnails are of pictures too small to be scaled
+BADGES = {
+    Status.NOT_IMAGE: "not an image",
+    Status.CONTAINER: "opened",
+    Status.KNOWN: "known, left out",
+}
+ORIGINS = {
+    Origin.AI_VALIDATED: "AI-generated, by a trusted signature",
+    Origin.EDITED_VALIDATED: "edited with AI or composed, by a trusted signature",
+    Origin.CAMERA_VALIDATED: "out of a camera, by a trusted signature",
+    Origin.AI_DECLARED: "AI-generated, as the file says",
+    Origin.EDITED_DECLARED: "edited with AI or composed, as the file says",
+    Origin.CAMERA_DECLARED: "out of a camera, as the file says",
+}
+CLAIMS = {"ai": "AI-generated", "edited": "edited", "camera": "camera"}
+OF_PARTS = (
+    "Red parts speak for a fake and blue ones against it: the score fell or rose when they were "
+    "covered, by {most} at most. That shows what the score depends on, and not which parts were "
+    "generated or changed."
+)
+OF_VIEWS = (
+    "Each frame is one of the views that the model judged, with the score that it gives for that "
+    "view alone: above 0 it speaks for a fake, below against it."
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a row's card shows; `details` is all that its page shows, for the script.
+
+    group: of GROUPS, by what became of the row. picture: the thumbnail as a data URI. is_tiny:
+    whether it is to be enlarged pixel by pixel. folder: with `/` between its parts.
+    """
+
+    group: str
+    badge: str
+    path: str
+    folder: str
+    picture: str | None
+    is_tiny: bool
+    p_fake: float | None
+    probability: str | None
+    origin: Origin | None
+    origin_in_words: str | None
+    why: str | None
+    details: dict[str, Any]
+
+
+def card(record: Record, picture: Picture | None) -> Card:
+    """The card of one row."""
+    why = record.reason or record.error
+    return Card(
+        group=group(record),
+        badge=_badge(record),
+        path=record.path,
+        folder=record.path.replace(SEPARATOR, "/").rpartition("/")[0],
+        picture=_data_uri(picture.thumbnail) if picture else None,
+        is_tiny=picture is not None and picture.thumbnail.startswith(PNG),
+        p_fake=record.p_fake,
+        probability=None if record.p_fake is None else percent(record.p_fake),
+        origin=record.origin,
+        origin_in_words=record.origin and ORIGINS[record.origin],
+        why=why and safe_text(why),
+        details=_details(record, picture),
+    )
+
+
+def group(record: Record) -> str:
+    """Which of GROUPS a row belongs to."""
+    if record.verdict is not None:
+        return record.verdict
+    return UNEXAMINED_GROUP if record.status in UNEXAMINED else OTHER_GROUP
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1 for a person, never rounded up to certainty."""
+    if 0.9995 <= share < 1:
+        return "over 99.9%"
+    if 0 < share < 0.0005:
+        return "under 0.1%"
+    return f"{share:.1%}"
+
+
+def statement(record: Record) -> str:
+    """What is found of a row, as a sentence."""
+    if record.status in UNEXAMINED:
+        return f"Not examined ({record.status}): {record.error}. It may hold a picture."
+    if record.status is not Status.SCORED:
+        return f"{BADGES[record.status].capitalize()}: {record.error}."
+    if record.p_fake is None:
+        return f"No verdict: {record.reason}."
+    how = (
+        f"calibrated probability that it is AI-generated: {percent(record.p_fake)}, if fakes and "
+        "photographs were equally frequent"
+    )
+    if record.verdict is Verdict.INCONCLUSIVE:
+        return f"No verdict: {record.reason}; {how}."
+    kind = "AI-generated picture" if record.verdict is Verdict.FAKE else "photograph"
+    return f"{record.model} takes it for {'an' if kind[0] == 'A' else 'a'} {kind}; {how}."
+
+
+def _badge(record: Record) -> str:
+    if record.verdict is not None:
+        return record.verdict
+    return BADGES.get(record.status, f"not examined: {record.status}".replace("_", " "))
+
+
+def _data_uri(thumbnail: bytes) -> str:
+    kind = "png" if thumbnail.startswith(PNG) else "webp"
+    return f"data:image/{kind};base64,{base64.b64encode(thumbnail).decode()}"
+
+
+def _details(record: Record, picture: Picture | None) -> dict[str, Any]:
+    """All that the page of a row shows, as text; marks that could disguise it are escaped."""
+    fields = [
+        (name, safe_text(str(value)))
+        for name, value in vars(record).items()
+        if value is not None and name not in ("evidence", "checks")
+    ]
+    fields += [
+        (f"checks: {name}", str(value)) for name, value in _parsed(record.checks, {}).items()
+    ]
+    regions = picture.regions if picture else ()
+    pages = record.frames or 1
+    return {
+        "statement": safe_text(statement(record)),
+        "caption": _caption(record),
+        "fields": fields,
+        "evidence": [_finding(finding) for finding in _parsed(record.evidence, [])],
+        "regions": regions,
+        "of_views": picture is not None and picture.of_views,
+        "regions_in_words": _regions_in_words(picture) if picture and regions else "",
+        "file": str(record.position) if pages > 1 else None,
+        "name": f"page {record.page}: {_badge(record)}",
+    }
+
+
+def _parsed(text: str | None, nothing: Any) -> Any:
+    """The JSON in a column."""
+    return nothing if text is None else json.loads(text)
+
+
+def _finding(finding: dict[str, Any]) -> list[str]:
+    value = finding["value"]
+    if "length" in finding:
+        value += f" … ({finding['length']:,} characters in all)"
+    claim = CLAIMS.get(finding.get("claim", ""), "")
+    return [safe_text(text) for text in (finding["source"], finding["tag"], finding["name"])] + [
+        safe_text(value),
+        claim,
+    ]
+
+
+def _caption(record: Record) -> str:
+    page = f", page {record.page} of {record.frames}" if (record.frames or 1) > 1 else ""
+    return f"A small copy; the picture has {record.width} × {record.height} pixels{page}"
+
+
+def _regions_in_words(picture: Picture) -> str:
+    if picture.of_views:
+        return OF_VIEWS
+    most = max(abs(region.weight) for region in picture.regions)
+    return OF_PARTS.format(most=f"{most:.2f} log-odds")

@@ -1,0 +1,245 @@
+// Filters and sorts the cards, and shows the page of a picture. Whatever came out of the evidence is
+// only ever set as text.
+"use strict";
+
+const form = document.getElementById("controls");
+const list = document.getElementById("cards");
+const one = document.getElementById("one");
+const gallery = [...document.querySelectorAll("body > header, body > section")];
+const heading = document.getElementById("one-title");
+const GROUPS = ["fake", "inconclusive", "real", "unexamined", "other"];
+const NAMES = { unexamined: "not examined", other: "not pictures, opened or left out" };
+
+const cards = [...list.children].map((element, place) => ({
+  element,
+  place,
+  group: element.className,
+  origin: element.dataset.origin,
+  folder: element.dataset.folder,
+  probability: "p" in element.dataset ? Number(element.dataset.p) : null,
+  path: element.querySelector(".path").textContent,
+}));
+const byAddress = new Map(cards.map((card) => [`#${card.element.id}`, card]));
+let shown = cards;
+let order = "path";
+let last = null; // whose page was shown last
+let from = 0; // how far the gallery was scrolled when a page was opened
+
+const compareText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+const isNone = (value) => (value === null ? 1 : 0);
+const ORDERS = {
+  path: () => 0,
+  highest: (a, b) => isNone(a.probability) - isNone(b.probability) || b.probability - a.probability,
+  lowest: (a, b) => isNone(a.probability) - isNone(b.probability) || a.probability - b.probability,
+  verdict: (a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group),
+  origin: (a, b) => !a.origin - !b.origin || compareText(a.origin, b.origin),
+  folder: (a, b) => compareText(a.folder, b.folder),
+};
+
+function element(name, text, kind) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function inFolder(card, folder) {
+  return card.folder === folder || card.folder.startsWith(`${folder}/`);
+}
+
+function apply() {
+  const { group, origin, folder, text, least, most } = form.elements;
+  const wanted = text.value.toLowerCase();
+  const low = least.value === "" ? null : Number(least.value) / 100;
+  const high = most.value === "" ? null : Number(most.value) / 100;
+  const fits = (card) =>
+    (!group.value || card.group === group.value) &&
+    (!origin.value || card.origin === origin.value) &&
+    (!folder.value || inFolder(card, folder.value)) &&
+    card.path.toLowerCase().includes(wanted) &&
+    (low === null || (card.probability !== null && card.probability >= low)) &&
+    (high === null || (card.probability !== null && card.probability <= high));
+  for (const card of cards) card.element.hidden = !fits(card);
+  if (form.elements.order.value !== order) {
+    order = form.elements.order.value;
+    cards.sort((a, b) => ORDERS[order](a, b) || a.place - b.place);
+    list.replaceChildren(...cards.map((card) => card.element));
+  }
+  shown = cards.filter((card) => !card.element.hidden);
+  form.elements.count.value = `${shown.length.toLocaleString("en")} of ${cards.length.toLocaleString("en")} rows shown`;
+}
+
+function offer(select, values, name) {
+  for (const [value, count] of values) {
+    const option = element("option", `${name(value)} (${count.toLocaleString("en")})`);
+    option.value = value;
+    select.append(option);
+  }
+}
+
+function counted(values) {
+  const counts = new Map();
+  for (const value of values) if (value) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
+
+// A folder counts what is in the folders within it, too.
+function* foldersOf(card) {
+  for (let folder = card.folder; folder; folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/")))) yield folder;
+}
+
+function fillChoices() {
+  const groups = counted(cards.map((card) => card.group));
+  const inOrder = GROUPS.filter((group) => groups.has(group)).map((group) => [group, groups.get(group)]);
+  offer(form.elements.group, inOrder, (group) => NAMES[group] ?? group);
+  const origins = [...counted(cards.map((card) => card.origin))].sort(([a], [b]) => compareText(a, b));
+  offer(form.elements.origin, origins, (origin) => origin.replace("_", ", "));
+  const folders = [...counted(cards.flatMap((card) => [...foldersOf(card)]))].sort(([a], [b]) => compareText(a, b));
+  offer(form.elements.folder, folders, (folder) => folder);
+}
+
+function toggle(shot) {
+  shot.setAttribute("aria-pressed", String(shot.getAttribute("aria-pressed") !== "true"));
+}
+
+function details(card) {
+  return JSON.parse(card.element.querySelector("script").textContent);
+}
+
+function cells(values) {
+  const row = element("tr");
+  for (const value of values) row.append(element("td", value));
+  return row;
+}
+
+function showPicture(card, told) {
+  const figure = one.querySelector("figure");
+  const thumbnail = card.element.querySelector("img");
+  figure.hidden = thumbnail === null;
+  const map = one.querySelector(".map");
+  map.replaceChildren();
+  for (const part of one.querySelectorAll(".map-words, .map-choice")) part.hidden = !told.regions.length;
+  if (thumbnail === null) return;
+  const image = figure.querySelector("img");
+  image.src = thumbnail.src;
+  image.alt = `The picture ${card.path}`;
+  image.className = thumbnail.className;
+  const shot = figure.querySelector(".shot");
+  const isClear = card.element.querySelector(".shot").getAttribute("aria-pressed");
+  shot.setAttribute("aria-pressed", isClear);
+  shot.setAttribute("aria-label", "Show the picture clearly");
+  figure.querySelector("figcaption").textContent = told.caption;
+  one.querySelector(".map-words").textContent = told.regions_in_words;
+  const greatest = Math.max(...told.regions.map((region) => Math.abs(region[4])), 1e-9);
+  for (const [left, top, right, bottom, weight] of told.regions) {
+    const part = element("span", told.of_views ? weight.toFixed(2) : "", told.of_views ? "view" : "");
+    const colour = weight > 0 ? "200, 30, 30" : "30, 90, 220";
+    Object.assign(part.style, {
+      left: `${100 * left}%`, top: `${100 * top}%`,
+      width: `${100 * (right - left)}%`, height: `${100 * (bottom - top)}%`,
+      [told.of_views ? "borderColor" : "backgroundColor"]: `rgba(${colour}, ${told.of_views ? 1 : (0.65 * Math.abs(weight)) / greatest})`,
+    });
+    map.append(part);
+  }
+}
+
+function showTables(told) {
+  const findings = one.querySelector(".findings");
+  findings.hidden = !told.evidence.length;
+  findings.querySelector("tbody").replaceChildren(...told.evidence.map(cells));
+  const fields = told.fields.map(([name, value]) => {
+    const row = element("tr");
+    const head = element("th", name, "code");
+    head.scope = "row";
+    const meaning = document.getElementById(`field-${name}`);
+    if (meaning) head.title = meaning.nextElementSibling.textContent;
+    row.append(head, element("td", value, "code"));
+    return row;
+  });
+  one.querySelector(".fields tbody").replaceChildren(...fields);
+}
+
+function showPages(card, told) {
+  const section = one.querySelector(".of-file");
+  section.hidden = told.file === null;
+  if (told.file === null) return;
+  const pages = cards.filter((other) => other.path === card.path && details(other).file === told.file);
+  const items = pages.sort((a, b) => a.place - b.place).map((other) => {
+    const item = element("li");
+    const link = element("a", details(other).name);
+    if (other === card) link.setAttribute("aria-current", "page");
+    link.href = `#${other.element.id}`;
+    item.append(link);
+    return item;
+  });
+  section.querySelector("ul").replaceChildren(...items);
+}
+
+function showOne(card) {
+  const told = details(card);
+  heading.textContent = card.path;
+  one.className = card.group;
+  one.querySelector(".statement").textContent = told.statement;
+  const place = shown.indexOf(card);
+  one.querySelector(".place").textContent = place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${shown.length.toLocaleString("en")}`;
+  for (const [kind, other] of [[".previous", place - 1], [".next", place + 1]]) {
+    const link = one.querySelector(kind);
+    const target = place < 0 ? undefined : shown[other];
+    if (target) link.href = `#${target.element.id}`;
+    else link.removeAttribute("href");
+  }
+  showPicture(card, told);
+  showPages(card, told);
+  showTables(told);
+}
+
+function route() {
+  const card = byAddress.get(location.hash);
+  if (card) {
+    if (one.hidden) from = window.scrollY;
+    last = card;
+    showOne(card);
+  }
+  const wasOpen = !one.hidden;
+  one.hidden = !card;
+  for (const part of gallery) part.hidden = Boolean(card);
+  if (card) {
+    window.scrollTo(0, 0);
+    heading.focus({ preventScroll: true });
+  } else if (wasOpen) {
+    window.scrollTo(0, from);
+    last?.element.querySelector(".path").focus({ preventScroll: true });
+  }
+}
+
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("input", apply);
+form.addEventListener("reset", () => setTimeout(() => {
+  apply();
+  document.body.classList.toggle("blurred", form.elements.blur.checked);
+}));
+form.elements.blur.addEventListener("change", (event) => document.body.classList.toggle("blurred", event.target.checked));
+
+document.addEventListener("click", (event) => {
+  const shot = event.target.closest(".shot");
+  if (shot) toggle(shot);
+  const tile = event.target.closest("[data-show]");
+  if (tile) {
+    form.elements.group.value = tile.dataset.show;
+    apply();
+    document.getElementById("pictures").scrollIntoView();
+  }
+});
+one.querySelector(".map-choice input").addEventListener("change", (event) => {
+  one.querySelector(".map").hidden = !event.target.checked;
+});
+document.addEventListener("keydown", (event) => {
+  if (one.hidden || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, select")) return;
+  const link = { ArrowLeft: ".previous", ArrowRight: ".next", Escape: ".back" }[event.key];
+  const target = link && one.querySelector(link);
+  if (target && target.hasAttribute("href")) target.click();
+});
+window.addEventListener("hashchange", route);
+fillChoices();
+apply();
+route();
