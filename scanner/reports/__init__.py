@@ -1,7 +1,8 @@
 """Report writers, one module a format, chosen by the report's suffix.
 
 A writer creates the file at a path from records in path order, which it takes one at a time, so
-that memory stays flat. Adding a format adds one module and one entry in WRITERS.
+that memory stays flat. Adding a format adds one module and one entry in WRITERS. What also shows
+pictures has a package of its own, `html`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scanner.files import replacing
 from scanner.record import Record, Status, path_text, trouble
 from scanner.reports import case, csv, html, json, jsonl, sqlite
 from scanner.reports.gallery import Gallery
+from scanner.reports.html import parts
 
 Writer = Callable[[Path, Iterable[Record], dict[str, Any]], None]
 
@@ -30,6 +32,7 @@ WRITERS: dict[str, Writer] = {
     ".jsonld": case.write,
 }
 PAGES = (".html", ".htm")  # reports that show pictures
+SUFFIXES = (*WRITERS, *PAGES)
 
 
 class ReportError(ImgscanError):
@@ -38,11 +41,16 @@ class ReportError(ImgscanError):
 
 def check_report(path: Path) -> None:
     """Raise ReportError now rather than after the scan, if `path` cannot become a report."""
-    if not has_pictures(path) and path.suffix.lower() not in WRITERS:
-        known = ", ".join((*WRITERS, *PAGES))
+    if path.suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
         raise ReportError(f"{path}: no report format has that suffix; known: {known}.")
     if path.is_dir():
         raise ReportError(f"{path} is a folder; name a file.")
+    if has_pictures(path) and (foreign := _foreign_pages(path)):
+        raise ReportError(
+            f"{foreign} was left by no scan, and pages of the report would lie there. It was left "
+            "as it is: move it away, or name another report."
+        )
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise ReportError(f"{path} cannot be written: {path.parent} is no writable folder.")
 
@@ -72,6 +80,20 @@ def write_report(
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ReportError(f"{path} cannot be written: {reason}.") from error
+
+
+def pages_folder(path: Path) -> Path | None:
+    """Where pages of a report lie beside it, if it is one that may have several."""
+    return parts.folder_of(path) if has_pictures(path) else None
+
+
+def _foreign_pages(path: Path) -> Path | None:
+    """As `parts.foreign`. Raises ReportError."""
+    try:
+        return parts.foreign(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ReportError(f"{parts.folder_of(path)} cannot be read: {reason}.") from error
 
 
 def writable(record: Record) -> Record:

@@ -15,7 +15,7 @@ from scanner.hashes.known import index_path
 from scanner.model.engine import card_path
 from scanner.model.file import AUTO, added_folder, bundled_models, model_paths
 from scanner.paths import holder, identity, is_folder, resolved
-from scanner.reports import check_report
+from scanner.reports import check_report, pages_folder
 from scanner.scan.journal_file import SUFFIX, journal_files
 from scanner.scan.request import Request
 
@@ -45,6 +45,8 @@ def check_places(request: Request) -> None:
         anew += [manifest, signature_path(manifest)]
     for path in anew:
         outputs += [path, partial_path(path)]
+    folders = list(filter(None, map(pages_folder, request.reports)))
+    outputs += folders
     inputs = [*request.known, *request.c2pa_trust, *((request.sign,) if request.sign else ())]
     for model in model_paths(request.model):
         if model.name:
@@ -52,6 +54,7 @@ def check_places(request: Request) -> None:
         if request.model not in (AUTO, *bundled_models()) and model.parent == added_folder():
             check_added_model(model, request.paths)
     check_outputs(outputs, request.paths, inputs)
+    check_pages(folders, request.paths)
     check_written_in_place(in_place)
     for report in request.reports[:1]:
         check_manifest(report)
@@ -129,6 +132,17 @@ def check_added_model(model: Path, evidence: Sequence[Path]) -> None:
             f"the added model {model} lies inside the evidence {root}, which may have brought it; "
             "name a model outside of it, or set XDG_DATA_HOME to a folder that is."
         )
+
+
+def check_pages(folders: Sequence[Path], evidence: Sequence[Path]) -> None:
+    """Raise PlaceError if evidence lies in one of `folders`, whose pages the scan may replace."""
+    places = {identity(folder): folder for folder in folders}
+    for root in evidence:
+        if folder := holder(resolved(root), places):
+            raise PlaceError(
+                f"the evidence {root} lies in {folder}, where pages of the report would be "
+                "written; name another report."
+            )
 
 
 def check_written_in_place(outputs: Sequence[Path]) -> None:

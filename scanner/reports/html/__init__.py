@@ -28,14 +28,15 @@ def write(
     """
     cards = (card(record, gallery.picture(record)) for record in records)
     values: dict[str, Any] = {"summary": summary(scan), "blurred": gallery.blurred}
-    files: list[Path] = []
-    if sum(scan.get("statuses", {}).values()) > parts.MOST_ROWS:
-        pages, files = parts.write_parts(path, cards, values)
-        values |= {"parts": pages, "folder": parts.folder_name(path)}
+    several = sum(scan.get("statuses", {}).values()) > parts.MOST_ROWS
+    if several:
+        values |= {"parts": parts.write_parts(path, cards, values)}
+        values |= {"folder": parts.folder_name(path)}
     with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as stream:
         page = Page(stream, **values)
-        for each in cards:  # none are left where they are in pages of their own
+        for each in cards:  # none are left where they are on pages of their own
             page.add(each)
         page.end()
-    parts.remove(path, but=files)
-    return [path, *files]
+    if not several:
+        parts.remove(path)
+    return [path, *(parts.folder_of(path) / part.name for part in values.get("parts", ()))]

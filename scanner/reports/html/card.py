@@ -133,16 +133,14 @@ def _details(record: Record, picture: Picture | None) -> dict[str, Any]:
         for name, value in vars(record).items()
         if value is not None and name not in ("evidence", "checks")
     ]
-    fields += [
-        (f"checks: {name}", str(value)) for name, value in _parsed(record.checks, {}).items()
-    ]
+    fields += [(f"checks: {name}", value) for name, value in _checks(record.checks)]
     regions = picture.regions if picture else ()
     pages = record.frames or 1
     return {
         "statement": safe_text(statement(record)),
         "caption": _caption(record),
         "fields": fields,
-        "evidence": [_finding(finding) for finding in _parsed(record.evidence, [])],
+        "evidence": _findings(record.evidence),
         "regions": regions,
         "of_views": picture is not None and picture.of_views,
         "regions_in_words": _regions_in_words(picture) if picture and regions else "",
@@ -151,20 +149,27 @@ def _details(record: Record, picture: Picture | None) -> dict[str, Any]:
     }
 
 
-def _parsed(text: str | None, nothing: Any) -> Any:
-    """The JSON in a column."""
-    return nothing if text is None else json.loads(text)
+def _checks(checks: str | None) -> list[tuple[str, str]]:
+    """Name and figure of each."""
+    try:
+        return [(safe_text(name), str(value)) for name, value in json.loads(checks or "{}").items()]
+    except (ValueError, AttributeError, RecursionError):  # of another program's making
+        return [("all", safe_text(str(checks)))]
+
+
+def _findings(evidence: str | None) -> list[list[str]]:
+    """Source, tag, name, value and claim of each; what is no list of findings, as it is."""
+    try:
+        return [_finding(finding) for finding in json.loads(evidence or "[]")]
+    except (ValueError, TypeError, KeyError, RecursionError):  # of another program's making
+        return [["", "", "", safe_text(str(evidence)), ""]]
 
 
 def _finding(finding: dict[str, Any]) -> list[str]:
-    value = finding["value"]
+    texts = [str(finding[name]) for name in ("source", "tag", "name", "value")]
     if "length" in finding:
-        value += f" … ({finding['length']:,} characters in all)"
-    claim = CLAIMS.get(finding.get("claim", ""), "")
-    return [safe_text(text) for text in (finding["source"], finding["tag"], finding["name"])] + [
-        safe_text(value),
-        claim,
-    ]
+        texts[-1] += f" … ({finding['length']:,} characters in all)"
+    return [*map(safe_text, texts), CLAIMS.get(finding.get("claim", ""), "")]
 
 
 def _caption(record: Record) -> str:

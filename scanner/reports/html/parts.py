@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import quote
 
-from scanner.files import file_sha256, replacing
+from scanner.files import file_sha256, partial_path
 from scanner.record import Origin, path_text
 from scanner.reports.html.card import GROUPS, ORIGINS, Card
 from scanner.reports.html.page import START, Page
@@ -62,68 +63,79 @@ def foreign(report: Path) -> Path | None:
     return next((entry for entry in _entries(folder) if not _is_ours(entry)), None)
 
 
-def remove(report: Path, but: Iterable[Path] = ()) -> None:
-    """Take away the pages that an earlier scan left. Raises OSError."""
-    folder, kept = folder_of(report), set(but)
-    for entry in _entries(folder):
-        if entry not in kept and _is_ours(entry):
-            entry.unlink()
-    if not kept and folder.is_dir() and not any(folder.iterdir()):
+def remove(report: Path) -> None:
+    """Take away the pages that an earlier scan left of a report. Raises OSError."""
+    folder = folder_of(report)
+    if folder.is_dir():
+        for entry in folder.iterdir():
+            if _is_ours(entry):
+                entry.unlink()
         folder.rmdir()
 
 
-def write_parts(
-    report: Path, cards: Iterable[Card], values: dict[str, Any]
-) -> tuple[list[Part], list[Path]]:
-    """Write the pages, each of one group of cards; returns them and their files.
+def write_parts(report: Path, cards: Iterable[Card], values: dict[str, Any]) -> list[Part]:
+    """Write the pages, each of one group of cards, to a folder that appears complete or not at all.
 
-    values: those of all pages, as `Page` takes them.
+    values: those of all pages, as `Page` takes them. Raises OSError.
     """
-    folder = folder_of(report)
-    folder.mkdir(exist_ok=True)
     index = f"../{quote(os.fsencode(report.name))}"
+    folder = folder_of(report)
     done: list[Part] = []
-    with ExitStack() as stack:
-        open_pages: dict[str, _OpenPage] = {}
+    with _replacing(report) as partial, ExitStack() as stack:
+        at_work: dict[str, _OpenPage] = {}
         for card in cards:
-            page = open_pages.get(card.group)
+            page = at_work.get(card.group)
             if page is None or page.part.rows == MOST_ROWS:
                 number = 1 if page is None else page.part.number + 1
                 if page is not None:
-                    done.append(page.close())
-                page = _OpenPage(folder, card.group, number, index, values)
-                stack.push(page.files)
-                open_pages[card.group] = page
+                    done.append(page.end())
+                name = f"{card.group}-{number}.html"
+                stream = (partial / name).open("w", encoding="utf-8", newline="\n")
+                stack.enter_context(stream)
+                href = f"{quote(os.fsencode(folder.name))}/{name}"
+                page = _OpenPage(Part(name, href, card.group, number), stream, index, values)
+                at_work[card.group] = page
             page.add(card)
-        done += [page.close() for page in open_pages.values()]
-    done.sort(key=lambda part: (GROUPS.index(part.group), part.number))
-    return done, [folder / part.name for part in done]
+        done += [page.end() for page in at_work.values()]
+        for part in done:
+            part.sha256 = file_sha256(partial / part.name)
+    return sorted(done, key=lambda part: (GROUPS.index(part.group), part.number))
 
 
 class _OpenPage:
-    """A page that is being written; it appears whole, under its name, once it is closed."""
+    """A page that is being written, and what there is to say of it."""
 
-    def __init__(
-        self, folder: Path, group: str, number: int, index: str, values: dict[str, Any]
-    ) -> None:
-        name = f"{group}-{number}.html"
-        self.part = Part(name, f"{quote(os.fsencode(folder.name))}/{name}", group, number)
-        self.files = ExitStack()
-        self._path = folder / name
-        partial = self.files.enter_context(replacing(self._path))
-        stream = self.files.enter_context(partial.open("w", encoding="utf-8", newline="\n"))
-        part = {"group": group, "number": number, "index": index}
-        self._page = Page(stream, **values, part=part)
+    def __init__(self, part: Part, stream: TextIO, index: str, values: dict[str, Any]) -> None:
+        self.part = part
+        self._stream = stream
+        said = {"group": part.group, "number": part.number, "index": index}
+        self._page = Page(stream, **values, part=said)
 
     def add(self, card: Card) -> None:
         self.part.add(card)
         self._page.add(card)
 
-    def close(self) -> Part:
+    def end(self) -> Part:
         self._page.end()
-        self.files.close()
-        self.part.sha256 = file_sha256(self._path)
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self._stream.close()
         return self.part
+
+
+@contextmanager
+def _replacing(report: Path) -> Iterator[Path]:
+    """A folder to write pages to, which takes the place of the report's once all went well."""
+    folder = folder_of(report)
+    partial = partial_path(folder)
+    shutil.rmtree(partial, ignore_errors=True)  # a killed scan's
+    partial.mkdir()
+    try:
+        yield partial
+        remove(report)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def folder_name(report: Path) -> str:

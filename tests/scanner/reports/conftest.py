@@ -33,7 +33,8 @@ PLAIN = Record(
     logit=-1e-05,
     reason=None,
     checks=None,
-    evidence='{"c2pa": "signed; \\"x\\"", "prompt": "=1+1,\\n"}',
+    evidence='[{"source":"c2pa","tag":"declared","name":"signed; \\"x\\"","value":"=1+1,\\n",'
+    '"claim":"ai"},{"source":"png","tag":"declared","name":"<b>","value":"a\\u202eb","length":999}]',
     error=None,
     model=MODEL,
 )
@@ -126,6 +127,9 @@ def facts() -> dict[str, Any]:
                 "sha256": "cd" * 32,
                 "domain": {"description": "CIFAKE: 32×32", "min_side": 32, "max_side": 32},
                 "false_positive_rate": 0.01,
+                "false_negative_rate": 0.02,
+                "provider": "CPUExecutionProvider",
+                "precision": "float32",
                 "verdicts": dict.fromkeys(Verdict, 1),
             }
         ],
