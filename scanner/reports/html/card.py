@@ -12,7 +12,7 @@ from scanner.record import UNEXAMINED, Origin, Record, Status, Verdict, path_tex
 from scanner.reports.gallery import Picture
 
 UNEXAMINED_GROUP, OTHER_GROUP = "unexamined", "other"
-GROUPS = (*map(str, Verdict), UNEXAMINED_GROUP, OTHER_GROUP)
+GROUPS = ("fake", "inconclusive", "real", UNEXAMINED_GROUP, OTHER_GROUP)
 SEPARATOR = path_text(os.sep)
 PNG = b"\x89PNG"  # which thumbnails are of pictures too small to be scaled
 BADGES = {

@@ -5,7 +5,7 @@
 const form = document.getElementById("controls");
 const list = document.getElementById("cards");
 const one = document.getElementById("one");
-const gallery = [...document.querySelectorAll("body > header, body > section")];
+const gallery = [...document.querySelectorAll("body > header, main > section")];
 const heading = document.getElementById("one-title");
 const GROUPS = ["fake", "inconclusive", "real", "unexamined", "other"];
 const NAMES = { unexamined: "not examined", other: "not pictures, opened or left out" };
@@ -234,7 +234,7 @@ one.querySelector(".map-choice input").addEventListener("change", (event) => {
   one.querySelector(".map").hidden = !event.target.checked;
 });
 document.addEventListener("keydown", (event) => {
-  if (one.hidden || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, select")) return;
+  if (one.hidden || event.altKey || event.ctrlKey || event.metaKey) return;
   const link = { ArrowLeft: ".previous", ArrowRight: ".next", Escape: ".back" }[event.key];
   const target = link && one.querySelector(link);
   if (target && target.hasAttribute("href")) target.click();

@@ -17,11 +17,12 @@ import pytest
 from scanner.model import open_model
 from scanner.model.verdict import Score, judge
 from scanner.record import Record, Status, path_from_text
-from scanner.reports import WRITERS, ReportError, check_report, write_report
+from scanner.reports import SUFFIXES, WRITERS, ReportError, check_report, write_report
 from scanner.scan.journal import Journal
 from scanner.scan.records import records as records_of
 from scanner.workers.examined import Examined
 from tests.conftest import CIFAKE_MODEL
+from tests.scanner.reports.html.reading import read as read_html
 
 
 def csv_paths(path: Path) -> list[str]:
@@ -49,6 +50,10 @@ def case_paths(path: Path) -> list[str]:
     return [file["uco-core:hasFacet"][0]["uco-observable:filePath"] for file in files]
 
 
+def html_paths(path: Path) -> list[str]:
+    return [card.fields["path"] for card in read_html(path).cards]
+
+
 READERS: dict[str, Callable[[Path], list[str]]] = {
     ".csv": csv_paths,
     ".json": json_paths,
@@ -57,9 +62,11 @@ READERS: dict[str, Callable[[Path], list[str]]] = {
     ".sqlite": sqlite_paths,
     ".db": sqlite_paths,
     ".jsonld": case_paths,
+    ".html": html_paths,
+    ".htm": html_paths,
 }
 
-every_format = pytest.mark.parametrize("suffix", WRITERS)
+every_format = pytest.mark.parametrize("suffix", SUFFIXES)
 
 
 @every_format

@@ -23,7 +23,7 @@ from scanner.images.tiff import page_alone, page_offsets
 from scanner.limits import Limits
 from scanner.model import open_model
 from scanner.record import Record, Status, Verdict
-from scanner.reports import WRITERS, write_report
+from scanner.reports import SUFFIXES, write_report
 from scanner.scan.journal import Journal
 from scanner.scan.pipeline import Pipeline
 from scanner.scan.records import records as scan_records
@@ -282,7 +282,7 @@ def test_the_reports_and_what_reads_them(evidence: Path, brightness_model: Path)
     assert "only in out.csv" in lines[2]
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_report_holds_every_page(suffix: str, evidence: Path, brightness_model: Path) -> None:
     (evidence / "a.tif").write_bytes(document(0, 255, 128))
     (evidence / "note").write_bytes(b"no page")

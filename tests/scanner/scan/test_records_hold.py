@@ -17,7 +17,7 @@ from scanner.backends.choose import open_backend
 from scanner.limits import Limits
 from scanner.model import open_model
 from scanner.record import Origin, Record, Status
-from scanner.reports import WRITERS, writable, write_report
+from scanner.reports import SUFFIXES, writable, write_report
 from scanner.reports.read import READERS, read_records
 from scanner.scan.journal import Journal
 from scanner.scan.pipeline import Pipeline
@@ -85,7 +85,7 @@ def test_whatever_a_worker_answers_can_be_stored(examined: Examined) -> None:
 
 
 @few
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 @given(records=st.lists(RECORDS, max_size=3))
 def test_whatever_a_record_says_every_report_can_hold(
     suffix: str, records: list[Record], tmp_path_factory: pytest.TempPathFactory
@@ -103,7 +103,7 @@ def test_what_cannot_be_reported_says_so(tmp_path: Path) -> None:
     good = Record(**row)
     bad = {"p_fake": math.nan, "bytes": 2**63, "evidence": "\udcff", "path": "\udcff"}
     rows = [Record(**row | {"position": n, name: bad[name]}) for n, name in enumerate(bad, 1)]
-    for suffix in WRITERS:
+    for suffix in SUFFIXES:
         report = tmp_path / f"out{suffix}"
         write_report(report, [good, *rows], FACTS)
         if suffix in READERS:
