@@ -37,9 +37,7 @@ def recall(database: sqlite3.Connection, record: Record) -> Picture | None:
     row = database.execute(query, (record.sha256, record.page)).fetchone()
     if row is None:
         return None
-    found: dict[str, Any] = (
-        {"of_views": False, "regions": []} if row[1] is None else json.loads(row[1])
-    )
+    found: dict[str, Any] = json.loads(row[1] or '{"of_views": false, "regions": []}')
     return Picture(row[0], tuple(Region(*it) for it in found["regions"]), found["of_views"])
 
 
