@@ -18,7 +18,7 @@ Shown = dict[tuple[str, int | None], Picture | None]  # by path and page
 def scan(evidence: Path, model: Path, *names: str, **more: Any) -> list[Path]:
     """The reports of that name, beside the evidence."""
     reports = tuple(evidence.with_name(name) for name in names)
-    values = {"device": "cpu", "workers": 2, "batch_size": 3} | more
+    values: dict[str, Any] = {"device": "cpu", "workers": 2, "batch_size": 3} | more
     run_scan(Request(paths=(evidence,), reports=reports, model=str(model), **values))
     return list(reports)
 
