@@ -154,8 +154,8 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
 )
 def scan_command(
     paths: tuple[Path, ...], reports: tuple[Path, ...], explain: tuple[str, ...], no_blur: bool,
-    model_name: str,
-    false_positive_rate: float | None, device: str, batch_size: int | None, workers: int | None,
+    model_name: str, false_positive_rate: float | None, device: str, batch_size: int | None,
+    workers: int | None,
     known: tuple[Path, ...], skip_known: bool, c2pa_trust: tuple[Path, ...],
     passwords: tuple[str, ...], md5: bool, sign: Path | None, zip_names: str, limits: Limits,
     fail_on: tuple[str, ...], no_carve: bool, fresh: bool, quiet: bool, verbose: bool,

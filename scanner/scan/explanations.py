@@ -20,7 +20,11 @@ from scanner.scan.scorers import Scorer
 
 
 class Explanations:
-    """verdicts: of the pages that are to be explained."""
+    """verdicts: of the pages that are to be explained.
+
+    A page that is held may be taken once it has its score; then all questions about it are to be
+    asked, and the last answer tells that it is explained.
+    """
 
     def __init__(self, scorers: Sequence[Scorer], verdicts: Collection[Verdict]) -> None:
         self._scorers = scorers

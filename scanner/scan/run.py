@@ -100,7 +100,8 @@ def _scan(
     total, origins = sum(verdicts.values(), Counter[Verdict]()), journal.origins()
     said = facts.facts(models, statuses, total, origins, trust)
     watcher.examined()
-    gallery, written = Gallery(journal.picture, request.blur), list[Path]()
+    gallery = Gallery(journal.picture, request.blur)
+    written: list[Path] = []
     for report in request.reports:
         written += write_report(report, records(journal), said, gallery)
         logger.info("wrote %s", report, extra={FACTS: {"report": str(report)}})

@@ -22,7 +22,7 @@ from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
 from scanner.scan.records import storable
 from scanner.workers.examined import Examined
-from tests.conftest import image_bytes
+from tests.conftest import image_bytes, imgscan
 from tests.scanner.dying import Dying
 from tests.scanner.scan.showing import Shown, document, grey, scan
 from tests.scanner.walking import zipped
@@ -41,6 +41,7 @@ def lay_out(evidence: Path) -> None:
         "pages.tiff": document(10, 120, 240),
         "pack.zip": zipped(members),
         "unknown.bin": b"nothing" + grey(70),
+        "two.png": grey(25) + grey(220),
         "note.txt": b"text",
         "broken.png": image_bytes("PNG")[:300],
     }
@@ -70,6 +71,8 @@ def test_every_page_has_its_own_picture_wherever_it_lies(
         ("pack.zip!/b.png", 1): 200,
         ("pack.zip!/p.tiff", 1): 10,
         ("unknown.bin!/carved-7.png", 1): 70,
+        ("two.png", 1): 25,
+        (f"two.png!/carved-{len(grey(25))}.png", 1): 220,
     }
     assert levels == pytest.approx(expected, abs=3)
     without = {path for path, _ in shown.keys() - levels.keys()}
@@ -92,7 +95,7 @@ def test_pictures_are_kept_only_for_such_a_report_and_of_equal_bytes_once(
     monkeypatch.setattr("scanner.scan.run.Journal", Counting)
     scan(evidence, brightness_model, "out.csv")
     scan(evidence, brightness_model, "other.csv", "other.html")
-    assert kept == [0, 8]
+    assert kept == [0, 10]
 
 
 def test_no_record_changes_with_pictures(evidence: Path, brightness_model: Path) -> None:
@@ -126,6 +129,26 @@ def test_the_manifest_lists_every_file_of_every_report(
     second.write_text("something else")
     (said,) = differs()
     assert said.startswith(f"{second}: the report was changed")
+
+
+def test_the_command_takes_both_options(
+    evidence: Path, brightness_model: Path, tmp_path: Path
+) -> None:
+    (evidence / "a.png").write_bytes(grey(255))
+    wanted = ["--explain", "real", "--explain", "fake", "--explain", "real", "--no-blur"]
+    report = tmp_path / "out.htm"
+    options: list[str | Path] = [
+        "--report",
+        report,
+        "--model",
+        brightness_model,
+        "--device",
+        "cpu",
+        *wanted,
+    ]
+    done = imgscan(evidence, *options)
+    assert (done.returncode, report.exists()) == (0, True), done.stderr
+    assert read_manifest(manifest_path(report))["explain"] == ["fake", "real"]
 
 
 def test_a_scan_with_another_choice_is_not_carried_on(
