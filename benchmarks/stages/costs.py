@@ -203,7 +203,7 @@ def _write(
             journal.score(facts.sha256, facts.page)
             score = next(left)
             judgement = judge(score, card)
-            journal.add(entry.path, 0, facts, scorer.name, score, judgement, entry.stamp)
+            journal.add(entry.path, 0, facts, scorer.name, score, judgement, stamp=entry.stamp)
         journal.commit()
         write_report(Path(place) / "report.csv", records(journal), {})
         journal.remove()

@@ -35,8 +35,20 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     "reports",
     multiple=True,
     type=FileName(),
-    help="File to write: .csv, .json, .jsonl, .sqlite or .jsonld (CASE/UCO); may be "
+    help="File to write: .html, .csv, .json, .jsonl, .sqlite or .jsonld (CASE/UCO); may be "
     "repeated. Without it, CSV goes to standard output.",
+)
+@click.option(
+    "--explain",
+    type=click.Choice([str(it) for it in sorted(Verdict)]),
+    multiple=True,
+    help="Show in the HTML report where in a picture the evidence lies, for pictures with this "
+    "verdict; may be repeated. Takes some 50 more looks of the model at each.",
+)
+@click.option(
+    "--no-blur",
+    is_flag=True,
+    help="Show pictures in the HTML report at once, not blurred until they are clicked.",
 )
 @click.option(
     "--model",
@@ -141,8 +153,9 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     help="File to append what happens to, as JSON lines.",
 )
 def scan_command(
-    paths: tuple[Path, ...], reports: tuple[Path, ...], model_name: str,
-    false_positive_rate: float | None, device: str, batch_size: int | None, workers: int | None,
+    paths: tuple[Path, ...], reports: tuple[Path, ...], explain: tuple[str, ...], no_blur: bool,
+    model_name: str, false_positive_rate: float | None, device: str, batch_size: int | None,
+    workers: int | None,
     known: tuple[Path, ...], skip_known: bool, c2pa_trust: tuple[Path, ...],
     passwords: tuple[str, ...], md5: bool, sign: Path | None, zip_names: str, limits: Limits,
     fail_on: tuple[str, ...], no_carve: bool, fresh: bool, quiet: bool, verbose: bool,
@@ -158,6 +171,12 @@ def scan_command(
         raise click.UsageError("--skip-known needs a list: give it with --known HASHFILE.")
     if sign and not reports:
         raise click.UsageError("--sign needs a report to sign: name it with --report FILE.")
+    if explain or no_blur:
+        from scanner.reports import has_pictures
+
+        if not any(map(has_pictures, reports)):
+            option = "--explain" if explain else "--no-blur"
+            raise click.UsageError(f"{option} needs an HTML report: name it with --report x.html.")
     carry_on = "; the same command carries on from here" if reports else ""
     interrupted = f"interrupted{carry_on}."
     with told("the scan", interrupted), stoppable(interrupted, EXIT_STOPPED):
@@ -170,7 +189,7 @@ def scan_command(
             paths, reports, model_name, false_positive_rate, device, batch_size, workers, limits,
             md5, known, skip_known, passwords, sign, fresh, not no_carve,
             (log_file,) if log_file else (), tuple(without_passwords(sys.argv)),
-            zip_names, c2pa_trust,
+            zip_names, c2pa_trust, tuple(map(Verdict, explain)), not no_blur,
         )  # fmt: skip
         with closing(Terminal(quiet, verbose, log_file)) as terminal:
             outcome = run_scan(request, terminal)

@@ -71,17 +71,17 @@ def _start(path: Path) -> bytes:
 
 
 def write_manifest(
-    facts: dict[str, Any], reports: Sequence[Path], key: Ed25519PrivateKey | None
+    facts: dict[str, Any], files: Sequence[Path], key: Ed25519PrivateKey | None
 ) -> None:
-    """Write the manifest of `reports`, with their hashes and `facts`, and sign it with `key`.
+    """Write the manifest of the `files` of reports, with their hashes and `facts`; sign it.
 
-    Raises ManifestError.
+    It lies beside the first of them, and is signed with `key`, if any. Raises ManifestError.
     """
-    path = manifest_path(reports[0])
+    path = manifest_path(files[0])
     signature = signature_path(path)
     signer = {"signed_by": fingerprint(key.public_key())} if key else {}
     try:
-        written = [_describe(report, path.parent) for report in reports]
+        written = [_describe(file, path.parent) for file in files]
         manifest = {"manifest": FORMAT, **facts, **signer, "reports": written}
         # ASCII escapes carry even file names that are no Unicode.
         content = json.dumps(manifest, indent=1).encode() + b"\n"
@@ -118,9 +118,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _describe(report: Path, folder: Path) -> dict[str, Any]:
+def _describe(file: Path, folder: Path) -> dict[str, Any]:
     try:
-        name = os.path.relpath(report, folder)
+        name = os.path.relpath(file, folder)
     except ValueError:  # on another drive of a Windows machine
-        name = str(report.resolve())
-    return {"name": name, "bytes": report.stat().st_size, "sha256": file_sha256(report)}
+        name = str(file.resolve())
+    return {"name": name, "bytes": file.stat().st_size, "sha256": file_sha256(file)}

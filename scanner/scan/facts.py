@@ -21,13 +21,13 @@ from scanner.containers.zip_names import code_page
 from scanner.environment import programs
 from scanner.files import file_sha256
 from scanner.hashes.hashing import Hashing
-from scanner.limits import Limits
 from scanner.model.card import ModelCard
 from scanner.paths import resolved
 from scanner.provenance import CAVEAT
 from scanner.provenance.trust import Trust
 from scanner.record import RECORDS_VERSION, Origin, Status, Verdict
 from scanner.scan.outcome import Judged
+from scanner.scan.request import Request
 from scanner.scan.scorers import Scorer
 
 # The libraries that take evidence apart, decode it, read its provenance or score it.
@@ -40,36 +40,37 @@ LIBRARIES = (
 
 
 def identity(
-    evidence: Sequence[Path],
-    limits: Limits,
-    scorers: Sequence[Scorer],
-    hashing: Hashing,
-    carve: bool,
-    zip_names: str,
-    trust: Trust,
+    request: Request, scorers: Sequence[Scorer], hashing: Hashing, trust: Trust
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan is carried on only where all of it is the same."""
     cards = [scorer.model.card for scorer in scorers]
     return {
         "version": __version__,
         "kind of record": RECORDS_VERSION,
-        "evidence": [str(resolved(path)) for path in evidence],
+        "evidence": [str(resolved(path)) for path in request.paths],
         "model": [[scorer.model.name, scorer.model.sha256] for scorer in scorers],
         "model card": [_card_sha256(card) for card in cards],
         "false-positive rate": [card.operating_points[0].false_positive_rate for card in cards],
         "provider": [scorer.backend.provider for scorer in scorers],
         "precision": [scorer.backend.precision for scorer in scorers],
-        "limits": asdict(limits),
+        "limits": asdict(request.limits),
         "hash options": hashing_facts(hashing),
-        "choice of carving": carve,
-        "code page of names in zips": code_page(zip_names),
+        "choice of carving": request.carve,
+        "code page of names in zips": code_page(request.zip_names),
         "choice of C2PA trust lists": trust_facts(trust),
+        "choice of an HTML report": request.pictures,
+        "choice of verdicts to explain": explained(request),
         "Python": python(),
         "kind of processor": instructions(),
         "set of libraries": libraries(),
         "set of decoders": decoders(),
         "unpacking program": unpackers(),
     }
+
+
+def explained(request: Request) -> list[Verdict]:
+    """With which verdicts it is shown where the evidence lies, in one order and each once."""
+    return [verdict for verdict in Verdict if verdict in request.explain]
 
 
 def _card_sha256(card: ModelCard) -> str:

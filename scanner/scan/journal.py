@@ -10,7 +10,6 @@ died of.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -22,17 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from scanner.model.verdict import NO_JUDGEMENT, Judgement, Score
-from scanner.record import Origin, Status, Verdict
+from scanner.record import Origin, Record, Status, Verdict
+from scanner.reports.gallery import Picture
+from scanner.scan import pictures
 from scanner.scan.journal_file import (
     JournalError,
     connect,
     refuse_foreign,
+    slow_hash,
     trouble_explained,
 )
 from scanner.sources.found import Found, Stamp, carved_range
 from scanner.workers.examined import Examined
 
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE content (
     sha256 TEXT, page INTEGER, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
@@ -50,7 +52,7 @@ CREATE TABLE in_flight (
     path TEXT, position INTEGER, deaths INTEGER NOT NULL, handed_over INTEGER NOT NULL,
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
-"""
+{pictures.SCHEMA}"""
 # What is known of a file's bytes, which of a container are no more than their hashes.
 OF_FILE = "ON content.sha256 = file.sha256 AND file.container IS NULL"
 NO_PAGE = 0  # where a content's outcome is not of one of its pages
@@ -89,7 +91,7 @@ class Journal:
             identity = {
                 "journal format": zlib.crc32(SCHEMA.encode()),
                 **identity,
-                "passwords": [salt.hex(), _slow_hash(passwords, salt)],
+                "passwords": [salt.hex(), slow_hash(passwords, salt)],
             }
             if not self.resumed:
                 self._create(identity)
@@ -231,6 +233,7 @@ class Journal:
         model: str | None = None,
         score: Score | None = None,
         judgement: Judgement = NO_JUDGEMENT,
+        explanation: str | None = None,
         stamp: Stamp | None = None,
         container: str | None = None,
         by_place: bool = False,
@@ -249,7 +252,7 @@ class Journal:
         if examined.sha256 is not None and container is None:
             if not by_place:
                 row = (examined.sha256, None, None, None, None, None)
-            self.add_page(examined, model, score, judgement)
+            self.add_page(examined, model, score, judgement, explanation)
         insert = f"INSERT OR REPLACE INTO file VALUES ({', '.join('?' * 11)})"
         place = (_stamp_text(stamp), container, self._run)
         self._database.execute(insert, (path, position, *row, *place))
@@ -257,10 +260,18 @@ class Journal:
             self._acquit(path, position)
 
     def add_page(
-        self, examined: Examined, model: str | None, score: Score | None, judgement: Judgement
+        self,
+        examined: Examined,
+        model: str | None,
+        score: Score | None,
+        judgement: Judgement,
+        explanation: str | None = None,
     ) -> None:
-        """Record what is known of one page of bytes with a SHA-256."""
-        self._database.execute(
+        """Record what is known of one page of bytes with a SHA-256, unless that was done before.
+
+        explanation: as `scanner.scan.pictures` has it.
+        """
+        added = self._database.execute(
             f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 23)})",
             (
                 examined.sha256,
@@ -288,6 +299,12 @@ class Journal:
                 examined.evidence,
             ),
         )
+        if added.rowcount:
+            pictures.keep(self._database, examined, explanation)
+
+    def picture(self, record: Record) -> Picture | None:
+        """What there is to see of the page that a record is of, if that was kept."""
+        return pictures.recall(self._database, record)
 
     def files(self) -> int:
         """How many files have a record."""
@@ -355,11 +372,3 @@ class Journal:
 def _stamp_text(stamp: Stamp | None) -> str | None:
     """As text: a date may lie further off than a whole number in the database reaches."""
     return stamp and f"{stamp.bytes} bytes, {stamp.modified_ns} ns"
-
-
-def _slow_hash(passwords: Sequence[str], salt: bytes) -> str:
-    """In hexadecimal; a tenth of a second of work and 16 MiB a guess."""
-    if not passwords:
-        return ""
-    secret = "\0".join(passwords).encode(errors="surrogateescape")
-    return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1).hex()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -103,3 +104,11 @@ def _lock(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def slow_hash(passwords: Sequence[str], salt: bytes) -> str:
+    """In hexadecimal; a tenth of a second of work and 16 MiB a guess."""
+    if not passwords:
+        return ""
+    secret = "\0".join(passwords).encode(errors="surrogateescape")
+    return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1).hex()

@@ -5,23 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from scanner.backends.backend import Scores
 from scanner.carving.search import Places
 from scanner.containers.zip_names import CP437
 from scanner.hashes.hashing import Hashing
 from scanner.limits import Limits
 from scanner.model.card import ModelCard
 from scanner.model.verdict import Score, wants_second_look
-from scanner.record import Status, safe_text
+from scanner.record import Status, Verdict, safe_text
 from scanner.scan import carved
+from scanner.scan.batches import Batches, Page, Queued
+from scanner.scan.explanations import Explanations
 from scanner.scan.journal import Journal
 from scanner.scan.recorder import File, Recorder
 from scanner.scan.records import storable
@@ -39,24 +36,6 @@ QUARANTINED = "the whole scan died twice while this file alone was examined; it 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(eq=False)
-class Page:
-    """What was seen of one page of a file. score: of what was seen so far."""
-
-    file: File
-    examined: Examined
-    score: Score | None = None
-
-
-@dataclass(frozen=True)
-class Queued:
-    """One thing for a model to score: a page as it is, or by one of the model's looks."""
-
-    page: Page
-    view: NDArray[np.uint8]
-    look: str | None = None
-
-
 class Pipeline:
     """Carries a scan from its sources to its journal.
 
@@ -64,6 +43,8 @@ class Pipeline:
     first. workers: processes. passwords: tried on whatever is encrypted. carve: whether bytes that
     nothing accounts for are searched for pictures. zip_names: the code page of names in zips that
     say nothing of it. trust_anchors: certificates of those whose C2PA signatures are trusted.
+    pictures: whether thumbnails are kept. explain: with which verdicts it is found out where in
+    such a picture the evidence lies.
     """
 
     def __init__(
@@ -78,10 +59,11 @@ class Pipeline:
         carve: bool = True,
         zip_names: str = CP437,
         trust_anchors: str = "",
+        pictures: bool = False,
+        explain: Collection[Verdict] = (),
     ) -> None:
         self._roots = roots
         self._scorers = scorers
-        self._streams = max(scorer.backend.streams for scorer in scorers)
         self._journal = journal
         self._limits = limits
         self._worker_count = workers
@@ -90,8 +72,9 @@ class Pipeline:
         self._carve = carve
         self._zip_names = zip_names
         self._trust_anchors = trust_anchors
-        self._batches: list[list[Queued]] = [[] for _ in scorers]
-        self._in_flight: deque[tuple[list[Queued], Future[Scores]]] = deque()
+        self._pictures = pictures
+        self._explanations = Explanations(scorers, explain)
+        self._batches = Batches(scorers, self._take_scores)
         # Pages that workers look at a second time, by the identity of what was handed over.
         self._looked_at_again: dict[int, tuple[Found, list[Page]]] = {}
         # Files in whose bytes pictures were found, with where they lie.
@@ -110,19 +93,17 @@ class Pipeline:
         listener: called with the progress so far: at once, at least twice a second, and at the end.
         """
         self._listener = listener
-        # One for all models: on a CPU each by itself could keep every core busy.
-        self._inference = ThreadPoolExecutor(self._streams, "inference")
         views = [_shown(scorer.model.card) for scorer in self._scorers]
         try:
-            life = (views, self._limits, self._hashing, self._carve, self._trust_anchors)
-            with Workers(self._worker_count, *life) as self._workers:
+            life = (self._limits, self._hashing, self._carve, self._trust_anchors, self._pictures)
+            with Workers(self._worker_count, views, *life) as self._workers:
                 try:
                     listener(self.progress)
                     self._examine_all()
                 finally:
                     self._journal.settle()
         finally:
-            self._inference.shutdown(wait=False, cancel_futures=True)
+            self._batches.close()
         listener(self.progress)
 
     def _examine_all(self) -> None:
@@ -203,11 +184,9 @@ class Pipeline:
     def _finish(self) -> None:
         """Go on until everything handed over is recorded."""
         self._collect(lambda: not self._workers.busy())
-        while any(self._batches) or self._in_flight:
-            for model in range(len(self._scorers)):
-                self._submit_batch(model)
-            while self._in_flight:
-                self._finish_batch()
+        while self._batches.busy():
+            self._batches.finish()
+            self._explain()
             self._collect(lambda: not self._workers.busy())
 
     def _collect(self, done: Callable[[], bool]) -> None:
@@ -217,6 +196,7 @@ class Pipeline:
             waiting = not done()
             for found, examined in self._workers.results(POLL_SECONDS if waiting else 0):
                 self._take(found, examined)
+                self._explain()
             self._tick()
 
     def _tick(self) -> bool:
@@ -268,36 +248,22 @@ class Pipeline:
             page.score = score
             self._recorder.page(page.file, page.examined, page.score)
         elif key in self._twins:
-            page.examined = replace(examined, view=None)
+            page.examined = replace(examined, view=None, thumbnail=None)
             self._twins[key].append(page)
         else:
             self._twins[key] = []
+            self._explanations.hold(page)
             page.examined = replace(examined, view=None)
-            self._queue(Queued(page, examined.view), examined.model)
+            self._batches.add(Queued(page, examined.view), examined.model)
 
-    def _queue(self, queued: Queued, model: int) -> None:
-        batch = self._batches[model]
-        batch.append(queued)
-        full = len(batch) >= self._scorers[model].backend.batch_size
-        if full or _held(batch) >= CHUNK_BYTES:
-            self._submit_batch(model)
-
-    def _submit_batch(self, model: int) -> None:
-        batch, self._batches[model] = self._batches[model], []
-        if not batch:
-            return
-        views = np.stack([queued.view for queued in batch])
-        scores = self._inference.submit(self._scorers[model].backend.score, views)
-        self._in_flight.append((batch, scores))
-        # One batch more than are scored at once: it is ready when the first is done.
-        while len(self._in_flight) > self._streams:
-            self._finish_batch()
-
-    def _finish_batch(self) -> None:
-        batch, scores = self._in_flight.popleft()
+    def _take_scores(self, scored: Sequence[tuple[Queued, Score]]) -> None:
         again: dict[File, list[Page]] = defaultdict(list)
-        for queued, score in zip(batch, scores.result().each(), strict=True):
+        for queued, score in scored:
             page = queued.page
+            if queued.covered:
+                if self._explanations.answered(page, score):
+                    self._record_scored(page, self._explanations.of(page))
+                continue
             if queued.look is None or page.score is None:
                 page.score = score
             else:
@@ -306,9 +272,21 @@ class Pipeline:
             if self._is_wanted_again(page):
                 again[page.file].append(page)
             elif not page.score.again or len(page.score.again) == len(self._looks(page.examined)):
-                self._record_scored(page)
+                self._take_scored(page)
         if again:
             self._look_again(again)
+
+    def _take_scored(self, page: Page) -> None:
+        """Record a page that has its whole score, unless it is to be explained first."""
+        verdict = self._recorder.verdict(page.examined, page.score)
+        if not self._explanations.take(page, verdict):
+            self._record_scored(page)
+
+    def _explain(self) -> None:
+        """Queue what is to be asked about pages; never in the midst of queueing others."""
+        for queued, model in self._explanations.questions():
+            self._batches.add(queued, model)
+            self._tick()  # a large model takes seconds for one page
 
     def _is_wanted_again(self, page: Page) -> bool:
         examined = page.examined
@@ -346,10 +324,10 @@ class Pipeline:
             why = looked.error or "it has changed since"
             outcome = replace(examined, error=safe_text(f"no second look was had: {why}"))
             self._recorder.log(page.file.found, outcome)
-            self._record_scored(page)
+            self._take_scored(page)
             return
         for look, seen in zip(self._looks(examined), looked.view, strict=True):
-            self._queue(Queued(page, seen, look), looked.model)
+            self._batches.add(Queued(page, seen, look), looked.model)
 
     def _card(self, model: int) -> ModelCard:
         return self._scorers[model].model.card
@@ -357,10 +335,10 @@ class Pipeline:
     def _looks(self, page: Examined) -> Sequence[str]:
         return () if page.model is None else self._card(page.model).looks
 
-    def _record_scored(self, page: Page) -> None:
+    def _record_scored(self, page: Page, explanation: str | None = None) -> None:
         """Record a page that has its whole score, and those with the same bytes."""
         key = (page.examined.sha256, page.examined.page)
-        self._recorder.page(page.file, page.examined, page.score)
+        self._recorder.page(page.file, page.examined, page.score, explanation)
         for twin in self._twins.pop(key):
             twin.score = page.score
             self._recorder.page(twin.file, twin.examined, twin.score)
@@ -373,8 +351,3 @@ class Pipeline:
 
 def _shown(card: ModelCard) -> Shown:
     return Shown(card.domain, card.preprocessing, card.quality, card.looks)
-
-
-def _held(batch: Sequence[Queued]) -> int:
-    """Bytes of archives' members that pages keep in memory until they are judged."""
-    return sum(held_bytes(file.found) for file in {queued.page.file for queued in batch})

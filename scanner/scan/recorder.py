@@ -44,6 +44,7 @@ class Outcome(NamedTuple):
     model: str | None
     score: Score | None
     judgement: Judgement
+    explanation: str | None = None
 
 
 class Recorder:
@@ -55,14 +56,26 @@ class Recorder:
         self._scorers = scorers
         self._domains = [scorer.model.card.domain for scorer in scorers]
 
-    def page(self, file: File, examined: Examined, score: Score | None) -> None:
+    def verdict(self, examined: Examined, score: Score | None) -> Verdict | None:
+        """What a record will say of a page."""
+        return self._outcome(examined, score).judgement.verdict
+
+    def page(
+        self,
+        file: File,
+        examined: Examined,
+        score: Score | None,
+        explanation: str | None = None,
+    ) -> None:
         """Record a page of a file, and with the last that is due of it the file."""
-        outcome = self._outcome(examined, score)
+        outcome = self._outcome(examined, score)._replace(explanation=explanation)
         self._count(file.found, outcome)
         file.pages -= 1
         is_of_bytes = file.found.fate is None and outcome.examined.sha256 is not None
         if (file.pages or file.carved) and is_of_bytes:
             self._journal.add_page(*outcome)
+            # The journal has its picture; the file may wait long for what was found in its bytes.
+            outcome = outcome._replace(examined=replace(outcome.examined, thumbnail=None))
         if file.pages == 0:
             file.last = outcome
             self._file(file)

@@ -9,10 +9,12 @@ from scanner.containers.zip_names import CP437, code_page
 from scanner.errors import ImgscanError
 from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
 from scanner.model.file import AUTO
+from scanner.record import Verdict
+from scanner.reports import has_pictures
 
 TUPLES = {
     "paths": Path, "reports": Path, "known": Path, "also_written": Path, "c2pa_trust": Path,
-    "passwords": str, "command": str,
+    "passwords": str, "command": str, "explain": Verdict,
 }  # fmt: skip
 
 
@@ -35,7 +37,9 @@ class Request:
     what nothing accounts for. also_written: what the caller writes meanwhile, such as a log, and
     what therefore must not be evidence either. command: what started the scan, for the manifest.
     zip_names: the code page of names in zips that say nothing of it, as Python calls it.
-    c2pa_trust: PEM files of those whose C2PA signatures are trusted.
+    c2pa_trust: PEM files of those whose C2PA signatures are trusted. explain: with which verdicts
+    HTML reports show where in a picture the evidence lies. blur: whether they show pictures blurred
+    until they are clicked.
     """
 
     paths: tuple[Path, ...]
@@ -57,6 +61,13 @@ class Request:
     command: tuple[str, ...] = ()
     zip_names: str = CP437
     c2pa_trust: tuple[Path, ...] = ()
+    explain: tuple[Verdict, ...] = ()
+    blur: bool = True
+
+    @property
+    def pictures(self) -> bool:
+        """Whether a report shows pictures, which the scan then keeps."""
+        return any(map(has_pictures, self.reports))
 
     def __post_init__(self) -> None:
         for name, kind in TUPLES.items():
@@ -74,6 +85,8 @@ class Request:
             raise RequestError("there is no report to sign; name one.")
         if self.skip_known and not self.known:
             raise RequestError("there is no list of known files to skip; name one.")
+        if (self.explain or not self.blur) and not self.pictures:
+            raise RequestError("there is no HTML report to show pictures in; name one.")
         for name, most in (("batch_size", LARGEST_BATCH), ("workers", MOST_WORKERS)):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and 1 <= value <= most):

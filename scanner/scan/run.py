@@ -23,6 +23,7 @@ from scanner.log import FACTS
 from scanner.provenance.trust import Trust, read_trust
 from scanner.record import RECORDS_VERSION, Verdict
 from scanner.reports import writable, write_report
+from scanner.reports.gallery import Gallery
 from scanner.scan import facts
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import trouble_explained
@@ -86,9 +87,7 @@ def _scan(
     key: Ed25519PrivateKey | None,
 ) -> Outcome:
     """From the evidence to reports and manifest, by way of the journal."""
-    identity = facts.identity(
-        request.paths, request.limits, scorers, hashing, request.carve, request.zip_names, trust
-    )
+    identity = facts.identity(request, scorers, hashing, trust)
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
     seconds, rate = _examine(request, watcher, scorers, journal, hashing, trust, identity)
@@ -101,8 +100,10 @@ def _scan(
     total, origins = sum(verdicts.values(), Counter[Verdict]()), journal.origins()
     said = facts.facts(models, statuses, total, origins, trust)
     watcher.examined()
+    gallery = Gallery(journal.picture, request.blur)
+    written: list[Path] = []
     for report in request.reports:
-        write_report(report, records(journal), said)
+        written += write_report(report, records(journal), said, gallery)
         logger.info("wrote %s", report, extra={FACTS: {"report": str(report)}})
     if request.reports:
         custody = {
@@ -119,8 +120,9 @@ def _scan(
             "hashing": facts.hashing_facts(hashing),
             "carving": request.carve,
             "zip_names": code_page(request.zip_names),
+            "explain": facts.explained(request),
         }
-        write_manifest(said | facts.surroundings(request.command) | custody, request.reports, key)
+        write_manifest(said | facts.surroundings(request.command) | custody, written, key)
     else:
         watcher.receive(map(writable, records(journal)))
     counts = {FACTS: {"statuses": statuses, "verdicts": total}}
@@ -173,6 +175,8 @@ def _examine(
         carve=request.carve,
         zip_names=request.zip_names,
         trust_anchors=trust.anchors,
+        pictures=request.pictures,
+        explain=request.explain,
     )
     used = ", ".join(f"{scorer.model.name} on {scorer.backend.provider}" for scorer in scorers)
     logger.info("scanning with %s", used, extra={FACTS: identity})

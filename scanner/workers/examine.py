@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from scanner.carving.coded import PLAIN, decode
 from scanner.carving.gaps import Gaps
@@ -33,6 +34,7 @@ from scanner.images.decode import (
 )
 from scanner.images.opacity import doubt as see_through
 from scanner.images.signatures import is_image
+from scanner.images.thumbnail import thumbnail
 from scanner.kinds import kind_of
 from scanner.limits import Limits
 from scanner.preprocess import view
@@ -59,12 +61,14 @@ def examine(
     carve: bool = True,
     gaps: Gaps | None = None,
     trust_anchors: str = "",
+    pictures: bool = False,
 ) -> Examined:
     """Examine a file, a member's bytes or a part. Never raises for what is in the bytes.
 
     alive: called between the pages of an image, and while bytes are searched or, of a file too
     large for more, hashed. carve: whether to search for pictures, and in which gaps.
-    trust_anchors: certificates of those whose C2PA signatures are trusted, as PEM.
+    trust_anchors: certificates of those whose C2PA signatures are trusted, as PEM. pictures:
+    whether thumbnails are wanted.
     """
     try:
         data = source if isinstance(source, bytes) else read(source, limits)
@@ -82,7 +86,7 @@ def examine(
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
         hidden: list[Finding] = []
-        outcomes, others = _decode(data, views, limits, alive, hidden)
+        outcomes, others = _decode(data, views, limits, alive, hidden, pictures)
         outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
         alive()  # metadata has a time of its own
         provenance = gather(data, [*hidden, *findings], trust_anchors)
@@ -132,7 +136,12 @@ def _is_mistaken(data: bytes, first: Examined) -> bool:
 
 
 def _decode(
-    data: bytes, views: Views, limits: Limits, alive: Alive, hidden: list[Finding]
+    data: bytes,
+    views: Views,
+    limits: Limits,
+    alive: Alive,
+    hidden: list[Finding],
+    pictures: bool,
 ) -> tuple[list[Examined], Sequence[int]]:
     """The pages that are looked at; a single outcome where the file cannot even be opened.
 
@@ -143,21 +152,27 @@ def _decode(
         return [Examined(Status.NOT_IMAGE, "the file is empty")], ()
     try:
         with opened(data, limits.pixels) as pages:
+            how = (views, alive, hidden, pictures)
             if pages.frames == 1:
-                return [_page(pages, 1, views, hidden)], pages.others
-            return _pages(pages, views, limits, alive, hidden), pages.others
+                return [_page(pages, 1, *how)], pages.others
+            return _pages(pages, limits, *how), pages.others
     except Exception as error:  # decoders raise nearly anything on broken files
         return [failure(error, limits)], ()
 
 
 def _pages(
-    pages: Pages, views: Views, limits: Limits, alive: Alive, hidden: list[Finding]
+    pages: Pages,
+    limits: Limits,
+    views: Views,
+    alive: Alive,
+    hidden: list[Finding],
+    pictures: bool,
 ) -> list[Examined]:
     looked_at = []
     for number in sample(pages.format, pages.frames, limits.pages):
         alive()
         try:
-            looked_at.append(_page(pages, number, views, hidden))
+            looked_at.append(_page(pages, number, views, alive, hidden, pictures))
         except Exception as error:  # the other pages may be sound
             failed = replace(failure(error, limits), page=number, frames=pages.frames)
             looked_at.append(replace(failed, format=pages.format))
@@ -180,10 +195,30 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
     return [round(number) for number in spaced]
 
 
-def _page(pages: Pages, number: int, views: Views, hidden: list[Finding]) -> Examined:
-    """One page, with what the one model sees of it whose domain holds its stored size."""
+def _page(
+    pages: Pages, number: int, views: Views, alive: Alive, hidden: list[Finding], pictures: bool
+) -> Examined:
+    """One page, with its thumbnail where pictures are wanted."""
     decoded = pages.decode(number)
-    if number == 1 and (decoded.turn is None or decoded.width * decoded.height <= TURNED_BACK):
+    page = _seen(pages, decoded, views, hidden)
+    if not pictures:
+        return page
+    alive()  # it has a time of its own
+    return replace(page, thumbnail=_thumbnail(decoded.rgb), shown=decoded.rgb.size)
+
+
+def _thumbnail(rgb: Image.Image) -> bytes | None:
+    """Whatever there is to see of a page must not decide what becomes of it."""
+    try:
+        return thumbnail(rgb)
+    except Exception:  # MemoryError too
+        return None
+
+
+def _seen(pages: Pages, decoded: Decoded, views: Views, hidden: list[Finding]) -> Examined:
+    """A page, with what the one model sees of it whose domain holds its stored size."""
+    pixels = decoded.width * decoded.height
+    if decoded.page == 1 and (decoded.turn is None or pixels <= TURNED_BACK):
         hidden += of_pixels(*decoded.as_stored())
     page = Examined(
         Status.SCORED,

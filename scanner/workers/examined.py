@@ -29,6 +29,7 @@ class Shown(NamedTuple):
     looks: Sequence[str] = ()
 
 
+Thumbnail = bytes  # by a name that is no field's
 Views = Sequence[Shown]  # of each model of the scan, in their order
 
 
@@ -43,7 +44,8 @@ class Examined:
     also of images that could not be decoded. view: uint8,
     what the model sees of it, as `scanner.preprocess.view` makes it, or at second sight that once
     for each look. carved: where in it other pictures begin, which are to be examined. further: the
-    other pages that were looked at.
+    other pages that were looked at. thumbnail and shown: of a page that was decoded, if pictures
+    are wanted, a small WebP or PNG of it, and the width and height of the upright picture.
     """
 
     status: Status
@@ -65,6 +67,8 @@ class Examined:
     view: NDArray[np.uint8] | None = None
     carved: Places | None = None
     further: Sequence[Examined] = ()
+    thumbnail: Thumbnail | None = None
+    shown: tuple[int, int] | None = None
 
 
 def unreadable(error: OSError) -> Examined:

@@ -63,12 +63,10 @@ class Workers:
         hashing: Hashing = Hashing(),  # noqa: B008  immutable
         carve: bool = True,
         trust_anchors: str = "",
+        pictures: bool = False,
     ) -> None:
-        self._views = views
         self._limits = limits
-        self._hashing = hashing
-        self._carve = carve
-        self._trust_anchors = trust_anchors
+        self._life = (views, limits, hashing, carve, trust_anchors, pictures)
         self._queue: deque[Found] = deque()
         self._queue_bytes = 0
         self._failed_starts = 0
@@ -204,8 +202,7 @@ class Workers:
         return self._start()
 
     def _start(self) -> _Worker:
-        life = (self._views, self._limits, self._hashing, self._carve, self._trust_anchors)
-        return _Worker(start(serve, self._limits.memory_bytes, *life))
+        return _Worker(start(serve, self._limits.memory_bytes, *self._life))
 
     def _stop(self, worker: _Worker) -> None:
         # Not for ever: a process inside a dead network drive cannot even be killed.

@@ -32,6 +32,7 @@ def serve(
     hashing: Hashing,
     carve: bool,
     trust_anchors: str,
+    pictures: bool,
 ) -> None:
     """A worker's life: announce itself, then one answer for each source, in order.
 
@@ -51,7 +52,7 @@ def serve(
                 if task.again:
                     examined = look_again(task.part or source, task.again, views, limits, alive)
                 elif task.fate is None:
-                    how = (limits, hashing, alive, carve, task.gaps, trust_anchors)
+                    how = (limits, hashing, alive, carve, task.gaps, trust_anchors, pictures)
                     examined = examine(task.part or source, views, *how)
                 else:
                     gaps = task.gaps

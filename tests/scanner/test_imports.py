@@ -61,7 +61,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         "import sys\n"
         "from scanner.cli.main import main\n"
         f"main({arguments}, standalone_mode=False)\n"
-        "heavy = {'onnxruntime', 'numpy', 'PIL', 'tqdm', 'sqlite3', 'multiprocessing'}\n"
+        "heavy = {'onnxruntime', 'numpy', 'PIL', 'jinja2', 'tqdm', 'sqlite3', 'multiprocessing'}\n"
         f"print('HEAVY', sorted((heavy | {FORBIDDEN}) & sys.modules.keys()))\n"
     )
     assert done.stdout.splitlines()[-1] == "HEAVY []", done.stdout + done.stderr

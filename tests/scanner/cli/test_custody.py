@@ -152,6 +152,9 @@ def test_skipped_known_files_never_look_clean(scanned: Path) -> None:
         (["--sign", "examiner.key"], "--sign needs a report"),
         (["--report", "x.csv", "--sign", "examiner.key.pub"], "no private key"),
         (["--report", "x.csv", "--known", "examiner.key"], "has a line without SHA-256 or MD5"),
+        (["--report", "x.csv", "--no-blur"], "--no-blur needs an HTML report"),
+        (["--report", "x.csv", "--explain", "fake"], "--explain needs an HTML report"),
+        (["--explain", "unsure"], "'unsure' is not one of 'fake', 'inconclusive', 'real'"),
         (["--report", "x.csv", "--zip-names", "klingon"], "'klingon' is no code page"),
     ],
 )

@@ -18,12 +18,12 @@ from PIL import features
 from scanner import record
 from scanner.backends.choose import open_backend
 from scanner.hashes.hashing import Hashing
-from scanner.limits import Limits
 from scanner.model import ModelCard, ModelFile, open_model
 from scanner.provenance.trust import Trust, TrustList
 from scanner.scan import facts
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
+from scanner.scan.request import Request
 from scanner.scan.scorers import Scorer
 from tests.conftest import CIFAKE_MODEL, HANG_GUARD, command, environment, image_bytes
 from tests.scanner.scans import wait_for
@@ -35,8 +35,7 @@ def bundled() -> Scorer:
 
 
 def identity(evidence: Path, *trusted: TrustList) -> dict[str, object]:
-    trust = Trust(trusted)
-    return facts.identity([evidence], Limits(), [bundled()], Hashing(), True, "cp437", trust)
+    return facts.identity(Request((evidence,)), [bundled()], Hashing(), Trust(trusted))
 
 
 CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -90,8 +89,7 @@ def test_another_card_is_another_identity(tmp_path: Path, card: ModelCard) -> No
 
     def key(*cards: ModelCard) -> object:
         scorers = [Scorer(replace(engine, card=card), backend) for card in cards]
-        how = (Hashing(), True, "cp437", Trust())
-        return facts.identity([tmp_path], Limits(), scorers, *how)["model card"]
+        return facts.identity(Request((tmp_path,)), scorers, Hashing(), Trust())["model card"]
 
     assert key(card) == key(card.at(0.001)), "which point is chosen is told for itself"
     assert key(card) != key(other)

@@ -303,7 +303,7 @@ def test_a_batch_is_no_larger_than_what_members_may_hold(
     """Bytes of members wait for verdicts; with large ones a batch is scored before it is full."""
     members = [(f"{n}.bmp", encoded(bright(250 - n), "BMP")) for n in range(6)]
     (evidence / "pack.zip").write_bytes(zipped(members))
-    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 2 * len(members[0][1]))
+    monkeypatch.setattr("scanner.scan.batches.CHUNK_BYTES", 2 * len(members[0][1]))
     sizes: list[int] = []
     backend = open_backend(open_model(str(model)), "cpu", 1, 64)
 

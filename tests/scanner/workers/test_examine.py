@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import random
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -171,3 +173,46 @@ def test_no_damage_raises(kind: str) -> None:
             examined = examine(version, EVERY_SIZE, Limits(pixels=10**6))
             assert (examined.status is Status.SCORED) == (examined.view is not None)
             assert (examined.status is Status.SCORED) == (examined.error is None)
+
+
+def test_a_thumbnail_is_made_of_every_page_where_pictures_are_wanted() -> None:
+    first, *others = (Image.new("RGB", (100, 80), (level,) * 3) for level in (10, 120, 240))
+    data = encoded(first, "TIFF", save_all=True, append_images=others)
+    chief = examine(data, EVERY_SIZE, Limits(), pictures=True)
+    seen = []
+    for page in (chief, *chief.further):
+        assert page.thumbnail is not None
+        with Image.open(io.BytesIO(page.thumbnail)) as small:
+            seen.append(np.asarray(small).mean())
+        assert page.shown == (100, 80)
+    assert seen == pytest.approx([10, 120, 240], abs=5)
+    plain = examine(data, EVERY_SIZE, Limits())
+    assert {page.thumbnail for page in (plain, *plain.further)} == {None}
+    assert {page.shown for page in (plain, *plain.further)} == {None}
+
+
+def test_what_no_model_judges_has_one_as_well() -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    data = encoded(Image.new("RGB", (90, 70)), "JPEG", exif=exif)
+    examined = examine(data, (), Limits(), pictures=True)
+    assert (examined.width, examined.height, examined.shown) == (90, 70, (70, 90))
+    assert examined.thumbnail is not None
+    assert examine(b"no picture", (), Limits(), pictures=True).thumbnail is None
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("encoder error -2"), KeyError("WEBP")])
+def test_a_thumbnail_that_cannot_be_made_changes_nothing(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(rgb: Image.Image) -> bytes:
+        raise error
+
+    data = image_bytes("PNG", size=(100, 80))
+    plain = examine(data, EVERY_SIZE, Limits(), carve=False)
+    monkeypatch.setattr("scanner.workers.examine.thumbnail", fail)
+    examined = examine(data, EVERY_SIZE, Limits(), carve=False, pictures=True)
+    assert examined.thumbnail is None
+    for name in vars(plain).keys() - {"view", "shown"}:
+        assert getattr(examined, name) == getattr(plain, name)
+    assert np.array_equal(examined.view, plain.view)  # type: ignore[arg-type]
