@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 CARDS = "<!-- cards -->\n"  # where they go in the template; values are escaped and cannot be it
+ROWS = 100  # of one list: the browser lays out those that are in sight, and no others
+NEXT_LIST = '</ol>\n<ol class="cards">\n'
 START = "<!doctype html>\n<!-- a page of a report by imgscan -->\n"
 ALONE: dict[str, Any] = {"part": None, "parts": (), "folder": ""}
 
@@ -37,8 +39,12 @@ class Page:
         stream.write(START + head)
 
     def add(self, card: Card) -> None:
+        if self.rows and self.rows % ROWS == 0:
+            self._stream.write(NEXT_LIST)
         self.rows += 1
-        self._stream.write(self._card.render(card=card, number=self.rows))
+        # Pictures further down are shown by the script, once they are near.
+        source = "src" if self.rows <= ROWS else "data-src"
+        self._stream.write(self._card.render(card=card, number=self.rows, source=source))
 
     def end(self) -> None:
         self._stream.write(self._tail)

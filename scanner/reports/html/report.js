@@ -4,13 +4,14 @@
 
 const form = document.getElementById("controls");
 const list = document.getElementById("cards");
+const ROWS = list.firstElementChild.children.length; // of one list: only those in sight are laid out
 const one = document.getElementById("one");
 const gallery = [...document.querySelectorAll("body > header, main > section")];
 const heading = document.getElementById("one-title");
 const GROUPS = ["fake", "inconclusive", "real", "unexamined", "other"];
 const NAMES = { unexamined: "not examined", other: "not pictures, opened or left out" };
 
-const cards = [...list.children].map((element, place) => ({
+const cards = [...list.querySelectorAll(".cards > li")].map((element, place) => ({
   element,
   place,
   group: element.className,
@@ -21,7 +22,6 @@ const cards = [...list.children].map((element, place) => ({
 }));
 const byAddress = new Map(cards.map((card) => [`#${card.element.id}`, card]));
 let shown = cards;
-let order = "path";
 let last = null; // whose page was shown last
 let from = 0; // how far the gallery was scrolled when a page was opened
 
@@ -59,15 +59,41 @@ function apply() {
     card.path.toLowerCase().includes(wanted) &&
     (low === null || (card.probability !== null && card.probability >= low)) &&
     (high === null || (card.probability !== null && card.probability <= high));
-  for (const card of cards) card.element.hidden = !fits(card);
-  if (form.elements.order.value !== order) {
-    order = form.elements.order.value;
-    cards.sort((a, b) => ORDERS[order](a, b) || a.place - b.place);
-    list.replaceChildren(...cards.map((card) => card.element));
-  }
-  shown = cards.filter((card) => !card.element.hidden);
+  const order = ORDERS[form.elements.order.value];
+  shown = cards.filter(fits).sort((a, b) => order(a, b) || a.place - b.place);
+  lay();
+  tell();
+}
+
+function tell() {
   form.elements.count.value = `${shown.length.toLocaleString("en")} of ${cards.length.toLocaleString("en")} rows shown`;
 }
+
+// Puts the cards that are shown into lists of ROWS.
+function lay() {
+  near.disconnect();
+  const lists = [];
+  for (let start = 0; start < shown.length; start += ROWS) {
+    const cut = element("ol", undefined, "cards");
+    cut.append(...shown.slice(start, start + ROWS).map((card) => card.element));
+    lists.push(cut);
+    near.observe(cut);
+  }
+  list.replaceChildren(...lists);
+}
+
+// The browser would take long to open ten thousand pictures at once.
+function load(within) {
+  for (const image of within.querySelectorAll("img[data-src]")) {
+    image.src = image.dataset.src;
+    delete image.dataset.src;
+  }
+}
+
+const near = new IntersectionObserver(
+  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => load(entry.target)),
+  { rootMargin: "100%" },
+);
 
 function offer(select, values, name) {
   for (const [value, count] of values) {
@@ -120,6 +146,7 @@ function showPicture(card, told) {
   map.replaceChildren();
   for (const part of one.querySelectorAll(".map-words, .map-choice")) part.hidden = !told.regions.length;
   if (thumbnail === null) return;
+  load(card.element);
   const image = figure.querySelector("img");
   image.src = thumbnail.src;
   image.alt = `The picture ${card.path}`;
@@ -236,10 +263,14 @@ one.querySelector(".map-choice input").addEventListener("change", (event) => {
 document.addEventListener("keydown", (event) => {
   if (one.hidden || event.altKey || event.ctrlKey || event.metaKey) return;
   const link = { ArrowLeft: ".previous", ArrowRight: ".next", Escape: ".back" }[event.key];
-  const target = link && one.querySelector(link);
-  if (target && target.hasAttribute("href")) target.click();
+  const address = link && one.querySelector(link).getAttribute("href");
+  if (!address) return;
+  history.pushState(null, "", address);
+  route();
 });
 window.addEventListener("hashchange", route);
+window.addEventListener("beforeprint", () => load(list));
 fillChoices();
-apply();
+for (const cut of list.children) near.observe(cut);
+tell();
 route();

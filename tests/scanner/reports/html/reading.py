@@ -42,7 +42,7 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         named = {name: value or "" for name, value in attributes}
         self.elements.append((tag, named))
-        if tag == "li" and any(it == ("id", "cards") for e in self._open for it in e[1].items()):
+        if tag == "li" and self._open[-1][1].get("class") == "cards":
             data = {name: value for name, value in named.items() if name.startswith("data-")}
             self.cards.append(Card(named["id"], named["class"], data))
         if tag == "img" and self.cards and "src" in named:
