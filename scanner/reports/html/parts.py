@@ -17,7 +17,7 @@ from scanner.record import Origin, path_text
 from scanner.reports.html.card import GROUPS, ORIGINS, Card
 from scanner.reports.html.page import START, Page
 
-MOST_ROWS = 10_000  # of one page
+MOST_ROWS = 12_000  # of one page: ten thousand pictures, and what held them
 SUFFIX = ".parts"
 
 
