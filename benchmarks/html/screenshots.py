@@ -35,7 +35,7 @@ class View:
     width: int
     height: int
     scheme: Literal["light", "dark"] = "light"
-    at: str = "h1"
+    at: str = "header"
     picture: str | None = None
 
 
@@ -70,7 +70,9 @@ def main(output: Path) -> None:
                 page.locator("#cards .path", has_text=view.picture).click()
             else:
                 page.locator(view.at).evaluate("it => it.scrollIntoView()")
-            page.evaluate("Promise.all([...document.images].map((it) => it.decode()))")
+            page.evaluate(
+                "Promise.all([...document.images].filter((it) => it.src).map((it) => it.decode()))"
+            )
             shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
             shot.quantize(COLOURS).save(output / f"{view.name}.png", optimize=True)
             click.echo(output / f"{view.name}.png")
