@@ -24,6 +24,7 @@ from trainer.command import Command
 ROOT = Path(__file__).parent.parent.parent
 EVIDENCE = ROOT / "examples/evidence"
 EXPLAINED = "generated/stable-diffusion-035.webp"
+DECODED = "Promise.all([...document.images].filter((it) => it.src).map((it) => it.decode()))"
 COLOURS = 128  # of the PNGs, which are a third as large so
 
 

@@ -43,7 +43,7 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     type=click.Choice([str(it) for it in sorted(Verdict)]),
     multiple=True,
     help="Show in the HTML report where in a picture the evidence lies, for pictures with this "
-    "verdict; may be repeated. Takes some 50 more looks of the model at each.",
+    "verdict; may be repeated. Takes some 25 more looks of the model at each.",
 )
 @click.option(
     "--no-blur",

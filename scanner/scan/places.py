@@ -45,7 +45,8 @@ def check_places(request: Request) -> None:
         anew += [manifest, signature_path(manifest)]
     for path in anew:
         outputs += [path, partial_path(path)]
-    folders = list(filter(None, map(pages_folder, request.reports)))
+    finished = list(filter(None, map(pages_folder, request.reports)))
+    folders = [*finished, *map(partial_path, finished)]
     outputs += folders
     inputs = [*request.known, *request.c2pa_trust, *((request.sign,) if request.sign else ())]
     for model in model_paths(request.model):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -128,14 +127,25 @@ def _replacing(report: Path) -> Iterator[Path]:
     """A folder to write pages to, which takes the place of the report's once all went well."""
     folder = folder_of(report)
     partial = partial_path(folder)
-    shutil.rmtree(partial, ignore_errors=True)  # a killed scan's
+    _clear(partial)  # a killed scan's
     partial.mkdir()
     try:
         yield partial
         remove(report)
         partial.replace(folder)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):
+            _clear(partial)
+
+
+def _clear(partial: Path) -> None:
+    """Take away a folder of a name only ours, and the files in it."""
+    if partial.is_symlink():
+        partial.unlink()
+    elif partial.is_dir():
+        for entry in partial.iterdir():
+            entry.unlink()
+        partial.rmdir()
 
 
 def folder_name(report: Path) -> str:

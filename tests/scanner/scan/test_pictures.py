@@ -17,6 +17,7 @@ from scanner.custody.verify import Weight, verify
 from scanner.model import open_model
 from scanner.record import Record, Status, Verdict
 from scanner.reports.gallery import Picture
+from scanner.reports.html import parts
 from scanner.scan import scorers
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError
@@ -198,3 +199,19 @@ def test_a_page_with_a_picture_can_be_stored() -> None:
     assert storable(examined) == examined
     spoilt = storable(replace(examined, format="\ud800"))
     assert (spoilt.status, spoilt.page, spoilt.thumbnail) == (Status.UNREADABLE, 1, None)
+
+
+def test_the_pages_of_a_large_report_are_verified(
+    evidence: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the real report, which is small enough for a test if a page takes one row."""
+    monkeypatch.setattr(parts, "MOST_ROWS", 1)
+    lay_out(evidence)
+    report, _ = scan(evidence, brightness_model, "z.html", "z.csv")
+    pages = sorted(parts.folder_of(report).iterdir())
+    assert len(pages) > 2
+    assert not [it.text for it in verify(report, None, [evidence]) if it.weight]
+    pages[1].write_text("changed")
+    pages[2].unlink()
+    found = [it.text for it in verify(report, None, [evidence]) if it.weight]
+    assert sorted(text.split(":")[0] for text in found) == [str(page) for page in pages[1:3]]

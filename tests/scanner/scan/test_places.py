@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scanner.files import partial_path
+from scanner.reports.html.page import START
 from scanner.scan.places import PlaceError, check_outputs
 from tests.conftest import command, environment, image_bytes, imgscan
 
@@ -200,3 +201,32 @@ def test_outputs_beside_the_evidence_are_fine(tmp_path: Path) -> None:
     check_outputs(names, [tmp_path / "evidence"], [tmp_path / "list.txt"])
     with pytest.raises(PlaceError, match="inside the evidence"):
         check_outputs(names, [tmp_path], [])
+
+
+@pytest.mark.parametrize("name", ["z.html.parts", ".z.html.parts.imgscan-partial"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_evidence_where_pages_of_a_report_would_lie_stays(
+    name: str, inside: bool, tmp_path: Path
+) -> None:
+    """Even if it is such a page: an older scan's, that is examined now."""
+    folder = tmp_path / name
+    folder.mkdir()
+    page = folder / "fake-1.html"
+    page.write_text(START + "an older scan's")
+    ended = imgscan(page if inside else folder, "--report", tmp_path / "z.html")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("Error: ")
+    assert "lies in" in ended.stderr
+    assert page.read_text() == START + "an older scan's"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_foreign_file_among_the_pages_of_a_report_stays(tmp_path: Path) -> None:
+    picture, folder = tmp_path / "a.jpg", tmp_path / "z.html.parts"
+    picture.write_bytes(image_bytes())
+    folder.mkdir()
+    (folder / "mine").write_bytes(b"mine")
+    ended = imgscan(picture, "--report", tmp_path / "z.html")
+    assert ended.returncode == 2
+    assert "was left by no scan" in ended.stderr
+    assert (folder / "mine").read_bytes() == b"mine"
