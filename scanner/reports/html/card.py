@@ -12,7 +12,13 @@ from scanner.record import UNEXAMINED, Origin, Record, Status, Verdict, path_tex
 from scanner.reports.gallery import Picture
 
 UNEXAMINED_GROUP, OTHER_GROUP = "unexamined", "other"
-GROUPS = ("fake", "inconclusive", "real", UNEXAMINED_GROUP, OTHER_GROUP)
+GROUPS = {  # in the order in which they matter, with what a reader calls them
+    str(Verdict.FAKE): "fake",
+    str(Verdict.INCONCLUSIVE): "inconclusive",
+    str(Verdict.REAL): "real",
+    UNEXAMINED_GROUP: "not examined",
+    OTHER_GROUP: "no pictures, opened or left out",
+}
 SEPARATOR = path_text(os.sep)
 PNG = b"\x89PNG"  # which thumbnails are of pictures too small to be scaled
 BADGES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from scanner.record import columns
-from scanner.reports.html.card import Card
+from scanner.reports.html.card import GROUPS, ORIGINS, Card
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -68,6 +68,8 @@ def _environment() -> Environment:
     script = (HERE / "report.js").read_text(encoding="utf-8")
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     environment.globals |= {
+        "groups": GROUPS,
+        "origins": ORIGINS,
         "style": Markup(style),
         "script": Markup(script),
         "policy": (

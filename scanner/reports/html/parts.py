@@ -98,7 +98,8 @@ def write_parts(report: Path, cards: Iterable[Card], values: dict[str, Any]) -> 
         done += [page.end() for page in at_work.values()]
         for part in done:
             part.sha256 = file_sha256(partial / part.name)
-    return sorted(done, key=lambda part: (GROUPS.index(part.group), part.number))
+    order = list(GROUPS)
+    return sorted(done, key=lambda part: (order.index(part.group), part.number))
 
 
 class _OpenPage:

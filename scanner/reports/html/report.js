@@ -8,8 +8,10 @@ const ROWS = list.firstElementChild.children.length; // of one list: only those 
 const one = document.getElementById("one");
 const gallery = [...document.querySelectorAll("body > header, main > section")];
 const heading = document.getElementById("one-title");
-const GROUPS = ["fake", "inconclusive", "real", "unexamined", "other"];
-const NAMES = { unexamined: "not examined", other: "not pictures, opened or left out" };
+const TITLE = document.title;
+// The choices are in the order in which they matter.
+const GROUPS = [...form.elements.group.options].map((option) => option.value);
+const ORIGINS = [...form.elements.origin.options].map((option) => option.value);
 
 const cards = [...list.querySelectorAll(".cards > li")].map((element, place) => ({
   element,
@@ -32,7 +34,7 @@ const ORDERS = {
   highest: (a, b) => isNone(a.probability) - isNone(b.probability) || b.probability - a.probability,
   lowest: (a, b) => isNone(a.probability) - isNone(b.probability) || a.probability - b.probability,
   verdict: (a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group),
-  origin: (a, b) => !a.origin - !b.origin || compareText(a.origin, b.origin),
+  origin: (a, b) => !a.origin - !b.origin || ORIGINS.indexOf(a.origin) - ORIGINS.indexOf(b.origin),
   folder: (a, b) => compareText(a.folder, b.folder),
 };
 
@@ -95,11 +97,11 @@ const near = new IntersectionObserver(
   { rootMargin: "100%" },
 );
 
-function offer(select, values, name) {
-  for (const [value, count] of values) {
-    const option = element("option", `${name(value)} (${count.toLocaleString("en")})`);
-    option.value = value;
-    select.append(option);
+// Says how many rows each choice has, and takes away those without any.
+function count(select, counts) {
+  for (const option of [...select.options].slice(1)) {
+    if (counts.has(option.value)) option.text += ` (${counts.get(option.value).toLocaleString("en")})`;
+    else option.remove();
   }
 }
 
@@ -115,13 +117,12 @@ function* foldersOf(card) {
 }
 
 function fillChoices() {
-  const groups = counted(cards.map((card) => card.group));
-  const inOrder = GROUPS.filter((group) => groups.has(group)).map((group) => [group, groups.get(group)]);
-  offer(form.elements.group, inOrder, (group) => NAMES[group] ?? group);
-  const origins = [...counted(cards.map((card) => card.origin))].sort(([a], [b]) => compareText(a, b));
-  offer(form.elements.origin, origins, (origin) => origin.replace("_", ", "));
-  const folders = [...counted(cards.flatMap((card) => [...foldersOf(card)]))].sort(([a], [b]) => compareText(a, b));
-  offer(form.elements.folder, folders, (folder) => folder);
+  const { group, origin, folder } = form.elements;
+  const folders = counted(cards.flatMap((card) => [...foldersOf(card)]));
+  for (const name of [...folders.keys()].sort(compareText)) folder.add(new Option(name, name));
+  count(group, counted(cards.map((card) => card.group)));
+  count(origin, counted(cards.map((card) => card.origin)));
+  count(folder, folders);
 }
 
 function toggle(shot) {
@@ -230,6 +231,7 @@ function route() {
   const wasOpen = !one.hidden;
   one.hidden = !card;
   for (const part of gallery) part.hidden = Boolean(card);
+  document.title = card ? `${card.path} - ${TITLE}` : TITLE;
   if (card) {
     window.scrollTo(0, 0);
     heading.focus({ preventScroll: true });

@@ -99,7 +99,7 @@ def test_sorting_keeps_all_rows_and_puts_those_without_a_figure_last(
     assert sorted(verdicts) == sorted(by_path)
     assert verdicts[-2:] == ["z.zip!/late.jpg", "z.zip"]
     origins = choose(page, order="origin")
-    assert origins[:4] == ["outside.jpg", "unsure.jpg", "a/deep/views fake.jpg", "a b/camera.jpg"]
+    assert origins[:4] == ["a/deep/views fake.jpg", "outside.jpg", "unsure.jpg", "a b/camera.jpg"]
     folders = choose(page, order="folder")
     assert folders[-1] == "z.zip!/late.jpg"
     assert choose(page, order="path") == by_path
@@ -145,6 +145,7 @@ def test_the_page_of_a_picture(opened: Open) -> None:
     assert one.is_visible()
     assert not page.locator("#cards").is_visible()
     assert one.locator("h1").text_content() == "a/fake.jpg"
+    assert page.title() == "a/fake.jpg - imgscan report"
     assert "99.0%" in (one.locator(".statement").text_content() or "")
     fields = dict(
         zip(
