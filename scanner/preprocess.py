@@ -90,7 +90,8 @@ class Preprocessing:
         """What a model sees, for a person."""
         side = f"{self.size}x{self.size} pixels"
         cuts = f"{self.native} {'cut' if self.native == 1 else 'cuts'} of {side}, not scaled"
-        seen = [f"the picture scaled to {side}"] * self.whole + [cuts] * (self.native > 0)
+        whole = "the centre square of the picture" if self.fit == "crop" else "the picture"
+        seen = [f"{whole}, scaled to {side}"] * self.whole + [cuts] * (self.native > 0)
         return " and ".join(seen)
 
 

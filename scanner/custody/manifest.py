@@ -120,7 +120,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def _describe(file: Path, folder: Path) -> dict[str, Any]:
     try:
-        name = os.path.relpath(file, folder)
+        name = Path(os.path.relpath(file, folder)).as_posix()  # for any system
     except ValueError:  # on another drive of a Windows machine
         name = str(file.resolve())
     return {"name": name, "bytes": file.stat().st_size, "sha256": file_sha256(file)}

@@ -40,17 +40,17 @@ class ReportError(ImgscanError):
 
 
 def check_report(path: Path) -> None:
-    """Raise ReportError now rather than after the scan, if `path` cannot become a report."""
+    """Raise now rather than after the scan, if `path` cannot become a report.
+
+    Raises ReportError, PagesError.
+    """
     if path.suffix.lower() not in SUFFIXES:
         known = ", ".join(SUFFIXES)
         raise ReportError(f"{path}: no report format has that suffix; known: {known}.")
     if path.is_dir():
         raise ReportError(f"{path} is a folder; name a file.")
-    if has_pictures(path) and (foreign := _foreign_pages(path)):
-        raise ReportError(
-            f"{foreign} was left by no scan, and pages of the report would lie there. It was left "
-            "as it is: move it away, or name another report."
-        )
+    if has_pictures(path):
+        _check_pages(path)
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise ReportError(f"{path} cannot be written: {path.parent} is no writable folder.")
 
@@ -69,7 +69,8 @@ def write_report(
     """Write `path` in the format of its suffix; it appears complete or not at all.
 
     scan: facts of the whole scan, for formats that have room for them. gallery: for those that show
-    pictures. Returns the files that make up the report, `path` first. Raises ReportError.
+    pictures. Returns the files that make up the report, `path` first. Raises ReportError and, of
+    pages that have no place, PagesError.
     """
     try:
         if has_pictures(path):
@@ -87,13 +88,13 @@ def pages_folder(path: Path) -> Path | None:
     return parts.folder_of(path) if has_pictures(path) else None
 
 
-def _foreign_pages(path: Path) -> Path | None:
-    """As `parts.foreign`. Raises ReportError."""
+def _check_pages(path: Path) -> None:
+    """As `parts.check_place`. Raises ReportError and PagesError."""
     try:
-        return parts.foreign(path)
+        parts.check_place(path)
     except OSError as error:
         reason = error.strerror or error
-        raise ReportError(f"{parts.folder_of(path)} cannot be read: {reason}.") from error
+        raise ReportError(f"{error.filename} cannot be read: {reason}.") from error
 
 
 def writable(record: Record) -> Record:

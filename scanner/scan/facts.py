@@ -112,6 +112,7 @@ def _model_facts(judged: Judged) -> dict[str, Any]:
         "name": judged.model.name,
         "sha256": judged.model.sha256,
         "domain": asdict(card.domain),
+        "sees": card.preprocessing.in_words(),
         "false_positive_rate": point.false_positive_rate,
         "false_negative_rate": point.false_positive_rate if missed is None else missed,
         "ood_at_most": card.ood_at_most,

@@ -55,7 +55,7 @@ def check_places(request: Request) -> None:
         if request.model not in (AUTO, *bundled_models()) and model.parent == added_folder():
             check_added_model(model, request.paths)
     check_outputs(outputs, request.paths, inputs)
-    check_pages(folders, request.paths)
+    check_pages(folders, request.paths, [it for it in outputs if it not in folders])
     check_written_in_place(in_place)
     for report in request.reports[:1]:
         check_manifest(report)
@@ -135,14 +135,17 @@ def check_added_model(model: Path, evidence: Sequence[Path]) -> None:
         )
 
 
-def check_pages(folders: Sequence[Path], evidence: Sequence[Path]) -> None:
-    """Raise PlaceError if evidence lies in one of `folders`, whose pages the scan may replace."""
+def check_pages(folders: Sequence[Path], evidence: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Raise PlaceError if anything lies in one of `folders`, which are for pages of a report alone.
+
+    outputs: what else the scan writes.
+    """
     places = {identity(folder): folder for folder in folders}
-    for root in evidence:
-        if folder := holder(resolved(root), places):
+    for path in (*evidence, *outputs):
+        if folder := holder(resolved(path), places):
             raise PlaceError(
-                f"the evidence {root} lies in {folder}, where pages of the report would be "
-                "written; name another report."
+                f"{path} lies in {folder}, where pages of the report would be written; name "
+                "another report."
             )
 
 

@@ -65,8 +65,8 @@ def examine(
 ) -> Examined:
     """Examine a file, a member's bytes or a part. Never raises for what is in the bytes.
 
-    alive: called between the pages of an image, and while bytes are searched or, of a file too
-    large for more, hashed. carve: whether to search for pictures, and in which gaps.
+    alive: called between the pages of an image, before thumbnails, and while bytes are searched or,
+    of a file too large for more, hashed. carve: whether to search for pictures, and in which gaps.
     trust_anchors: certificates of those whose C2PA signatures are trusted, as PEM. pictures:
     whether thumbnails are wanted.
     """

@@ -126,11 +126,12 @@ def test_all_views_together_have_no_more_pixels_than_the_largest_one(
 @pytest.mark.parametrize(
     ("preprocessing", "shape", "words"),
     [
-        (Preprocessing(8), (8, 8, 3), "the picture scaled to 8x8 pixels"),
+        (Preprocessing(8), (8, 8, 3), "the centre square of the picture, scaled to 8x8 pixels"),
         (
             Preprocessing(8, native=4),
             (5, 8, 8, 3),
-            "the picture scaled to 8x8 pixels and 4 cuts of 8x8 pixels, not scaled",
+            "the centre square of the picture, scaled to 8x8 pixels and 4 cuts of 8x8 pixels, "
+            "not scaled",
         ),
         (Preprocessing(8, whole=False, native=1), (8, 8, 3), "1 cut of 8x8 pixels, not scaled"),
         (

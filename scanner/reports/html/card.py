@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from scanner.occlusion import Region
 from scanner.record import UNEXAMINED, Origin, Record, Status, Verdict, path_text, safe_text
 from scanner.reports.gallery import Picture
 
@@ -36,9 +37,10 @@ ORIGINS = {
 }
 CLAIMS = {"ai": "AI-generated", "edited": "edited", "camera": "camera"}
 OF_PARTS = (
-    "Red parts speak for a fake and blue ones against it: the score fell or rose when they were "
-    "covered, by {most} at most. That shows what the score depends on, and not which parts were "
-    "generated or changed."
+    "Red parts (+) speak for a fake and blue ones (−) against it: the score fell or rose when they "
+    "were covered. {strongest} That shows what the score depends on, and not which parts were "
+    "generated or changed; parts without colour weigh little, or lie outside of what the model "
+    "sees."
 )
 OF_VIEWS = (
     "Each frame is one of the views that the model judged, with the score that it gives for that "
@@ -96,9 +98,9 @@ def group(record: Record) -> str:
 
 def percent(share: float) -> str:
     """A share of 0 to 1 for a person, never rounded up to certainty."""
-    if 0.9995 <= share < 1:
+    if share >= 0.9995:
         return "over 99.9%"
-    if 0 < share < 0.0005:
+    if share < 0.0005:
         return "under 0.1%"
     return f"{share:.1%}"
 
@@ -151,6 +153,7 @@ def _details(record: Record, picture: Picture | None) -> dict[str, Any]:
         "of_views": picture is not None and picture.of_views,
         "regions_in_words": _regions_in_words(picture) if picture and regions else "",
         "file": str(record.position) if pages > 1 else None,
+        "pages": pages,
         "name": f"page {record.page}: {_badge(record)}",
     }
 
@@ -180,11 +183,22 @@ def _finding(finding: dict[str, Any]) -> list[str]:
 
 def _caption(record: Record) -> str:
     page = f", page {record.page} of {record.frames}" if (record.frames or 1) > 1 else ""
-    return f"A small copy; the picture has {record.width} × {record.height} pixels{page}"
+    size = f"{record.width} × {record.height} pixels as stored{page}"
+    return f"{size}; a small copy is shown here"
 
 
 def _regions_in_words(picture: Picture) -> str:
     if picture.of_views:
         return OF_VIEWS
-    most = max(abs(region.weight) for region in picture.regions)
-    return OF_PARTS.format(most=f"{most:.2f} log-odds")
+    by_weight = sorted(picture.regions, key=lambda region: region.weight)
+    strongest = [("against it", by_weight[0])] if by_weight[0].weight < 0 else []
+    strongest += [("for a fake", by_weight[-1])] if by_weight[-1].weight > 0 else []
+    told = [f"{what}: {_where(region)}, {region.weight:+.2f}" for what, region in strongest[::-1]]
+    return OF_PARTS.format(strongest=f"Strongest {'; '.join(told)} log-odds." if told else "")
+
+
+def _where(region: Region) -> str:
+    """In which ninth of the picture its middle lies."""
+    down = ("upper", "middle", "lower")[int(1.5 * (region.top + region.bottom) * 0.999)]
+    across = ("left", "centre", "right")[int(1.5 * (region.left + region.right) * 0.999)]
+    return f"{down} {across}"

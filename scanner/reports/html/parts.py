@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
+from scanner.errors import ImgscanError
 from scanner.files import file_sha256, partial_path
 from scanner.record import Origin, path_text
 from scanner.reports.html.card import GROUPS, ORIGINS, Card
@@ -18,6 +19,10 @@ from scanner.reports.html.page import START, Page
 
 MOST_ROWS = 12_000  # of one page: ten thousand pictures, and what held them
 SUFFIX = ".parts"
+
+
+class PagesError(ImgscanError):
+    """Pages of a report cannot be written where they belong; the sentence says why."""
 
 
 @dataclass
@@ -51,31 +56,31 @@ def folder_of(report: Path) -> Path:
     return report.with_name(report.name + SUFFIX)
 
 
-def foreign(report: Path) -> Path | None:
-    """What lies in the place of a report's pages, or among them, and was left by no scan.
+def check_place(report: Path) -> None:
+    """Raise PagesError for what lies where its pages would, or among them, and no scan left there.
 
     Raises OSError.
     """
     folder = folder_of(report)
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        return folder
-    return next((entry for entry in _entries(folder) if not _is_ours(entry)), None)
+    for place in (folder, partial_path(folder)):
+        found = place if place.is_symlink() or (place.exists() and not place.is_dir()) else None
+        if foreign := found or next((it for it in _entries(place) if not _is_ours(it)), None):
+            raise PagesError(
+                f"{foreign} was left by no scan, and pages of the report would lie there. It was "
+                "left as it is: move it away, or name another report."
+            )
 
 
 def remove(report: Path) -> None:
-    """Take away the pages that an earlier scan left of a report. Raises OSError."""
-    folder = folder_of(report)
-    if folder.is_dir():
-        for entry in folder.iterdir():
-            if _is_ours(entry):
-                entry.unlink()
-        folder.rmdir()
+    """Take away the pages that an earlier scan left of a report. Raises OSError and PagesError."""
+    check_place(report)
+    _clear(folder_of(report))
 
 
 def write_parts(report: Path, cards: Iterable[Card], values: dict[str, Any]) -> list[Part]:
     """Write the pages, each of one group of cards, to a folder that appears complete or not at all.
 
-    values: those of all pages, as `Page` takes them. Raises OSError.
+    values: those of all pages, as `Page` takes them. Raises OSError and PagesError.
     """
     index = f"../{quote(os.fsencode(report.name))}"
     folder = folder_of(report)
@@ -132,21 +137,21 @@ def _replacing(report: Path) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
-        remove(report)
+        check_place(report)  # the scan may have taken long
+        _clear(folder)
         partial.replace(folder)
     finally:
         with suppress(OSError):
             _clear(partial)
 
 
-def _clear(partial: Path) -> None:
-    """Take away a folder of a name only ours, and the files in it."""
-    if partial.is_symlink():
-        partial.unlink()
-    elif partial.is_dir():
-        for entry in partial.iterdir():
+def _clear(folder: Path) -> None:
+    """Take away a folder of pages, and them."""
+    for entry in _entries(folder):
+        if _is_ours(entry):
             entry.unlink()
-        partial.rmdir()
+    if folder.is_dir():
+        folder.rmdir()
 
 
 def folder_name(report: Path) -> str:
@@ -158,7 +163,8 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _is_ours(entry: Path) -> bool:
+    """Whether a scan left it; it is empty where the scan was killed before it wrote anything."""
     if entry.is_symlink() or not entry.is_file():
         return False
     with entry.open("rb") as stream:
-        return stream.read(len(START)) == START.encode()
+        return stream.read(len(START)) in (b"", START.encode())

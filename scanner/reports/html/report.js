@@ -8,6 +8,8 @@ const ROWS = list.firstElementChild.children.length; // of one list: only those 
 const one = document.getElementById("one");
 const gallery = [...document.querySelectorAll("body > header, main > section")];
 const heading = document.getElementById("one-title");
+const MARKED = 0.3; // of the greatest weight, from which a part has its sign
+const DEEPEST = 16; // folders within folders that can be chosen
 const TITLE = document.title;
 // The choices are in the order in which they matter.
 const GROUPS = [...form.elements.group.options].map((option) => option.value);
@@ -21,6 +23,7 @@ const cards = [...list.querySelectorAll(".cards > li")].map((element, place) => 
   folder: element.dataset.folder,
   probability: "p" in element.dataset ? Number(element.dataset.p) : null,
   path: element.querySelector(".path").textContent,
+  shot: element.querySelector(".shot"),
 }));
 const byAddress = new Map(cards.map((card) => [`#${card.element.id}`, card]));
 let shown = cards;
@@ -111,18 +114,28 @@ function counted(values) {
   return counts;
 }
 
-// A folder counts what is in the folders within it, too.
-function* foldersOf(card) {
-  for (let folder = card.folder; folder; folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/")))) yield folder;
+// A folder counts what is in the folders within it, too; of a path as long as none is by accident
+// only the first are offered.
+function foldersOf(card) {
+  const names = card.folder.split("/", DEEPEST);
+  return card.folder ? names.map((_, last) => names.slice(0, last + 1).join("/")) : [];
 }
 
 function fillChoices() {
   const { group, origin, folder } = form.elements;
-  const folders = counted(cards.flatMap((card) => [...foldersOf(card)]));
+  const folders = counted(cards.flatMap(foldersOf));
   for (const name of [...folders.keys()].sort(compareText)) folder.add(new Option(name, name));
   count(group, counted(cards.map((card) => card.group)));
   count(origin, counted(cards.map((card) => card.origin)));
   count(folder, folders);
+}
+
+// Where nothing is blurred there is nothing to show.
+function blur() {
+  const isBlurred = form.elements.blur.checked;
+  document.body.classList.toggle("blurred", isBlurred);
+  for (const card of cards) card.shot?.toggleAttribute("disabled", !isBlurred);
+  one.querySelector(".shot").disabled = !isBlurred;
 }
 
 function toggle(shot) {
@@ -153,20 +166,23 @@ function showPicture(card, told) {
   image.alt = `The picture ${card.path}`;
   image.className = thumbnail.className;
   const shot = figure.querySelector(".shot");
-  const isClear = card.element.querySelector(".shot").getAttribute("aria-pressed");
-  shot.setAttribute("aria-pressed", isClear);
-  shot.setAttribute("aria-label", "Show the picture clearly");
+  shot.setAttribute("aria-pressed", card.shot.getAttribute("aria-pressed"));
+  shot.setAttribute("aria-label", card.shot.getAttribute("aria-label"));
   figure.querySelector("figcaption").textContent = told.caption;
   one.querySelector(".map-words").textContent = told.regions_in_words;
-  const greatest = Math.max(...told.regions.map((region) => Math.abs(region[4])), 1e-9);
+  // What weighs little must not look as if it weighed much.
+  const greatest = Math.max(...told.regions.map((region) => Math.abs(region[4])), 1);
   for (const [left, top, right, bottom, weight] of told.regions) {
-    const part = element("span", told.of_views ? weight.toFixed(2) : "", told.of_views ? "view" : "");
-    const colour = weight > 0 ? "200, 30, 30" : "30, 90, 220";
+    const share = Math.abs(weight) / greatest;
+    const sign = share >= MARKED ? (weight > 0 ? "+" : "\u2212") : ""; // for those who see no colours
+    const part = element("span", told.of_views ? weight.toFixed(2) : sign, told.of_views ? "view" : "");
+    const colour = weight > 0 ? "220, 40, 20" : "20, 60, 160";
     Object.assign(part.style, {
       left: `${100 * left}%`, top: `${100 * top}%`,
       width: `${100 * (right - left)}%`, height: `${100 * (bottom - top)}%`,
-      [told.of_views ? "borderColor" : "backgroundColor"]: `rgba(${colour}, ${told.of_views ? 1 : (0.65 * Math.abs(weight)) / greatest})`,
     });
+    if (told.of_views) part.style.borderColor = `rgb(${colour})`;
+    else part.style.backgroundColor = `rgba(${colour}, ${0.65 * share})`;
     map.append(part);
   }
 }
@@ -200,6 +216,7 @@ function showPages(card, told) {
     item.append(link);
     return item;
   });
+  section.querySelector("h2").textContent = `Pages of this file that are listed here (${items.length} of ${told.pages})`;
   section.querySelector("ul").replaceChildren(...items);
 }
 
@@ -245,9 +262,9 @@ form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", apply);
 form.addEventListener("reset", () => setTimeout(() => {
   apply();
-  document.body.classList.toggle("blurred", form.elements.blur.checked);
+  blur();
 }));
-form.elements.blur.addEventListener("change", (event) => document.body.classList.toggle("blurred", event.target.checked));
+form.elements.blur.addEventListener("change", blur);
 
 document.addEventListener("click", (event) => {
   const shot = event.target.closest(".shot");
@@ -275,4 +292,5 @@ window.addEventListener("beforeprint", () => load(list));
 fillChoices();
 for (const cut of list.children) near.observe(cut);
 tell();
+blur();
 route();

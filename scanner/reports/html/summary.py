@@ -12,7 +12,8 @@ from scanner.reports.html.card import BADGES, ORIGINS, OTHER_GROUP, UNEXAMINED_G
 MANY = 10_000  # photographs, to show what an error rate comes to
 CLOSING = (
     "When and on what evidence the scan ran, with what software, and the SHA-256 of this file "
-    "stand in the scan's manifest, whose name ends in .manifest.json; “imgscan verify” checks them."
+    "stand in the scan's manifest, whose name ends in .manifest.json; “imgscan verify” checks the "
+    "hash."
 )
 
 
@@ -70,8 +71,9 @@ def summary(scan: Mapping[str, Any]) -> Summary:
     models = scan.get("models", [])
     return Summary(
         opening=(
-            f"imgscan {scan.get('imgscan', '')} looked for pictures in the evidence and judged "
-            "each by its pixels alone. Every file that it met has a row here, whatever came of it."
+            f"imgscan {scan.get('imgscan', '')} looked for pictures in the evidence and judged, "
+            "by their pixels alone, those that a model is made for. Every file that it met has a "
+            "row here, whatever came of it."
         ),
         totals=tuple(_totals(statuses, scan.get("verdicts", {}))),
         warnings=tuple(_warnings(statuses)),
@@ -116,7 +118,7 @@ def _warnings(statuses: Mapping[str, int]) -> Iterator[Warned]:
 
 def _limits(scan: Mapping[str, Any], models: list[dict[str, Any]]) -> Iterator[str]:
     yield (
-        "A verdict says whether a picture, as a whole, looks to the model like the photographs or "
+        "A verdict says whether what the model sees of a picture looks like the photographs or "
         "like the generated pictures that it was made from. It does not say who made the picture, "
         "whether what it shows happened, or whether a part of it was changed."
     )
@@ -128,11 +130,16 @@ def _limits(scan: Mapping[str, Any], models: list[dict[str, Any]]) -> Iterator[s
     )
     for model in models:
         rate = model["false_positive_rate"]
+        yield f"{model['name']} sees {model['sees']}, and nothing else of a picture."
         yield (
             f"{model['name']} was set to call fewer than {_percent(rate)} of photographs fake, "
             f"which may accuse {round(MANY * rate):,} of {MANY:,}. On pictures unlike those it "
             "was measured on it may err more often."
         )
+    yield (
+        "Many generated pictures come out inconclusive, and some are taken for photographs: that "
+        "none is called fake does not mean that there is none."
+    )
     yield (
         "Where fakes are rare, many or most of the pictures that are called fake can be "
         "photographs: the probability shown is the one for equal numbers of both."

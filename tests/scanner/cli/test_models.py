@@ -61,7 +61,8 @@ def test_more_views_than_one_are_told_in_words(
         tmp_path / "mine.onnx", replace(card, preprocessing=VIEWS), ("logit",)
     )
     add(model)
-    seen = "the picture scaled to 16x16 pixels and 4 cuts of 16x16 pixels, not scaled"
+    square = "the centre square of the picture, scaled to 16x16 pixels"
+    seen = f"{square} and 4 cuts of 16x16 pixels, not scaled"
     listed = imgscan("models").stdout
     assert f"mine  (added)\n  domain   small squares\n  sees     {seen}\n  F1 " in listed
     assert listed.count("  sees ") == 1

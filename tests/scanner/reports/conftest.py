@@ -126,6 +126,7 @@ def facts() -> dict[str, Any]:
                 "name": "resnet18",
                 "sha256": "cd" * 32,
                 "domain": {"description": "CIFAKE: 32×32", "min_side": 32, "max_side": 32},
+                "sees": "the picture's centre square",
                 "false_positive_rate": 0.01,
                 "false_negative_rate": 0.02,
                 "provider": "CPUExecutionProvider",

@@ -230,3 +230,14 @@ def test_a_foreign_file_among_the_pages_of_a_report_stays(tmp_path: Path) -> Non
     assert ended.returncode == 2
     assert "was left by no scan" in ended.stderr
     assert (folder / "mine").read_bytes() == b"mine"
+
+
+def test_nothing_else_is_written_where_pages_of_a_report_would_lie(tmp_path: Path) -> None:
+    picture, folder = tmp_path / "a.jpg", tmp_path / "z.html.parts"
+    picture.write_bytes(image_bytes())
+    folder.mkdir()
+    for more in (("--report", folder / "o.csv"), ("--log", folder / "log")):
+        ended = imgscan(picture, "--report", tmp_path / "z.html", *more)
+        assert ended.returncode == 2
+        assert "where pages of the report would be written" in ended.stderr
+    assert not list(folder.iterdir())

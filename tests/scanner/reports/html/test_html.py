@@ -148,7 +148,9 @@ def test_where_the_evidence_lies_is_told_in_words_too(
     gallery = Gallery(lambda it: Picture(thumbnail(), regions))
     (card,) = written(tmp_path, [record()], facts, gallery=gallery).cards
     assert card.details["regions"] == [list(region) for region in regions]
-    assert "by 2.25 log-odds at most" in card.details["regions_in_words"]
+    words = card.details["regions_in_words"]
+    assert "for a fake: middle left, +1.50; against it: middle right, -2.25 log-odds" in words
+    assert "outside of what the model sees" in words
     views = Gallery(lambda it: Picture(thumbnail(), regions, of_views=True))
     (card,) = written(tmp_path, [record()], facts, gallery=views).cards
     assert card.details["of_views"]
@@ -175,11 +177,9 @@ def test_a_row_says_what_became_of_it(
 
 
 def test_no_probability_is_rounded_up_to_certainty() -> None:
-    assert [percent(share) for share in (0.9999, 0.0001, 0.5)] == [
-        "over 99.9%",
-        "under 0.1%",
-        "50.0%",
-    ]
+    assert {percent(share) for share in (1.0, 0.999999, 0.9996)} == {"over 99.9%"}
+    assert {percent(share) for share in (0.0, 0.000001, 0.0004)} == {"under 0.1%"}
+    assert [percent(share) for share in (0.0006, 0.5, 0.9994)] == ["0.1%", "50.0%", "99.9%"]
 
 
 def test_what_was_not_examined_is_told_before_all_pictures(
@@ -199,6 +199,8 @@ def test_limits_of_the_method_come_first_and_in_plain_words(
     assert "never the only ground for an accusation" in text
     assert "resnet18 was set to call fewer than 1% of photographs fake" in text
     assert "100 of 10,000" in text
+    assert "resnet18 sees the picture's centre square, and nothing else" in text
+    assert "does not mean that there is none" in text
     assert "Nothing proves nothing." in text
     assert text.index("accusation") < text.index("emoji")
 

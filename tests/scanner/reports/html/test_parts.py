@@ -11,10 +11,12 @@ from urllib.parse import unquote
 
 import pytest
 
+from scanner.files import partial_path
 from scanner.record import Record, Status, Verdict
 from scanner.reports import ReportError, check_report, write_report
 from scanner.reports.html import parts
-from scanner.reports.html.parts import folder_of
+from scanner.reports.html.page import START
+from scanner.reports.html.parts import PagesError, folder_of
 from tests.scanner.reports.html.reading import read
 
 EXTRA = 3  # fakes that a second page has to take
@@ -95,10 +97,13 @@ def test_an_interrupted_one_leaves_what_there_was(
     assert {path: path.read_bytes() for path in files} == texts
 
 
+@pytest.mark.parametrize("half_written", [False, True])
 @pytest.mark.parametrize("kind", ["file", "link", "entry", "folder", "linked entry"])
-def test_what_no_scan_left_is_not_touched(kind: str, tmp_path: Path) -> None:
+def test_what_no_scan_left_is_not_touched(
+    kind: str, half_written: bool, tmp_path: Path, large: list[Record], many: Any
+) -> None:
     report, own = tmp_path / "report.html", tmp_path / "own"
-    folder = folder_of(report)
+    folder = partial_path(folder_of(report)) if half_written else folder_of(report)
     own.mkdir()
     (own / "fake-1.html").write_bytes(b"mine")
     if kind == "file":
@@ -108,11 +113,42 @@ def test_what_no_scan_left_is_not_touched(kind: str, tmp_path: Path) -> None:
     else:
         folder.mkdir()
         entry = folder / "fake-1.html"
-        {
-            "entry": lambda: entry.write_bytes(b"mine"),
-            "folder": entry.mkdir,
-            "linked entry": lambda: entry.symlink_to(own / "fake-1.html"),
-        }[kind]()
-    with pytest.raises(ReportError, match="was left by no scan"):
+        if kind == "entry":
+            entry.write_bytes(b"mine")
+        elif kind == "folder":
+            entry.mkdir()
+        else:
+            entry.symlink_to(own / entry.name)
+    before = sorted((path, path.is_symlink()) for path in tmp_path.rglob("*"))
+    with pytest.raises(PagesError, match="was left by no scan"):
         check_report(report)
+    with pytest.raises((PagesError, ReportError)):  # it came while the scan ran
+        write_report(report, large, many)
+    assert sorted((path, path.is_symlink()) for path in tmp_path.rglob("*")) == before
+    assert (own / "fake-1.html").read_bytes() == b"mine"
     check_report(tmp_path / "report.csv")
+
+
+def test_a_foreign_file_that_came_meanwhile_costs_no_older_page(
+    tmp_path: Path, large: list[Record], many: Any
+) -> None:
+    report = tmp_path / "report.html"
+    files = write_report(report, large, many)
+    texts = {path: path.read_bytes() for path in files}
+    (folder_of(report) / ".DS_Store").write_bytes(b"mine")
+    with pytest.raises(PagesError, match=r"\.DS_Store was left by no scan"):
+        write_report(report, large, many)
+    assert {path: path.read_bytes() for path in files} == texts
+
+
+def test_a_killed_scans_half_written_pages_are_in_nobodys_way(
+    tmp_path: Path, large: list[Record], many: Any
+) -> None:
+    report = tmp_path / "report.html"
+    left = partial_path(folder_of(report))
+    left.mkdir()
+    (left / "fake-1.html").write_text(START + "half")
+    (left / "real-1.html").write_bytes(b"")
+    check_report(report)
+    write_report(report, large, many)
+    assert sorted(tmp_path.iterdir()) == [report, folder_of(report)]
