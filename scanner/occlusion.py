@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ACROSS = 7  # parts of a view, across and down
-TOGETHER = 3  # parts across and down that are covered at once: one alone is hardly missed
+# Parts across and down that are covered at once, since one alone is hardly missed. A map is no
+# finer than that, and least so at its edges, whose parts are covered only with their neighbours.
+TOGETHER = 3
 _SPANS = [slice(first, first + TOGETHER) for first in range(ACROSS - TOGETHER + 1)]
 _WINDOWS = list(product(_SPANS, repeat=2))  # rows and columns of parts
 

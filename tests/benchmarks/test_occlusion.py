@@ -76,7 +76,7 @@ def test_bright_parts_are_found_by_a_model_that_takes_bright_for_fake(
     assert len({row["part"] for row in rows[:12]}) == 12
     mixed = [row for row in rows if row["kind"] == GENERATED]
     assert all(row["auroc"] > 0.9 for row in mixed)
-    assert all(row["inside"] >= 0.5 for row in mixed)
+    assert np.mean([row["inside"] for row in mixed]) > 0.7
     assert [row["verdict"] for row in rows[-2:]] == ["real", "fake"]
     assert all(abs(row["strongest"]) < 0.01 for row in rows[-2:])
     table = (tmp_path / "results" / "occlusion.md").read_text()
