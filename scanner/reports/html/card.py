@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ ORIGINS = {
 CLAIMS = {"ai": "AI-generated", "edited": "edited", "camera": "camera"}
 OF_PARTS = (
     "Red parts (+) speak for a fake and blue ones (−) against it: the score fell or rose when they "
-    "were covered. {strongest} That shows what the score depends on, and not which parts were "
+    "were covered. {where} That shows what the score depends on, and not which parts were "
     "generated or changed; parts without colour weigh little, or lie outside of what the model "
     "sees."
 )
@@ -190,15 +191,20 @@ def _caption(record: Record) -> str:
 def _regions_in_words(picture: Picture) -> str:
     if picture.of_views:
         return OF_VIEWS
-    by_weight = sorted(picture.regions, key=lambda region: region.weight)
-    strongest = [("against it", by_weight[0])] if by_weight[0].weight < 0 else []
-    strongest += [("for a fake", by_weight[-1])] if by_weight[-1].weight > 0 else []
-    told = [f"{what}: {_where(region)}, {region.weight:+.2f}" for what, region in strongest[::-1]]
-    return OF_PARTS.format(strongest=f"Strongest {'; '.join(told)} log-odds." if told else "")
+    # By ninths of the picture: the strongest part alone says little.
+    ninths: Counter[str] = Counter()
+    for region in picture.regions:
+        ninths[_ninth(region)] += region.weight
+    (least, against), (most, speaking) = (
+        choose(ninths.items(), key=lambda it: it[1]) for choose in (min, max)
+    )
+    told = [f"for a fake: {most}, {speaking:+.2f}"] if speaking > 0 else []
+    told += [f"against it: {least}, {against:+.2f}"] if against < 0 else []
+    return OF_PARTS.format(where=f"Most weighs, {'; '.join(told)} log-odds." if told else "")
 
 
-def _where(region: Region) -> str:
+def _ninth(region: Region) -> str:
     """In which ninth of the picture its middle lies."""
-    down = ("upper", "middle", "lower")[int(1.5 * (region.top + region.bottom) * 0.999)]
-    across = ("left", "centre", "right")[int(1.5 * (region.left + region.right) * 0.999)]
+    down = ("upper", "middle", "lower")[min(2, int(1.5 * (region.top + region.bottom)))]
+    across = ("left", "centre", "right")[min(2, int(1.5 * (region.left + region.right)))]
     return f"{down} {across}"

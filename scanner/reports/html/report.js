@@ -8,6 +8,7 @@ const ROWS = list.firstElementChild.children.length; // of one list: only those 
 const one = document.getElementById("one");
 const gallery = [...document.querySelectorAll("body > header, main > section")];
 const heading = document.getElementById("one-title");
+const FULL = 0.2; // log-odds of a part whose colour is full, as a generated part of a picture has
 const MARKED = 0.3; // of the greatest weight, from which a part has its sign
 const DEEPEST = 16; // folders within folders that can be chosen
 const TITLE = document.title;
@@ -171,7 +172,7 @@ function showPicture(card, told) {
   figure.querySelector("figcaption").textContent = told.caption;
   one.querySelector(".map-words").textContent = told.regions_in_words;
   // What weighs little must not look as if it weighed much.
-  const greatest = Math.max(...told.regions.map((region) => Math.abs(region[4])), 1);
+  const greatest = Math.max(...told.regions.map((region) => Math.abs(region[4])), FULL);
   for (const [left, top, right, bottom, weight] of told.regions) {
     const share = Math.abs(weight) / greatest;
     const sign = share >= MARKED ? (weight > 0 ? "+" : "\u2212") : ""; // for those who see no colours
