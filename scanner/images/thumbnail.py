@@ -8,9 +8,9 @@ from PIL import Image
 
 from scanner.looks import pixels_alone
 
-LONGEST = 256  # pixels of the longer side
+LONGEST = 224  # pixels of the longer side
 KEPT = 64  # pixels of the longer side up to which each pixel counts, and is kept
-QUALITY, EFFORT = 60, 2  # of WebP
+QUALITY, EFFORT = 50, 2  # of WebP
 # How much larger than asked for a picture that is quickly made smaller by whole numbers may stay;
 # the rest is done with care. Of 1 megapixel this takes 3 ms, without it 8; of 12, 22 and 64.
 GAP = 1.5

@@ -5,12 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
 from scanner.occlusion import Region
-from scanner.record import UNEXAMINED, Origin, Record, Status, Verdict, path_text, safe_text
+from scanner.record import (
+    UNEXAMINED,
+    Origin,
+    Record,
+    Status,
+    Verdict,
+    columns,
+    path_text,
+    safe_text,
+)
 from scanner.reports.gallery import Picture
 
 UNEXAMINED_GROUP, OTHER_GROUP = "unexamined", "other"
@@ -22,6 +31,7 @@ GROUPS = {  # in the order in which they matter, with what a reader calls them
     OTHER_GROUP: "no pictures, opened or left out",
 }
 SEPARATOR = path_text(os.sep)
+COLUMNS = tuple(column.name for column in columns())
 PNG = b"\x89PNG"  # which thumbnails are of pictures too small to be scaled
 BADGES = {
     Status.NOT_IMAGE: "not an image",
@@ -39,9 +49,10 @@ ORIGINS = {
 CLAIMS = {"ai": "AI-generated", "edited": "edited", "camera": "camera"}
 OF_PARTS = (
     "Red parts (+) speak for a fake and blue ones (−) against it: the score fell or rose when they "
-    "were covered. {where} That shows what the score depends on, and not which parts were "
-    "generated or changed; parts without colour weigh little, or lie outside of what the model "
-    "sees."
+    "were covered. {where} The map shows what the score depends on, and not which parts were "
+    "changed or generated: every picture has a strongest part, also a photograph in which nothing "
+    "was altered. It is coarse, and most so at its edges; do not take it as evidence about any one "
+    "part. What is not coloured weighs little, or lies outside of what the model sees."
 )
 OF_VIEWS = (
     "Each frame is one of the views that the model judged, with the score that it gives for that "
@@ -60,10 +71,8 @@ class Card:
     group: str
     badge: str
     path: str
-    folder: str
     picture: str | None
     is_tiny: bool
-    p_fake: float | None
     probability: str | None
     origin: Origin | None
     origin_in_words: str | None
@@ -78,10 +87,8 @@ def card(record: Record, picture: Picture | None) -> Card:
         group=group(record),
         badge=_badge(record),
         path=record.path,
-        folder=record.path.replace(SEPARATOR, "/").rpartition("/")[0],
         picture=_data_uri(picture.thumbnail) if picture else None,
         is_tiny=picture is not None and picture.thumbnail.startswith(PNG),
-        p_fake=record.p_fake,
         probability=None if record.p_fake is None else percent(record.p_fake),
         origin=record.origin,
         origin_in_words=record.origin and ORIGINS[record.origin],
@@ -136,27 +143,34 @@ def _data_uri(thumbnail: bytes) -> str:
 
 
 def _details(record: Record, picture: Picture | None) -> dict[str, Any]:
-    """All that the page of a row shows, as text; marks that could disguise it are escaped."""
-    fields = [
-        (name, safe_text(str(value)))
-        for name, value in vars(record).items()
-        if value is not None and name not in ("evidence", "checks")
-    ]
-    fields += [(f"checks: {name}", value) for name, value in _checks(record.checks)]
-    regions = picture.regions if picture else ()
+    """All that the page of a row shows, as text, but what is empty.
+
+    Marks that could disguise it are escaped. values: of the columns, in their order.
+    """
     pages = record.frames or 1
-    return {
+    shown = {
+        "group": group(record),
+        "origin": record.origin,
+        "folder": record.path.replace(SEPARATOR, "/").rpartition("/")[0],
         "statement": safe_text(statement(record)),
         "caption": _caption(record),
-        "fields": fields,
+        "values": [_value(record, name) for name in COLUMNS],
+        "checks": _checks(record.checks),
         "evidence": _findings(record.evidence),
-        "regions": regions,
-        "of_views": picture is not None and picture.of_views,
-        "regions_in_words": _regions_in_words(picture) if picture and regions else "",
+        "regions": picture.regions if picture else (),
+        "of_views": True if picture and picture.of_views else None,
+        "regions_in_words": _regions_in_words(picture) if picture and picture.regions else "",
         "file": str(record.position) if pages > 1 else None,
         "pages": pages,
-        "name": f"page {record.page}: {_badge(record)}",
+        "name": f"page {record.page}: {_badge(record)}" if pages > 1 else None,
     }
+    return {name: value for name, value in shown.items() if value or value == 0}
+
+
+def _value(record: Record, column: str) -> str | None:
+    """Of a column that has no table of its own."""
+    value = None if column in ("checks", "evidence") else getattr(record, column)
+    return None if value is None else safe_text(str(value))
 
 
 def _checks(checks: str | None) -> list[tuple[str, str]]:
@@ -192,15 +206,17 @@ def _regions_in_words(picture: Picture) -> str:
     if picture.of_views:
         return OF_VIEWS
     # By ninths of the picture: the strongest part alone says little.
-    ninths: Counter[str] = Counter()
+    parts = defaultdict(list)
     for region in picture.regions:
-        ninths[_ninth(region)] += region.weight
+        parts[_ninth(region)].append(region.weight)
+    ninths = {place: sum(weights) / len(weights) for place, weights in parts.items()}
     (least, against), (most, speaking) = (
         choose(ninths.items(), key=lambda it: it[1]) for choose in (min, max)
     )
-    told = [f"for a fake: {most}, {speaking:+.2f}"] if speaking > 0 else []
-    told += [f"against it: {least}, {against:+.2f}"] if against < 0 else []
-    return OF_PARTS.format(where=f"Most weighs, {'; '.join(told)} log-odds." if told else "")
+    told = [f"for a fake in the {most} ({speaking:+.2f})"] if speaking > 0 else []
+    told += [f"against it in the {least} ({against:+.2f})"] if against < 0 else []
+    where = f"They weigh most {' and '.join(told)}, in log-odds each." if told else ""
+    return OF_PARTS.format(where=where)
 
 
 def _ninth(region: Region) -> str:

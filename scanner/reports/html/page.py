@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 CARDS = "<!-- cards -->\n"  # where they go in the template; values are escaped and cannot be it
-ROWS = 100  # of one list: the browser lays out those that are in sight, and no others
-NEXT_LIST = '</ol>\n<ol class="cards">\n'
+ROWS = 100  # that are there at once; a browser takes long to make ten thousand cards
+SEEN = '<ol class="cards">\n{}</ol>\n'
+UNSEEN = '<script type="text/html">\n{}</script>\n'  # which the script shows once they are near
+DETAILS = '<script type="application/json">{}</script>\n'
 START = "<!doctype html>\n<!-- a page of a report by imgscan -->\n"
 ALONE: dict[str, Any] = {"part": None, "parts": (), "folder": ""}
 
@@ -33,21 +35,34 @@ class Page:
     def __init__(self, stream: TextIO, **values: Any) -> None:
         self.rows = 0
         self._stream = stream
-        self._card = _environment().get_template("card.html")
+        self._blurred = values["blurred"]
+        self._block: list[Card] = []
         whole = _environment().get_template("page.html").render(ALONE | values)
         head, _, self._tail = whole.partition(CARDS)
         stream.write(START + head)
 
     def add(self, card: Card) -> None:
-        if self.rows and self.rows % ROWS == 0:
-            self._stream.write(NEXT_LIST)
+        self._block.append(card)
         self.rows += 1
-        # Pictures further down are shown by the script, once they are near.
-        source = "src" if self.rows <= ROWS else "data-src"
-        self._stream.write(self._card.render(card=card, number=self.rows, source=source))
+        if len(self._block) == ROWS:
+            self._end_block()
 
     def end(self) -> None:
+        self._end_block()
         self._stream.write(self._tail)
+
+    def _end_block(self) -> None:
+        """Write the cards since the last call, and what their pages show, for the script."""
+        block, self._block = self._block, []
+        if block:
+            first = self.rows - len(block)
+            values = {"cards": block, "first": first + 1, "blurred": self._blurred}
+            cards, details = (
+                _environment().get_template(name).render(values)
+                for name in ("cards.html", "details.html")
+            )
+            self._stream.write((UNSEEN if first else SEEN).format(cards))
+            self._stream.write(DETAILS.format(details))
 
 
 @cache

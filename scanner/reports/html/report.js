@@ -4,7 +4,6 @@
 
 const form = document.getElementById("controls");
 const list = document.getElementById("cards");
-const ROWS = list.firstElementChild.children.length; // of one list: only those in sight are laid out
 const one = document.getElementById("one");
 const gallery = [...document.querySelectorAll("body > header, main > section")];
 const heading = document.getElementById("one-title");
@@ -15,21 +14,24 @@ const TITLE = document.title;
 // The choices are in the order in which they matter.
 const GROUPS = [...form.elements.group.options].map((option) => option.value);
 const ORIGINS = [...form.elements.origin.options].map((option) => option.value);
-
-const cards = [...list.querySelectorAll(".cards > li")].map((element, place) => ({
-  element,
-  place,
-  group: element.className,
-  origin: element.dataset.origin,
-  folder: element.dataset.folder,
-  probability: "p" in element.dataset ? Number(element.dataset.p) : null,
-  path: element.querySelector(".path").textContent,
-  shot: element.querySelector(".shot"),
+const COLUMNS = [...document.querySelectorAll("footer dt")].map((term) => ({
+  name: term.textContent,
+  meaning: term.nextElementSibling.textContent,
 }));
-const byAddress = new Map(cards.map((card) => [`#${card.element.id}`, card]));
+const [PATH, PROBABILITY] = ["path", "p_fake"].map((name) => COLUMNS.findIndex((column) => column.name === name));
+const EMPTY = { origin: "", folder: "", checks: [], evidence: [], regions: [], regions_in_words: "", file: null };
+// The cards lie in blocks, of which only the first is made; of the others a line is a card.
+const BLOCKS = [...list.querySelectorAll("ol, script[type='text/html']")];
+const ROWS = 100; // of one list: only those in sight are laid out
+const cards = [...list.querySelectorAll("script[type='application/json']")].flatMap((details, block) =>
+  JSON.parse(details.textContent).map((told, line) => ({ ...EMPTY, ...told, block, line })));
+cards.forEach((card, place) => Object.assign(card, {
+  place,
+  path: card.values[PATH],
+  probability: card.values[PROBABILITY] === null ? null : Number(card.values[PROBABILITY]),
+}));
 let shown = cards;
 let last = null; // whose page was shown last
-let from = 0; // how far the gallery was scrolled when a page was opened
 
 const compareText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 const isNone = (value) => (value === null ? 1 : 0);
@@ -47,6 +49,10 @@ function element(name, text, kind) {
   if (text !== undefined) made.textContent = text;
   if (kind) made.className = kind;
   return made;
+}
+
+function address(card) {
+  return `#c${card.place + 1}`;
 }
 
 function inFolder(card, folder) {
@@ -75,29 +81,41 @@ function tell() {
   form.elements.count.value = `${shown.length.toLocaleString("en")} of ${cards.length.toLocaleString("en")} rows shown`;
 }
 
-// Puts the cards that are shown into lists of ROWS.
+// The card itself, which is made when it is first asked for.
+function made(card) {
+  if (!card.element) {
+    const block = BLOCKS[card.block];
+    if (block.lines === undefined) block.lines = block.matches("ol") ? [...block.children] : block.textContent.trim().split("\n");
+    const line = block.lines[card.line];
+    const template = document.createElement("template");
+    if (typeof line === "string") template.innerHTML = line;
+    card.element = typeof line === "string" ? template.content.firstElementChild : line;
+    const shot = card.element.querySelector(".shot");
+    if (shot) shot.disabled = !form.elements.blur.checked;
+  }
+  return card.element;
+}
+
+// Puts the cards that are shown into lists, which are filled once they are near.
 function lay() {
   near.disconnect();
   const lists = [];
   for (let start = 0; start < shown.length; start += ROWS) {
     const cut = element("ol", undefined, "cards");
-    cut.append(...shown.slice(start, start + ROWS).map((card) => card.element));
+    cut.waiting = shown.slice(start, start + ROWS);
     lists.push(cut);
     near.observe(cut);
   }
+  if (lists.length) fill(lists[0]);
   list.replaceChildren(...lists);
 }
 
-// The browser would take long to open ten thousand pictures at once.
-function load(within) {
-  for (const image of within.querySelectorAll("img[data-src]")) {
-    image.src = image.dataset.src;
-    delete image.dataset.src;
-  }
+function fill(cut) {
+  cut.append(...cut.waiting.splice(0).map(made));
 }
 
 const near = new IntersectionObserver(
-  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => load(entry.target)),
+  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => fill(entry.target)),
   { rootMargin: "100%" },
 );
 
@@ -135,16 +153,12 @@ function fillChoices() {
 function blur() {
   const isBlurred = form.elements.blur.checked;
   document.body.classList.toggle("blurred", isBlurred);
-  for (const card of cards) card.shot?.toggleAttribute("disabled", !isBlurred);
-  one.querySelector(".shot").disabled = !isBlurred;
+  const made = cards.filter((card) => card.element).map((card) => card.element.querySelector(".shot"));
+  for (const shot of [...made, one.querySelector(".shot")]) if (shot) shot.disabled = !isBlurred;
 }
 
 function toggle(shot) {
   shot.setAttribute("aria-pressed", String(shot.getAttribute("aria-pressed") !== "true"));
-}
-
-function details(card) {
-  return JSON.parse(card.element.querySelector("script").textContent);
 }
 
 function cells(values) {
@@ -153,110 +167,113 @@ function cells(values) {
   return row;
 }
 
-function showPicture(card, told) {
+function showPicture(card) {
   const figure = one.querySelector("figure");
-  const thumbnail = card.element.querySelector("img");
+  const ownShot = made(card).querySelector(".shot");
+  const thumbnail = ownShot?.querySelector("img") ?? null;
   figure.hidden = thumbnail === null;
   const map = one.querySelector(".map");
   map.replaceChildren();
-  for (const part of one.querySelectorAll(".map-words, .map-choice")) part.hidden = !told.regions.length;
+  for (const part of one.querySelectorAll(".map-words, .map-choice")) part.hidden = !card.regions.length;
   if (thumbnail === null) return;
-  load(card.element);
   const image = figure.querySelector("img");
   image.src = thumbnail.src;
   image.alt = `The picture ${card.path}`;
   image.className = thumbnail.className;
   const shot = figure.querySelector(".shot");
-  shot.setAttribute("aria-pressed", card.shot.getAttribute("aria-pressed"));
-  shot.setAttribute("aria-label", card.shot.getAttribute("aria-label"));
-  figure.querySelector("figcaption").textContent = told.caption;
-  one.querySelector(".map-words").textContent = told.regions_in_words;
+  for (const name of ["aria-pressed", "aria-label"]) shot.setAttribute(name, ownShot.getAttribute(name));
+  figure.querySelector("figcaption").textContent = card.caption;
+  one.querySelector(".map-words").textContent = card.regions_in_words;
   // What weighs little must not look as if it weighed much.
-  const greatest = Math.max(...told.regions.map((region) => Math.abs(region[4])), FULL);
-  for (const [left, top, right, bottom, weight] of told.regions) {
+  const greatest = Math.max(...card.regions.map((region) => Math.abs(region[4])), FULL);
+  for (const [left, top, right, bottom, weight] of card.regions) {
     const share = Math.abs(weight) / greatest;
     const sign = share >= MARKED ? (weight > 0 ? "+" : "\u2212") : ""; // for those who see no colours
-    const part = element("span", told.of_views ? weight.toFixed(2) : sign, told.of_views ? "view" : "");
+    const part = element("span", card.of_views ? weight.toFixed(2) : sign, card.of_views ? "view" : "");
     const colour = weight > 0 ? "220, 40, 20" : "20, 60, 160";
     Object.assign(part.style, {
       left: `${100 * left}%`, top: `${100 * top}%`,
       width: `${100 * (right - left)}%`, height: `${100 * (bottom - top)}%`,
     });
-    if (told.of_views) part.style.borderColor = `rgb(${colour})`;
+    if (card.of_views) part.style.borderColor = `rgb(${colour})`;
     else part.style.backgroundColor = `rgba(${colour}, ${0.65 * share})`;
     map.append(part);
   }
 }
 
-function showTables(told) {
+function showTables(card) {
   const findings = one.querySelector(".findings");
-  findings.hidden = !told.evidence.length;
-  findings.querySelector("tbody").replaceChildren(...told.evidence.map(cells));
-  const fields = told.fields.map(([name, value]) => {
+  findings.hidden = !card.evidence.length;
+  findings.querySelector("tbody").replaceChildren(...card.evidence.map(cells));
+  const fields = card.values.map((value, column) => [COLUMNS[column].name, value, COLUMNS[column].meaning]);
+  const checks = card.checks.map(([name, value]) => [`checks: ${name}`, value, ""]);
+  const lines = [...fields, ...checks].filter(([, value]) => value !== null).map(([name, value, meaning]) => {
     const row = element("tr");
     const head = element("th", name, "code");
     head.scope = "row";
-    const meaning = document.getElementById(`field-${name}`);
-    if (meaning) head.title = meaning.nextElementSibling.textContent;
+    head.title = meaning;
     row.append(head, element("td", value, "code"));
     return row;
   });
-  one.querySelector(".fields tbody").replaceChildren(...fields);
+  one.querySelector(".fields tbody").replaceChildren(...lines);
 }
 
-function showPages(card, told) {
+function showPages(card) {
   const section = one.querySelector(".of-file");
-  section.hidden = told.file === null;
-  if (told.file === null) return;
-  const pages = cards.filter((other) => other.path === card.path && details(other).file === told.file);
-  const items = pages.sort((a, b) => a.place - b.place).map((other) => {
+  section.hidden = card.file === null;
+  if (card.file === null) return;
+  const pages = cards.filter((other) => other.path === card.path && other.file === card.file);
+  const items = pages.map((other) => {
     const item = element("li");
-    const link = element("a", details(other).name);
+    const link = element("a", other.name);
     if (other === card) link.setAttribute("aria-current", "page");
-    link.href = `#${other.element.id}`;
+    link.href = address(other);
     item.append(link);
     return item;
   });
-  section.querySelector("h2").textContent = `Pages of this file that are listed here (${items.length} of ${told.pages})`;
+  section.querySelector("h2").textContent = `Pages of this file that are listed here (${items.length} of ${card.pages})`;
   section.querySelector("ul").replaceChildren(...items);
 }
 
 function showOne(card) {
-  const told = details(card);
   heading.textContent = card.path;
   one.className = card.group;
-  one.querySelector(".statement").textContent = told.statement;
+  one.querySelector(".statement").textContent = card.statement;
   const place = shown.indexOf(card);
   one.querySelector(".place").textContent = place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${shown.length.toLocaleString("en")}`;
   for (const [kind, other] of [[".previous", place - 1], [".next", place + 1]]) {
     const link = one.querySelector(kind);
     const target = place < 0 ? undefined : shown[other];
-    if (target) link.href = `#${target.element.id}`;
+    if (target) link.href = address(target);
     else link.removeAttribute("href");
   }
-  showPicture(card, told);
-  showPages(card, told);
-  showTables(told);
+  showPicture(card);
+  showPages(card);
+  showTables(card);
 }
 
 function route() {
-  const card = byAddress.get(location.hash);
-  if (card) {
-    if (one.hidden) from = window.scrollY;
-    last = card;
-    showOne(card);
-  }
-  const wasOpen = !one.hidden;
+  const card = /^#c\d+$/.test(location.hash) ? cards[location.hash.slice(2) - 1] : undefined;
+  if (card) showOne(card);
   one.hidden = !card;
   for (const part of gallery) part.hidden = Boolean(card);
   document.title = card ? `${card.path} - ${TITLE}` : TITLE;
   if (card) {
     window.scrollTo(0, 0);
     heading.focus({ preventScroll: true });
-  } else if (wasOpen) {
-    window.scrollTo(0, from);
-    last?.element.querySelector(".path").focus({ preventScroll: true });
+  } else if (last) {
+    backTo(last);
   }
+  last = card ?? null;
+}
+
+// The gallery, where the card of a picture lies whose page was open.
+function backTo(card) {
+  const place = shown.indexOf(card);
+  if (place < 0) return;
+  fill(list.children[Math.floor(place / ROWS)]);
+  card.element.scrollIntoView({ block: "center" });
+  card.element.querySelector(".path").focus({ preventScroll: true });
 }
 
 form.addEventListener("submit", (event) => event.preventDefault());
@@ -283,15 +300,14 @@ one.querySelector(".map-choice input").addEventListener("change", (event) => {
 document.addEventListener("keydown", (event) => {
   if (one.hidden || event.altKey || event.ctrlKey || event.metaKey) return;
   const link = { ArrowLeft: ".previous", ArrowRight: ".next", Escape: ".back" }[event.key];
-  const address = link && one.querySelector(link).getAttribute("href");
-  if (!address) return;
-  history.pushState(null, "", address);
+  const goal = link && one.querySelector(link).getAttribute("href");
+  if (!goal) return;
+  history.pushState(null, "", goal);
   route();
 });
 window.addEventListener("hashchange", route);
-window.addEventListener("beforeprint", () => load(list));
+window.addEventListener("beforeprint", () => [...list.children].forEach(fill));
 fillChoices();
-for (const cut of list.children) near.observe(cut);
+lay();
 tell();
-blur();
 route();

@@ -129,7 +129,7 @@ def test_the_verdict_that_counts_is_that_of_the_second_look(
     assert explained == (["sure.png"] if asked is FAKE else ["spot.png"])
 
 
-@pytest.mark.parametrize("batches", [0, 1, 5, 12, 20, 29])
+@pytest.mark.parametrize("batches", [0, 1, 5, 9, 12, 15])
 def test_neither_batch_nor_interruption_changes_a_byte(
     batches: int,
     evidence: Path,
@@ -170,5 +170,7 @@ def test_batches_are_no_larger_than_the_backends_and_twins_are_asked_about_once(
     scan(evidence, brightness_model, "out.html", explain=(FAKE,))
     explained = [picture for picture in shown.values() if picture and picture.regions]
     assert len(explained) == 2 * 10
-    assert sum(sizes) == 10 + sum(len(picture.regions) for picture in explained) / 2
+    preprocessing = open_model(str(brightness_model)).card.preprocessing
+    questions = len(covered(np.zeros(preprocessing.shape, np.uint8), preprocessing))
+    assert sum(sizes) == 10 + 10 * questions
     assert max(sizes) == 4

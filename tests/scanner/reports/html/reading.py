@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from scanner.record import columns
+
 
 @dataclass
 class Card:
@@ -15,14 +17,16 @@ class Card:
 
     address: str
     group: str
-    data: dict[str, str]
     picture: str | None = None
     texts: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def fields(self) -> dict[str, str]:
-        return dict(self.details["fields"])
+        names = [column.name for column in columns()]
+        values = zip(names, self.details["values"], strict=True)
+        checks = {f"checks: {name}": value for name, value in self.details.get("checks", ())}
+        return {name: value for name, value in values if value is not None} | checks
 
 
 class Reader(HTMLParser):
@@ -43,8 +47,7 @@ class Reader(HTMLParser):
         named = {name: value or "" for name, value in attributes}
         self.elements.append((tag, named))
         if tag == "li" and self._open[-1][1].get("class") == "cards":
-            data = {name: value for name, value in named.items() if name.startswith("data-")}
-            self.cards.append(Card(named["id"], named["class"], data))
+            self.cards.append(Card(named["id"], named["class"]))
         if tag == "img" and self.cards and "src" in named:
             self.cards[-1].picture = named["src"]
         if tag not in ("meta", "link", "img", "input"):
@@ -58,8 +61,22 @@ class Reader(HTMLParser):
             self.styles.append(self._raw)
         elif tag == "script" and "type" not in attributes:
             self.scripts.append(self._raw)
+        elif tag == "script" and attributes["type"] == "text/html":
+            self._read_cards(self._raw)
         elif tag == "script":
-            self.cards[-1].details = json.loads(self._raw)
+            told = json.loads(self._raw)
+            for card, details in zip(self.cards[-len(told) :], told, strict=True):
+                card.details = details
+
+    def _read_cards(self, html: str) -> None:
+        """Those that the page shows once they are near, a line each."""
+        within = Reader()
+        within.feed(f'<ol class="cards">{html}</ol>')
+        within.close()
+        assert html.count("\n") == len(within.cards) + 1
+        self.cards += within.cards
+        self.elements += within.elements
+        self.text += within.text
 
     def handle_data(self, text: str) -> None:
         self._raw += text
