@@ -3,6 +3,7 @@
     python -m benchmarks.html.cost
 
 The same files are scanned to CSV alone and to CSV and HTML, in turns; start and reports included.
+So is what it takes besides to show where the evidence lies.
 """
 
 from __future__ import annotations
@@ -19,17 +20,21 @@ from benchmarks.shared.pictures import lay_out, photographs
 from benchmarks.shared.process import scan
 from benchmarks.shared.results import Row, write_part
 from benchmarks.shared.rounds import Spread, alternate, ratios, spread
+from scanner.record import Verdict
 from trainer.command import Command
 
 NAME = "html-cost"
-CSV, HTML = "CSV", "CSV and HTML"
+CSV, HTML, EXPLAINED = "CSV", "CSV and HTML", "CSV and HTML, explained"
+ALL = [word for verdict in Verdict for word in ("--explain", verdict)]
+FEW = 8  # pictures that are explained
 MODEL = "auto"
+MEGAPIXEL = (1152, 864)
 
 
 def materials(data: Path, share: float) -> Iterator[tuple[str, list[bytes]]]:
     """Name and files of each; photographs are the slower the larger they are. Raises DataError."""
     yield "CIFAKE's, 32×32 pixels", thumbnails(data, round(4_000 * share))
-    yield "photographs of 1 megapixel", list(photographs(1152, 864, round(120 * share)))
+    yield "photographs of 1 megapixel", list(photographs(*MEGAPIXEL, round(120 * share)))
     yield "photographs of 12 megapixels", list(photographs(4000, 3000, round(40 * share)))
 
 
@@ -55,10 +60,27 @@ def main(data: Path, rounds: int, quick: bool, output: Path) -> None:
             for report, speed in speeds.items()
         ]
         table.append(_line(name, evidence.files, found, size))
+    found = explained(rounds)
+    rows += [{"round": number} | seconds for number, seconds in enumerate(found, 1)]
+    more = spread([(it[EXPLAINED] - it[HTML]) / FEW for it in found])
+    note = f"`--explain` takes {more} s for each picture of a megapixel that it explains."
     command = f"python -m benchmarks.html.cost --rounds {rounds}{' --quick' * quick}"
-    write_part(output, NAME, {"command": command}, rows, table)
-    for line in table:
-        click.echo("  ".join(line.values()))
+    write_part(output, NAME, {"command": command}, rows, table, [note])
+    for line in (*(" ".join(it.values()) for it in table), note):
+        click.echo(line)
+
+
+def explained(rounds: int) -> list[dict[str, float]]:
+    """Seconds, a round, of scans of FEW pictures that show where the evidence lies, or do not."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        evidence = lay_out(photographs(*MEGAPIXEL, FEW), place / "evidence").folder
+        reports = [place / "report.csv", place / "report.html"]
+
+        def seconds(*options: str) -> float:
+            return scan(evidence, reports, MODEL, "--device", "cpu", *options, files=FEW).seconds
+
+        return list(alternate({HTML: seconds, EXPLAINED: lambda: seconds(*ALL)}, rounds))
 
 
 def _candidates(evidence: Path, files: int, place: Path) -> dict[str, Callable[[], float]]:

@@ -39,12 +39,14 @@ def test_what_it_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         yield "tiny ones", list(photographs(64, 48, 3))
 
     monkeypatch.setattr(cost, "materials", materials)
+    monkeypatch.setattr(cost, "FEW", 1)
     words = ["--rounds", "1", "--output", str(tmp_path)]
     done = CliRunner().invoke(cost.main, words)
     assert done.exit_code == 0, done.output
-    found = json.loads((tmp_path / "html-cost.json").read_text())["rows"]
+    *found, explained = json.loads((tmp_path / "html-cost.json").read_text())["rows"]
     assert [row["report"] for row in found] == [cost.CSV, cost.HTML]
     assert all(row["files_per_second"] > 0 and row["files"] == 3 for row in found)
+    assert explained[cost.EXPLAINED] > explained[cost.HTML]
 
 
 def test_the_picture_that_is_shown_is_there() -> None:
