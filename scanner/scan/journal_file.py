@@ -1,4 +1,4 @@
-"""The file of a journal: ours alone, locked, and its troubles told in sentences."""
+"""The file of a journal: ours alone, locked, told troubles in sentences, and no password in it."""
 
 from __future__ import annotations
 

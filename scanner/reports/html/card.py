@@ -65,7 +65,7 @@ class Card:
     """What a row's card shows; `details` is all that its page shows, for the script.
 
     group: of GROUPS, by what became of the row. picture: the thumbnail as a data URI. is_tiny:
-    whether it is to be enlarged pixel by pixel. folder: with `/` between its parts.
+    whether it is to be enlarged pixel by pixel. why: the reason or error.
     """
 
     group: str
@@ -127,8 +127,8 @@ def statement(record: Record) -> str:
     )
     if record.verdict is Verdict.INCONCLUSIVE:
         return f"No verdict: {record.reason}; {how}."
-    kind = "AI-generated picture" if record.verdict is Verdict.FAKE else "photograph"
-    return f"{record.model} takes it for {'an' if kind[0] == 'A' else 'a'} {kind}; {how}."
+    kind = "an AI-generated picture" if record.verdict is Verdict.FAKE else "a photograph"
+    return f"{record.model} takes it for {kind}; {how}."
 
 
 def _badge(record: Record) -> str:
