@@ -27,6 +27,7 @@ from scanner.hashes.hashing import Hashes, hash_source
 from scanner.limits import Limits
 from scanner.paths import is_folder
 from scanner.record import path_text
+from scanner.reports import pages_folder
 from scanner.reports.read import READERS, ReadError, read_records
 from scanner.sources.found import Found, Met, carved_range
 from scanner.sources.walk import walk
@@ -101,6 +102,7 @@ def verify(
         )
     for place, sha256 in reports.items():
         yield from _check_report(place, sha256)
+        yield from _foreign_pages(place, reports)
     if not evidence:
         yield Finding(Weight.NOTE, "the evidence was not checked; name it with --evidence")
     elif len(evidence) != len(scanned):
@@ -156,6 +158,15 @@ def _check_report(report: Path, sha256: str) -> Iterator[Finding]:
         elif found != sha256:
             text = f"{report}: the report was changed, sha256 {sha256} → {found}"
             yield Finding(Weight.DIFFERS, text)
+
+
+def _foreign_pages(report: Path, reports: Collection[Path]) -> Iterator[Finding]:
+    """What lies among the pages of a report and was not written with it."""
+    folder = pages_folder(report)
+    if folder is not None and folder.is_dir():
+        for entry in sorted(folder.iterdir()):
+            if entry not in reports:
+                yield Finding(Weight.DIFFERS, f"{entry}: it is no page of the report")
 
 
 def _check_evidence(

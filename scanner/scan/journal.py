@@ -27,6 +27,7 @@ from scanner.scan import pictures
 from scanner.scan.journal_file import (
     JournalError,
     connect,
+    journal_files,
     refuse_foreign,
     slow_hash,
     trouble_explained,
@@ -366,7 +367,8 @@ class Journal:
     def remove(self) -> None:
         """Close and delete the journal once its reports are written."""
         self.close()
-        self.path.unlink(missing_ok=True)
+        for file in journal_files(self.path):  # what a full disk kept SQLite from taking away, too
+            file.unlink(missing_ok=True)
 
 
 def _stamp_text(stamp: Stamp | None) -> str | None:

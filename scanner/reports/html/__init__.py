@@ -14,7 +14,7 @@ from scanner.files import replacing
 from scanner.record import Record
 from scanner.reports.gallery import Gallery
 from scanner.reports.html import parts
-from scanner.reports.html.card import card
+from scanner.reports.html.card import Card, card
 from scanner.reports.html.page import Page
 from scanner.reports.html.summary import summary
 
@@ -28,15 +28,20 @@ def write(
     """
     cards = (card(record, gallery.picture(record)) for record in records)
     values: dict[str, Any] = {"summary": summary(scan), "blurred": gallery.blurred}
-    several = sum(scan.get("statuses", {}).values()) > parts.MOST_ROWS
-    if several:
-        values |= {"parts": parts.write_parts(path, cards, values)}
-        values |= {"folder": parts.folder_name(path)}
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as stream:
+    if sum(scan.get("statuses", {}).values()) <= parts.MOST_ROWS:
+        with replacing(path) as partial:
+            _write_page(partial, cards, values)
+        parts.remove(path)
+        return [path]
+    with replacing(path) as partial, parts.writing(path, cards, values) as pages:
+        values |= {"parts": pages, "folder": parts.folder_name(path)}
+        _write_page(partial, (), values)
+    return [path, *(parts.folder_of(path) / page.name for page in pages)]
+
+
+def _write_page(path: Path, cards: Iterable[Card], values: dict[str, Any]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
         page = Page(stream, **values)
-        for each in cards:  # none are left where they are on pages of their own
+        for each in cards:
             page.add(each)
         page.end()
-    if not several:
-        parts.remove(path)
-    return [path, *(parts.folder_of(path) / part.name for part in values.get("parts", ()))]

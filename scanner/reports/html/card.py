@@ -71,6 +71,7 @@ class Card:
     group: str
     badge: str
     path: str
+    page: str | None
     picture: str | None
     is_tiny: bool
     probability: str | None
@@ -78,6 +79,11 @@ class Card:
     origin_in_words: str | None
     why: str | None
     details: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What tells the row from others."""
+        return f"{self.path}, {self.page}" if self.page else self.path
 
 
 def card(record: Record, picture: Picture | None) -> Card:
@@ -87,6 +93,7 @@ def card(record: Record, picture: Picture | None) -> Card:
         group=group(record),
         badge=_badge(record),
         path=record.path,
+        page=_page(record),
         picture=_data_uri(picture.thumbnail) if picture else None,
         is_tiny=picture is not None and picture.thumbnail.startswith(PNG),
         probability=None if record.p_fake is None else percent(record.p_fake),
@@ -95,6 +102,12 @@ def card(record: Record, picture: Picture | None) -> Card:
         why=why and safe_text(why),
         details=_details(record, picture),
     )
+
+
+def _page(record: Record) -> str | None:
+    """Which page of its file a row is of, where there are several."""
+    several = record.page is not None and (record.frames or 1) > 1
+    return f"page {record.page} of {record.frames}" if several else None
 
 
 def group(record: Record) -> str:
@@ -116,7 +129,7 @@ def percent(share: float) -> str:
 def statement(record: Record) -> str:
     """What is found of a row, as a sentence."""
     if record.status in UNEXAMINED:
-        return f"Not examined ({record.status}): {record.error}. It may hold a picture."
+        return f"Not examined ({_words(record.status)}): {record.error}. It may hold a picture."
     if record.status is not Status.SCORED:
         return f"{BADGES[record.status].capitalize()}: {record.error}."
     if record.p_fake is None:
@@ -131,10 +144,14 @@ def statement(record: Record) -> str:
     return f"{record.model} takes it for {kind}; {how}."
 
 
+def _words(status: Status) -> str:
+    return status.replace("_", " ")
+
+
 def _badge(record: Record) -> str:
     if record.verdict is not None:
         return record.verdict
-    return BADGES.get(record.status, f"not examined: {record.status}".replace("_", " "))
+    return BADGES.get(record.status, f"not examined: {_words(record.status)}")
 
 
 def _data_uri(thumbnail: bytes) -> str:
@@ -153,7 +170,8 @@ def _details(record: Record, picture: Picture | None) -> dict[str, Any]:
         "origin": record.origin,
         "folder": record.path.replace(SEPARATOR, "/").rpartition("/")[0],
         "statement": safe_text(statement(record)),
-        "caption": _caption(record),
+        "caption": _caption(record, picture),
+        "page": _page(record),
         "values": [_value(record, name) for name in COLUMNS],
         "checks": _checks(record.checks),
         "evidence": _findings(record.evidence),
@@ -196,9 +214,11 @@ def _finding(finding: dict[str, Any]) -> list[str]:
     return [*map(safe_text, texts), CLAIMS.get(finding.get("claim", ""), "")]
 
 
-def _caption(record: Record) -> str:
-    page = f", page {record.page} of {record.frames}" if (record.frames or 1) > 1 else ""
-    size = f"{record.width} × {record.height} pixels as stored{page}"
+def _caption(record: Record, picture: Picture | None) -> str:
+    page = _page(record)
+    size = f"{record.width} × {record.height} pixels as stored{f', {page}' if page else ''}"
+    if picture is not None and picture.thumbnail.startswith(PNG):
+        return f"{size}; each is shown here"
     return f"{size}; a small copy is shown here"
 
 
@@ -213,10 +233,14 @@ def _regions_in_words(picture: Picture) -> str:
     (least, against), (most, speaking) = (
         choose(ninths.items(), key=lambda it: it[1]) for choose in (min, max)
     )
-    told = [f"for a fake in the {most} ({speaking:+.2f})"] if speaking > 0 else []
-    told += [f"against it in the {least} ({against:+.2f})"] if against < 0 else []
+    told = [f"for a fake in the {most} ({_signed(speaking)})"] if speaking > 0 else []
+    told += [f"against it in the {least} ({_signed(against)})"] if against < 0 else []
     where = f"They weigh most {' and '.join(told)}, in log-odds each." if told else ""
     return OF_PARTS.format(where=where)
+
+
+def _signed(weight: float) -> str:
+    return f"{weight:+.2f}".replace("-", "−")
 
 
 def _ninth(region: Region) -> str:

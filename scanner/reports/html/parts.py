@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +20,7 @@ from scanner.reports.html.page import START, Page
 
 MOST_ROWS = 12_000  # of one page: ten thousand pictures, and what held them
 SUFFIX = ".parts"
+NAME = re.compile(rf"(?:{'|'.join(GROUPS)})-[0-9]+\.html")
 
 
 class PagesError(ImgscanError):
@@ -72,20 +74,42 @@ def check_place(report: Path) -> None:
 
 
 def remove(report: Path) -> None:
-    """Take away the pages that an earlier scan left of a report. Raises OSError and PagesError."""
+    """Take away the pages that earlier scans left of a report. Raises OSError and PagesError."""
     check_place(report)
-    _clear(folder_of(report))
-
-
-def write_parts(report: Path, cards: Iterable[Card], values: dict[str, Any]) -> list[Part]:
-    """Write the pages, each of one group of cards, to a folder that appears complete or not at all.
-
-    values: those of all pages, as `Page` takes them. Raises OSError and PagesError.
-    """
-    index = f"../{quote(os.fsencode(report.name))}"
     folder = folder_of(report)
+    for place in (folder, partial_path(folder)):
+        _clear(place)
+
+
+@contextmanager
+def writing(report: Path, cards: Iterable[Card], values: dict[str, Any]) -> Iterator[list[Part]]:
+    """Write the pages, each of one group of cards; gives what there is to say of each.
+
+    Their folder takes its place, complete, once what is done meanwhile went well. values: those of
+    all pages, as `Page` takes them. Raises OSError and PagesError.
+    """
+    folder = folder_of(report)
+    partial = partial_path(folder)
+    check_place(report)
+    _clear(partial)  # a killed scan's
+    partial.mkdir()
+    try:
+        yield _write(report, cards, partial, values)
+        check_place(report)  # the scan may have taken long
+        _clear(folder)
+        partial.replace(folder)
+    finally:
+        with suppress(OSError):
+            _clear(partial)
+
+
+def _write(
+    report: Path, cards: Iterable[Card], partial: Path, values: dict[str, Any]
+) -> list[Part]:
+    index = f"../{quote(os.fsencode(report.name))}"
+    folder = quote(os.fsencode(folder_of(report).name))
     done: list[Part] = []
-    with _replacing(report) as partial, ExitStack() as stack:
+    with ExitStack() as stack:
         at_work: dict[str, _OpenPage] = {}
         for card in cards:
             page = at_work.get(card.group)
@@ -96,13 +120,12 @@ def write_parts(report: Path, cards: Iterable[Card], values: dict[str, Any]) -> 
                 name = f"{card.group}-{number}.html"
                 stream = (partial / name).open("w", encoding="utf-8", newline="\n")
                 stack.enter_context(stream)
-                href = f"{quote(os.fsencode(folder.name))}/{name}"
-                page = _OpenPage(Part(name, href, card.group, number), stream, index, values)
-                at_work[card.group] = page
+                part = Part(name, f"{folder}/{name}", card.group, number)
+                page = at_work[card.group] = _OpenPage(part, stream, index, values)
             page.add(card)
         done += [page.end() for page in at_work.values()]
-        for part in done:
-            part.sha256 = file_sha256(partial / part.name)
+    for part in done:
+        part.sha256 = file_sha256(partial / part.name)
     order = list(GROUPS)
     return sorted(done, key=lambda part: (order.index(part.group), part.number))
 
@@ -128,23 +151,6 @@ class _OpenPage:
         return self.part
 
 
-@contextmanager
-def _replacing(report: Path) -> Iterator[Path]:
-    """A folder to write pages to, which takes the place of the report's once all went well."""
-    folder = folder_of(report)
-    partial = partial_path(folder)
-    _clear(partial)  # a killed scan's
-    partial.mkdir()
-    try:
-        yield partial
-        check_place(report)  # the scan may have taken long
-        _clear(folder)
-        partial.replace(folder)
-    finally:
-        with suppress(OSError):
-            _clear(partial)
-
-
 def _clear(folder: Path) -> None:
     """Take away a folder of pages, and them."""
     for entry in _entries(folder):
@@ -163,8 +169,8 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _is_ours(entry: Path) -> bool:
-    """Whether a scan left it; it is empty where the scan was killed before it wrote anything."""
-    if entry.is_symlink() or not entry.is_file():
+    """Whether it is such a page; one is empty where a scan was killed before it wrote anything."""
+    if entry.is_symlink() or not entry.is_file() or not NAME.fullmatch(entry.name):
         return False
     with entry.open("rb") as stream:
         return stream.read(len(START)) in (b"", START.encode())

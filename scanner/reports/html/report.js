@@ -51,6 +51,11 @@ function element(name, text, kind) {
   return made;
 }
 
+// What tells a row from others.
+function titleOf(card) {
+  return card.page ? `${card.path}, ${card.page}` : card.path;
+}
+
 function address(card) {
   return `#c${card.place + 1}`;
 }
@@ -75,6 +80,10 @@ function apply() {
   shown = cards.filter(fits).sort((a, b) => order(a, b) || a.place - b.place);
   lay();
   tell();
+}
+
+function clear() {
+  for (const name of ["group", "origin", "folder", "text", "least", "most"]) form.elements[name].value = "";
 }
 
 function tell() {
@@ -178,7 +187,8 @@ function showPicture(card) {
   if (thumbnail === null) return;
   const image = figure.querySelector("img");
   image.src = thumbnail.src;
-  image.alt = `The picture ${card.path}`;
+  image.alt = `The picture ${titleOf(card)}`;
+  image.decode().then(() => figure.querySelector(".shot").style.setProperty("--ratio", image.naturalWidth / image.naturalHeight), () => {}); // the next picture came first
   image.className = thumbnail.className;
   const shot = figure.querySelector(".shot");
   for (const name of ["aria-pressed", "aria-label"]) shot.setAttribute(name, ownShot.getAttribute(name));
@@ -236,7 +246,7 @@ function showPages(card) {
 }
 
 function showOne(card) {
-  heading.textContent = card.path;
+  heading.textContent = titleOf(card);
   one.className = card.group;
   one.querySelector(".statement").textContent = card.statement;
   const place = shown.indexOf(card);
@@ -257,7 +267,7 @@ function route() {
   if (card) showOne(card);
   one.hidden = !card;
   for (const part of gallery) part.hidden = Boolean(card);
-  document.title = card ? `${card.path} - ${TITLE}` : TITLE;
+  document.title = card ? `${titleOf(card)} - ${TITLE}` : TITLE;
   if (card) {
     window.scrollTo(0, 0);
     heading.focus({ preventScroll: true });
@@ -278,10 +288,10 @@ function backTo(card) {
 
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", apply);
-form.addEventListener("reset", () => setTimeout(() => {
+form.querySelector(".clear").addEventListener("click", () => {
+  clear();
   apply();
-  blur();
-}));
+});
 form.elements.blur.addEventListener("change", blur);
 
 document.addEventListener("click", (event) => {
@@ -289,6 +299,7 @@ document.addEventListener("click", (event) => {
   if (shot) toggle(shot);
   const tile = event.target.closest("[data-show]");
   if (tile) {
+    clear();
     form.elements.group.value = tile.dataset.show;
     apply();
     document.getElementById("pictures").scrollIntoView();

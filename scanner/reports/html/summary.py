@@ -10,6 +10,12 @@ from scanner.record import UNEXAMINED, Origin, Status, Verdict
 from scanner.reports.html.card import BADGES, ORIGINS, OTHER_GROUP, UNEXAMINED_GROUP
 
 MANY = 10_000  # photographs, to show what an error rate comes to
+WEIGHING = (
+    "“fake” is a reason to look closer, and never the only ground for an accusation. “real” says "
+    "that the picture looks like a photograph, which a generator that the model does not know may "
+    "achieve too. “inconclusive” is an answer: the evidence is thin, or the picture unlike all "
+    "that the model knows."
+)
 CLOSING = (
     "When and on what evidence the scan ran, with what software, and the SHA-256 of this file "
     "stand in the scan's manifest, whose name ends in .manifest.json; “imgscan verify” checks the "
@@ -62,6 +68,7 @@ class Summary:
     origins: tuple[Counted, ...]
     limits: tuple[str, ...]
     models: tuple[Model, ...]
+    weighing: str = WEIGHING
     closing: str = CLOSING
 
 
@@ -112,7 +119,7 @@ def _warnings(statuses: Mapping[str, int]) -> Iterator[Warned]:
         yield Warned(
             "Not everything could be examined.",
             f"{rows} in which there may be a picture that nobody has looked at. That says neither "
-            "that it is genuine nor that it is not; each row says what stood in the way.",
+            "that it is genuine nor that it is not; their rows say what stood in the way.",
         )
 
 
@@ -121,12 +128,6 @@ def _limits(scan: Mapping[str, Any], models: list[dict[str, Any]]) -> Iterator[s
         "A verdict says whether what the model sees of a picture looks like the photographs or "
         "like the generated pictures that it was made from. It does not say who made the picture, "
         "whether what it shows happened, or whether a part of it was changed."
-    )
-    yield (
-        "“fake” is a reason to look closer, and never the only ground for an accusation. “real” "
-        "says that the picture looks like a photograph, which a generator that the model does not "
-        "know may achieve too. “inconclusive” is an answer: the evidence is thin, or the picture "
-        "unlike all that the model knows."
     )
     for model in models:
         rate = model["false_positive_rate"]

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pypdf import PdfReader
 
-from scanner.record import Record
+from scanner.occlusion import Region
+from scanner.record import Record, Verdict
 from scanner.reports import write_report
-from scanner.reports.gallery import Gallery
+from scanner.reports.gallery import Gallery, Picture
 from scanner.reports.html import parts
-from tests.scanner.reports.html.conftest import ODD, picture
+from tests.scanner.reports.html.conftest import ODD, picture, thumbnail
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -81,8 +82,10 @@ def test_filters(opened: Open, choices: dict[str, str], expected: list[str]) -> 
     page = opened()
     assert choose(page, **choices) == expected
     assert (page.locator("output").text_content() or "").startswith(f"{len(expected)} of ")
-    page.locator("#controls [type=reset]").click()
-    wait(page, "document.querySelector('output').value.startsWith('13 of 13')")
+    page.locator("[name=blur]").uncheck()
+    page.locator("#controls .clear").click()
+    assert page.locator("output").text_content() == "13 of 13 rows shown"
+    assert not page.locator("[name=blur]").is_checked(), "which is no filter"
 
 
 def test_choices_say_how_many_there_are(opened: Open) -> None:
@@ -117,8 +120,9 @@ def test_sorting_keeps_all_rows_and_puts_those_without_a_figure_last(
 
 def test_a_total_leads_to_its_pictures(opened: Open) -> None:
     page = opened()
+    choose(page, text="no such")
     page.locator(".tile.fake button").click()
-    assert len(paths(page)) == 6
+    assert len(paths(page)) == 6, "all of them"
     assert page.locator("[name=group]").input_value() == "fake"
 
 
@@ -133,7 +137,7 @@ def test_a_picture_is_blurred_until_it_is_clicked(opened: Open) -> None:
     page.keyboard.press("Enter")
     assert "blur" in style(shot.locator("img"), "filter")
     names = [it.get_attribute("aria-label") for it in page.locator("#cards .shot").all()]
-    assert len(set(names)) > len(names) - 3, "but for the pages of one file"
+    assert len(set(names)) == len(names)
     page.locator("[name=blur]").uncheck()
     assert style(shot.locator("img"), "filter") == "none"
     assert shot.is_disabled(), "there is nothing left to show"
@@ -150,6 +154,43 @@ def test_a_report_without_blur(
     assert style(page.locator("#cards .shot img").first, "filter") == "none"
     page.locator("[name=blur]").check()
     assert "blur" in style(page.locator("#cards .shot img").first, "filter")
+
+
+def test_a_total_of_none_leads_nowhere(
+    opened: Open, tmp_path: Path, record: Callable[..., Record], facts: dict[str, Any]
+) -> None:
+    """Else it would show all rows as if they were what it says there is none of."""
+    small = tmp_path / "small.html"
+    facts |= {"verdicts": {"real": 1}, "statuses": {"scored": 1}}
+    write_report(small, [record(verdict=Verdict.REAL)], facts)
+    page = opened(small)
+    assert page.locator(".tile.fake button").is_disabled()
+    assert page.locator(".tile.real button").is_enabled()
+
+
+@pytest.mark.parametrize("size", [(40, 224), (224, 40), (1, 224), (224, 1)])
+def test_a_picture_is_shown_whole_whatever_its_shape(
+    size: tuple[int, int],
+    opened: Open,
+    tmp_path: Path,
+    record: Callable[..., Record],
+    facts: dict[str, Any],
+) -> None:
+    odd = tmp_path / "odd.html"
+    shown = Picture(thumbnail(3, size=size), (Region(0, 0, 1, 0.5, 1.0),))
+    write_report(odd, [record()], facts, Gallery(lambda _: shown, blurred=False))
+    page = opened(odd)
+    card, image = (page.locator(f"#cards {it}").bounding_box() for it in (".shot", ".shot img"))
+    assert card == image, "no larger than its frame, in which it is fitted"
+    assert style(page.locator("#cards .shot img"), "objectFit") == "contain"
+    page.locator("#cards .path").click()
+    wait(page, "document.querySelector('#one .shot').style.length > 0")
+    shot, part = (page.locator(f"#one {it}").bounding_box() for it in (".shot", ".map span"))
+    assert shot
+    assert part
+    assert shot["height"] <= 0.81 * 720
+    assert shot["width"] / shot["height"] == pytest.approx(size[0] / size[1], rel=0.2, abs=0.02)
+    assert part["height"] == pytest.approx(shot["height"] / 2, abs=1)
 
 
 def test_the_page_of_a_picture(opened: Open) -> None:
@@ -187,13 +228,12 @@ def test_going_from_picture_to_picture_stays_within_the_filter(opened: Open) -> 
     wait(page, "!document.getElementById('one').hidden")
     for expected in fakes[1:]:
         page.keyboard.press("ArrowRight")
-        wait(page, f"document.activeElement.textContent === {json.dumps(expected)}")
-        assert heading.text_content() == expected
+        assert (heading.text_content() or "").partition(", page")[0] == expected
     page.keyboard.press("ArrowRight")
-    assert heading.text_content() == fakes[-1]
+    assert (heading.text_content() or "").startswith(fakes[-1])
     assert page.locator("#one .place").text_content() == f"{len(fakes)} of {len(fakes)}"
     page.locator("#one .previous").click()
-    assert heading.text_content() == fakes[-2]
+    wait(page, f"document.activeElement.textContent.startsWith({json.dumps(fakes[-2])})")
     page.locator("#one .back").click()
     assert paths(page) == fakes
 
@@ -214,6 +254,10 @@ def test_the_pages_of_a_file_lead_to_each_other(opened: Open) -> None:
     assert links.nth(1).get_attribute("aria-current") == "page"
     links.nth(2).click()
     assert "page 3 of 3" in (page.locator("#one figcaption").text_content() or "")
+    assert page.locator("#one h1").text_content() == "pages.tif, page 3 of 3"
+    assert page.locator("#cards .page").all_text_contents()[-3:] == [
+        f"page {number} of 3" for number in (1, 2, 3)
+    ]
     choose_all = page.locator("#one .back")
     choose_all.click()
     page.locator("#cards .path", has_text="a/fake.jpg").click()
@@ -323,8 +367,13 @@ def test_printed_it_has_every_row_and_no_controls(opened: Open, rows: list[Recor
         assert "".join(row.path.split()) in text
     assert "Notexamined" in text or "notexamined" in text
     assert "Sortby" not in text
+    assert f"{len(rows)}of{len(rows)}rowsshown" in text
+    few = opened()
+    choose(few, group="real")
+    assert f"3of{len(rows)}rowsshown" in pdf_text(few), "paper says what it leaves out"
     one = pdf_text(opened(place="#c4"))
     assert "Everyfield" in one
+    assert "nevertheonlygroundforanaccusation" in one
     assert "Allpictures" not in one
 
 
@@ -364,8 +413,15 @@ def test_pictures_far_down_are_loaded_when_they_are_near_or_printed(
     expected = len([row for row in many if "1" in row.path])
     assert page.locator("output").text_content() == f"{expected} of 250 rows shown"
     page = opened(long)
+    assert images(page) == 0, "blurred ones are left out"
+    page.locator("[name=blur]").uncheck()
+    assert images(page) == len(many)
+
+
+def images(page: Page) -> int:
+    """How many there are on paper."""
     printed = PdfReader(io.BytesIO(page.pdf()))
-    assert sum(len(sheet.images) for sheet in printed.pages) == len(many)
+    return sum(len(sheet.images) for sheet in printed.pages)
 
 
 def test_a_path_of_thousands_of_folders_does_not_hang_the_page(

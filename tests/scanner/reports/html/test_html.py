@@ -150,7 +150,7 @@ def test_where_the_evidence_lies_is_told_in_words_too(
     assert card.details["regions"] == [list(region) for region in regions]
     words = card.details["regions_in_words"]
     assert (
-        "for a fake in the middle left (+1.50) and against it in the middle right (-2.25)" in words
+        "for a fake in the middle left (+1.50) and against it in the middle right (−2.25)" in words
     )
     assert "outside of what the model sees" in words
     views = Gallery(lambda it: Picture(thumbnail(), regions, of_views=True))
