@@ -36,7 +36,7 @@ class View:
     width: int
     height: int
     scheme: Literal["light", "dark"] = "light"
-    at: str = "header"
+    at: str = "html"
     picture: str | None = None
 
 
