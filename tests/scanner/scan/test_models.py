@@ -149,6 +149,7 @@ def test_reports_and_manifest_say_what_each_model_did(
             "name": file.name,
             "sha256": file.sha256,
             "domain": vars(file.card.domain),
+            "sees": file.card.preprocessing.in_words(),
             "false_positive_rate": 0.01,
             "false_negative_rate": 0.01,
             "ood_at_most": None,
