@@ -80,7 +80,7 @@ def opened(page: Page, report: Path) -> Row:
     found["whole"] = page.evaluate(WHOLE)
     found["filter"] = page.evaluate(CHANGED, ["text", "a"])
     found["sort"] = page.evaluate(CHANGED, ["order", "highest"])
-    page.locator("#controls [type=reset]").click()
+    page.locator("#controls .clear").click()
     found["picture"] = page.evaluate(
         "performance.mark('go'), location.hash = '#c1', new Promise((done) => addEventListener("
         "'hashchange', () => requestAnimationFrame(() => setTimeout(() => done("

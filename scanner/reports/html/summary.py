@@ -115,11 +115,13 @@ def _counts(statuses: Mapping[Status, int]) -> str:
 
 def _warnings(statuses: Mapping[str, int]) -> Iterator[Warned]:
     if count := sum(statuses.get(status, 0) for status in UNEXAMINED):
-        rows = "1 row is of a file" if count == 1 else f"{count:,} rows are of files"
+        rows, own = f"{count:,} rows are of files", "their rows say"
+        if count == 1:
+            rows, own = "1 row is of a file", "its row says"
         yield Warned(
             "Not everything could be examined.",
             f"{rows} in which there may be a picture that nobody has looked at. That says neither "
-            "that it is genuine nor that it is not; their rows say what stood in the way.",
+            f"that it is genuine nor that it is not; {own} what stood in the way.",
         )
 
 
