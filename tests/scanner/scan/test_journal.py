@@ -307,3 +307,13 @@ def test_removing_leaves_nothing(place: Path) -> None:
     fill(journal)
     journal.remove()
     assert list(place.parent.iterdir()) == []
+
+
+def test_what_sqlite_left_beside_a_finished_journal_goes_with_it(place: Path) -> None:
+    """As on a full disk; else the next scan would take it for somebody's file."""
+    journal = opened(place)
+    journal.close()
+    left = place.with_name(f"{place.name}-wal")
+    left.write_bytes(b"left")
+    journal.remove()
+    assert list(place.parent.iterdir()) == []
