@@ -92,7 +92,7 @@ def card(record: Record, picture: Picture | None) -> Card:
     return Card(
         group=group(record),
         badge=_badge(record),
-        path=record.path,
+        path=safe_text(record.path),  # a line of the page is a card
         page=_page(record),
         picture=_data_uri(picture.thumbnail) if picture else None,
         is_tiny=picture is not None and picture.thumbnail.startswith(PNG),

@@ -1,5 +1,5 @@
-// Filters and sorts the cards, and shows the page of a picture. Whatever came out of the evidence is
-// only ever set as text.
+// Filters and sorts the cards, and shows the page of a picture. What came out of the evidence is set
+// as text, but in cards, whose markup the report's writer escaped.
 "use strict";
 
 const form = document.getElementById("controls");

@@ -83,7 +83,7 @@ def test_what_the_evidence_says_stays_text(
     assert read_tags(tmp_path / "hostile.html", [hostile], facts) == plain
     (card,) = read(tmp_path / "hostile.html").cards
     assert card.fields["format"] == text.replace("\n", "\\x0a")
-    assert card.texts["path"] == text
+    assert card.texts["path"] == text.replace("\n", "\\x0a")
     assert card.texts["why"] == text.replace("\n", "\\x0a")
 
 
