@@ -23,7 +23,7 @@ BYTE_SURROGATES = range(0xDC80, 0xDD00)
 
 # Raised with every change of what a row may say of the same evidence; no scan is carried on from
 # records of another version.
-RECORDS_VERSION = 8
+RECORDS_VERSION = 9
 
 
 class Status(StrEnum):
@@ -99,11 +99,26 @@ class Record:
         "the file's.",
     ]
     sha256: Annotated[str | None, "SHA-256 of the content, 64 hex digits."]
+    sha1: Annotated[
+        str | None,
+        "SHA-1 of the content; only when `--sha1`, a list of SHA-1s or a VICS report asks for it.",
+    ]
     md5: Annotated[
-        str | None, "MD5 of the content; only when `--md5` or a list of MD5s asks for it."
+        str | None,
+        "MD5 of the content; only when `--md5`, a list of MD5s or a VICS report asks for it.",
     ]
     known: Annotated[
         str | None, "Names of the hash lists given with `--known` that hold these bytes."
+    ]
+    pdq: Annotated[
+        str | None,
+        "PDQ, a perceptual hash of the upright picture, 64 hex digits; only when `--pdq` or "
+        "`--similar` asks for it, and not of pictures with too little detail to be told apart.",
+    ]
+    similar: Annotated[
+        str | None,
+        "Lists given with `--similar` that hold a like picture (at most 31 of 256 bits of PDQ "
+        "differ), each with the nearest of its entries. A likeness, not a proof of identity.",
     ]
     bytes: Annotated[int | None, "Size of the content."]
     format: Annotated[str | None, "Image format by content, whatever the name says."]

@@ -131,10 +131,10 @@ def _candidates(path: Path) -> dict[str, Callable[[], float]]:
 
     def both() -> None:
         with searching(path, None, Limits(), unheard) as found:
-            hash_source(path, False, found.feed)
+            hash_source(path, see=found.feed)
 
     def hashing() -> None:
-        hash_source(path, False)
+        hash_source(path)
 
     works = (read, hashing, search, both)
     return {name: partial(timed, work) for name, work in zip(WAYS, works, strict=True)}

@@ -130,7 +130,7 @@ def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list
         with watch.time("read"):
             contents = [_read(path) for path in paths[start : start + HELD]]
         with watch.time("hash"):
-            hashes = [hash_bytes([data], md5=False) for data in contents]
+            hashes = [hash_bytes([data]) for data in contents]
         with watch.time("decode"):
             decoded = [decode(data) for data in contents]
         views: list[NDArray[np.uint8] | None] = [None] * len(decoded)

@@ -90,8 +90,8 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     multiple=True,
     type=FileName(exists=True),
     metavar="HASHFILE",
-    help="List of known files' SHA-256 or MD5 hashes: bare, of sha256sum, NSRL or hashdeep. Files "
-    "in it are marked with its name; may be repeated.",
+    help="List of known files' SHA-256, SHA-1 or MD5 hashes: bare, of sha256sum, hashdeep, NSRL "
+    "(CSV or RDSv3) or VICS. Files in it are marked with its name; may be repeated.",
 )
 @click.option(
     "--skip-known",
@@ -106,7 +106,21 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     help="Certificates of those whose C2PA signatures are trusted, such as the official lists; may "
     "be repeated. Without it, who signed is not checked.",
 )
+@click.option("--sha1", is_flag=True, help="Take SHA-1 hashes too.")
 @click.option("--md5", is_flag=True, help="Take MD5 hashes too.")
+@click.option(
+    "--pdq",
+    is_flag=True,
+    help="Take PDQ hashes of pictures, by which copies are found that were saved again or scaled.",
+)
+@click.option(
+    "--similar",
+    multiple=True,
+    type=FileName(exists=True),
+    metavar="PDQFILE",
+    help="List of PDQ hashes, such as a report with them. Pictures like those in it are marked "
+    "with its name; may be repeated.",
+)
 @click.option(
     "--sign",
     type=FileName(exists=True),
@@ -157,7 +171,8 @@ def scan_command(
     model_name: str, false_positive_rate: float | None, device: str, batch_size: int | None,
     workers: int | None,
     known: tuple[Path, ...], skip_known: bool, c2pa_trust: tuple[Path, ...],
-    passwords: tuple[str, ...], md5: bool, sign: Path | None, zip_names: str, limits: Limits,
+    passwords: tuple[str, ...], sha1: bool, md5: bool, pdq: bool, similar: tuple[Path, ...],
+    sign: Path | None, zip_names: str, limits: Limits,
     fail_on: tuple[str, ...], no_carve: bool, fresh: bool, quiet: bool, verbose: bool,
     log_file: Path | None,
 ) -> None:  # fmt: skip
@@ -186,10 +201,13 @@ def scan_command(
         if not reports:
             check_standard_output()
         request = Request(
-            paths, reports, model_name, false_positive_rate, device, batch_size, workers, limits,
-            md5, known, skip_known, passwords, sign, fresh, not no_carve,
-            (log_file,) if log_file else (), tuple(without_passwords(sys.argv)),
-            zip_names, c2pa_trust, tuple(map(Verdict, explain)), not no_blur,
+            paths=paths, reports=reports, model=model_name,
+            false_positive_rate=false_positive_rate, device=device, batch_size=batch_size,
+            workers=workers, limits=limits, sha1=sha1, md5=md5, pdq=pdq, known=known,
+            similar=similar, skip_known=skip_known, passwords=passwords, sign=sign, fresh=fresh,
+            carve=not no_carve, also_written=(log_file,) if log_file else (),
+            command=tuple(without_passwords(sys.argv)), zip_names=zip_names,
+            c2pa_trust=c2pa_trust, explain=tuple(map(Verdict, explain)), blur=not no_blur,
         )  # fmt: skip
         with closing(Terminal(quiet, verbose, log_file)) as terminal:
             outcome = run_scan(request, terminal)

@@ -15,6 +15,7 @@ from scanner.custody.manifest import ManifestError, find_manifest, read_manifest
 from scanner.record import Record, path_text
 from scanner.reports.read import ReadError, columns_of, read_records
 
+ASKED_FOR = frozenset({"sha1", "md5", "pdq"})  # columns that are empty unless they are asked for
 NOT_COMPARED = frozenset({"path", "position", "page", "model"})  # as values: they tell which row
 LONGEST_SHOWN = 200  # characters of a value; evidence may hold a whole workflow
 # Facts of a manifest that say what may move a score or a name. Times, places and results are none.
@@ -168,8 +169,8 @@ def _model_changed(before: Record, after: Record) -> bool:
 
 
 def _change(name: str, old: Any, new: Any) -> str | None:
-    # An MD5 that one scan did not take says nothing about the file.
-    if old == new or (name == "md5" and None in (old, new)):
+    # A hash that one scan did not take says nothing about the file.
+    if old == new or (name in ASKED_FOR and None in (old, new)):
         return None
     numbers = isinstance(old, int | float) and isinstance(new, int | float)
     moved = f" ({new - old:+.6g})" if numbers else ""

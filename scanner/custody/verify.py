@@ -23,7 +23,7 @@ from scanner.custody.manifest import find_manifest, read_manifest, signature_pat
 from scanner.custody.signing import fingerprint, is_signed_by, load_public_key
 from scanner.environment import check_temporary_folder, close_search_paths
 from scanner.files import file_sha256
-from scanner.hashes.hashing import Hashes, hash_source
+from scanner.hashes.hashing import WEAK, Hashes, hash_source
 from scanner.limits import Limits
 from scanner.paths import is_folder
 from scanner.record import path_text
@@ -34,10 +34,12 @@ from scanner.sources.walk import walk
 
 SCHEMA = """
 CREATE TABLE file (
-    path TEXT, position INTEGER, sha256 TEXT, md5 TEXT, bytes INTEGER, met INTEGER DEFAULT 0,
+    path TEXT, position INTEGER, sha256 TEXT, sha1 TEXT, md5 TEXT, bytes INTEGER,
+    met INTEGER DEFAULT 0,
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID
 """
+RECORDED = "path, position, sha256, sha1, md5, bytes"
 # Files without a hash, except those inside a file that has one.
 UNCOVERED = """
 SELECT count(*) FROM file WHERE sha256 IS NULL AND NOT EXISTS (
@@ -184,7 +186,7 @@ def _check_evidence(
     with closing(sqlite3.connect("")) as database:
         database.execute(SCHEMA)
         try:
-            insert = "INSERT INTO file (path, position, sha256, md5, bytes) VALUES (?, ?, ?, ?, ?)"
+            insert = f"INSERT INTO file ({RECORDED}) VALUES (?, ?, ?, ?, ?, ?)"
             database.executemany(insert, _recorded_files(readable[0]))
         except ReadError as error:
             yield Finding(Weight.UNCHECKED, f"the evidence cannot be checked: {error}")
@@ -210,13 +212,13 @@ def _check_evidence(
 
 def _recorded_files(report: Path) -> Iterator[tuple[object, ...]]:
     """Path, position, hashes and size of each file; the pages of one follow each other."""
-    rows = ((r.path, r.position, r.sha256, r.md5, r.bytes) for r in read_records(report))
+    rows = ((r.path, r.position, r.sha256, r.sha1, r.md5, r.bytes) for r in read_records(report))
     return (file for file, _ in groupby(rows))
 
 
 def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) -> Iterator[Finding]:
     where = (name, entry.position)
-    query = "SELECT sha256, md5, bytes FROM file WHERE path = ? AND position = ?"
+    query = "SELECT sha256, sha1, md5, bytes FROM file WHERE path = ? AND position = ?"
     row = database.execute(query, where).fetchone()
     if row is None:
         yield Finding(Weight.DIFFERS, f"{name}: in the evidence but not in the report")
@@ -238,7 +240,7 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
         if recorded.sha256 is None:
             found, now = recorded, _size(entry.source)
         else:
-            found, now = hash_source(entry.source, md5=recorded.md5 is not None)
+            found, now = hash_source(entry.source, _taken(recorded))
     except OSError as error:
         reason = f"it cannot be read now: {error.strerror or error}"
         yield Finding(Weight.UNCHECKED, f"{name}: {reason}")
@@ -246,10 +248,17 @@ def _check_entry(entry: Found | Met, name: str, database: sqlite3.Connection) ->
     if found.sha256 != recorded.sha256:
         text = f"{name}: its bytes changed, sha256 {recorded.sha256} → {found.sha256}"
         yield Finding(Weight.DIFFERS, text)
-    elif found.md5 != recorded.md5:
-        yield Finding(Weight.DIFFERS, f"{name}: md5 {recorded.md5} → {found.md5}")
+    elif found != recorded:
+        for weak in _taken(recorded):
+            if (old := getattr(recorded, weak)) != (new := getattr(found, weak)):
+                yield Finding(Weight.DIFFERS, f"{name}: {weak} {old} → {new}")
     elif size is not None and now != size:
         yield Finding(Weight.DIFFERS, f"{name}: its size changed, {size:,} → {now:,} bytes")
+
+
+def _taken(recorded: Hashes) -> tuple[str, ...]:
+    """Which hashes the scan took besides SHA-256."""
+    return tuple(name for name in WEAK if getattr(recorded, name) is not None)
 
 
 def _size(source: Source) -> int:

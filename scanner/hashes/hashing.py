@@ -5,60 +5,76 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from scanner.containers.container import CHUNK_BYTES
 from scanner.containers.sources import Source, open_source
 from scanner.hashes.known import KnownHashes
+from scanner.hashes.similar import SimilarPictures
+
+# They prove nothing against a forger, and are taken for those who have no other: lists, tools.
+WEAK = ("sha1", "md5")
 
 
 @dataclass(frozen=True)
 class Hashing:
     """What a scan does about hashes beyond SHA-256.
 
-    md5: take it too. known: lists to look every file up in. skip_known: give files found in them
-    a row of their own kind and do not decode them.
+    sha1, md5: take these too. known: lists to look every file up in. skip_known: give files found
+    in them a row of their own kind and do not decode them. pdq: take the perceptual hashes of
+    pictures. similar: lists of such hashes to look every picture up in.
     """
 
+    sha1: bool = False
     md5: bool = False
     known: KnownHashes | None = None
     skip_known: bool = False
+    pdq: bool = False
+    similar: SimilarPictures | None = None
 
     @property
-    def takes_md5(self) -> bool:
-        """Also true when a list of MD5 hashes needs it."""
-        return self.md5 or (self.known is not None and self.known.holds_md5)
+    def weak(self) -> tuple[str, ...]:
+        """Those of WEAK that are taken: what is asked for, or what a list needs."""
+        listed = self.known.algorithms if self.known else ()
+        return tuple(name for name in WEAK if getattr(self, name) or name in listed)
+
+    @property
+    def takes_pdq(self) -> bool:
+        """Also true when a list of such hashes needs it."""
+        return self.pdq or self.similar is not None
 
 
 @dataclass(frozen=True)
 class Hashes:
-    """Hexadecimal digests; `md5` is None when it was not asked for."""
+    """Hexadecimal digests; None for those that were not asked for."""
 
     sha256: str
-    md5: str | None
+    sha1: str | None = None
+    md5: str | None = None
 
 
-def hash_bytes(chunks: Iterable[bytes], md5: bool) -> Hashes:
-    """The hashes of the joined `chunks`."""
+def hash_bytes(chunks: Iterable[bytes], weak: Collection[str] = ()) -> Hashes:
+    """The hashes of the joined `chunks`: SHA-256, and those of WEAK that are named."""
     sha256 = hashlib.sha256()
-    # MD5 proves nothing against a forger; it is taken to look files up in lists that have no other.
-    weak = hashlib.md5(usedforsecurity=False) if md5 else None
+    others = {name: hashlib.new(name, usedforsecurity=False) for name in weak}
     for chunk in chunks:
         sha256.update(chunk)
-        if weak:
-            weak.update(chunk)
-    return Hashes(sha256.hexdigest(), weak.hexdigest() if weak else None)
+        for other in others.values():
+            other.update(chunk)
+    return Hashes(sha256.hexdigest(), **{name: it.hexdigest() for name, it in others.items()})
 
 
 def hash_source(
-    source: Source, md5: bool, see: Callable[[bytes, int], None] = lambda chunk, place: None
+    source: Source,
+    weak: Collection[str] = (),
+    see: Callable[[bytes, int], None] = lambda chunk, place: None,
 ) -> tuple[Hashes, int]:
     """The hashes and the size of what `source` reads, in memory that stays flat.
 
-    see: called with each chunk and its place as it goes on. Raises OSError, also where there are
-    more or fewer bytes than the system says.
+    weak: as `hash_bytes` takes it. see: called with each chunk and its place as it goes on. Raises
+    OSError, also where there are more or fewer bytes than the system says.
     """
     size = 0
 
@@ -74,5 +90,5 @@ def hash_source(
             yield chunk
 
     with open_source(source) as stream:
-        hashes = hash_bytes(chunks(stream), md5)
+        hashes = hash_bytes(chunks(stream), weak)
     return hashes, size

@@ -57,8 +57,14 @@ class KnownHashes:
     lists: tuple[HashList, ...]
 
     @property
-    def holds_md5(self) -> bool:
-        return any(known.md5_entries for known in self.lists)
+    def algorithms(self) -> frozenset[str]:
+        """By which hashes, as `hashlib` calls them, files are looked up here."""
+        return frozenset(
+            name
+            for known in self.lists
+            for name, entries in (("md5", known.md5_entries), ("sha256", known.sha256_entries))
+            if entries
+        )
 
     def match(self, *digests: str) -> str | None:
         """Names of the lists that hold one of these hexadecimal digests of a file."""

@@ -60,6 +60,11 @@ def has_pictures(path: Path) -> bool:
     return path.suffix.lower() in PAGES
 
 
+def identifies_by_weak_hashes(path: Path) -> bool:
+    """Whether a report of that name tells files by SHA-1 and MD5."""
+    return path.name.lower().endswith(".vics.json")
+
+
 def write_report(
     path: Path,
     records: Iterable[Record],

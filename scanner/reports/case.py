@@ -142,7 +142,11 @@ def _file(own: UUID, record: Record) -> Node:
     }
     content["uco-observable:hash"] = [
         _hash(own, method, digest)
-        for method, digest in (("SHA256", record.sha256), ("MD5", record.md5))
+        for method, digest in (
+            ("SHA256", record.sha256),
+            ("SHA1", record.sha1),
+            ("MD5", record.md5),
+        )
         if digest is not None
     ] or None
     picture = {

@@ -34,8 +34,9 @@ from scanner.scan.scorers import Scorer
 LIBRARIES = (
     "ahocorasick-rs", "backports.zstd", "c2pa-python", "dissect.evidence", "dissect.extfs",
     "dissect.fat", "dissect.hypervisor", "dissect.ntfs", "dissect.util", "dissect.volume", "numpy",
-    "olefile", "onnxruntime", "onnxruntime-gpu", "pillow", "pillow-heif", "py7zr", "pylibmagic",
-    "pypdf", "pyzipper", "rarfile", "rawpy", "simplejpeg", "tensorrt", "tensorrt-rtx-cu13",
+    "ijson", "olefile", "onnxruntime", "onnxruntime-gpu", "pdqhash", "pillow", "pillow-heif",
+    "py7zr", "pylibmagic", "pypdf", "pyzipper", "rarfile", "rawpy", "simplejpeg", "tensorrt",
+    "tensorrt-rtx-cu13",
 )  # fmt: skip
 
 
@@ -145,9 +146,12 @@ def hashing_facts(hashing: Hashing) -> dict[str, Any]:
     """What the scan does about hashes, and the lists it looks them up in."""
     lists = hashing.known.lists if hashing.known else ()
     return {
+        "sha1": hashing.sha1,
         "md5": hashing.md5,
         "known": [asdict(known) for known in lists],
         "skip_known": hashing.skip_known,
+        "pdq": hashing.pdq,
+        "similar": [asdict(found) for found in hashing.similar.lists] if hashing.similar else [],
     }
 
 

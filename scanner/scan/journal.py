@@ -38,15 +38,16 @@ from scanner.workers.examined import Examined
 SCHEMA = f"""
 CREATE TABLE scan (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE content (
-    sha256 TEXT, page INTEGER, md5 TEXT, known TEXT, bytes INTEGER, format TEXT,
-    width INTEGER, height INTEGER, frames INTEGER, status TEXT NOT NULL, error TEXT, model TEXT,
+    sha256 TEXT, page INTEGER, sha1 TEXT, md5 TEXT, known TEXT, pdq TEXT, similar TEXT,
+    bytes INTEGER, format TEXT, width INTEGER, height INTEGER, frames INTEGER,
+    status TEXT NOT NULL, error TEXT, model TEXT,
     logit REAL, ood REAL, again TEXT, quality TEXT, verdict TEXT, p_fake REAL, confidence REAL,
     llr REAL, reason TEXT, origin TEXT, evidence TEXT,
     PRIMARY KEY (sha256, page)
 ) WITHOUT ROWID;
 CREATE TABLE file (
-    path TEXT, position INTEGER, sha256 TEXT, md5 TEXT, known TEXT, bytes INTEGER, status TEXT,
-    error TEXT, stamp TEXT, container TEXT, run INTEGER,
+    path TEXT, position INTEGER, sha256 TEXT, sha1 TEXT, md5 TEXT, known TEXT, bytes INTEGER,
+    status TEXT, error TEXT, stamp TEXT, container TEXT, run INTEGER,
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
 CREATE TABLE in_flight (
@@ -246,15 +247,15 @@ class Journal:
         that judged it, as in `Record`. container: what kind of one the file is, such as "an
         archive". by_place: that what became of it depends on where it lies, as a container's does.
         """
-        hashes = (examined.sha256, examined.md5, examined.known)
+        hashes = (examined.sha256, examined.sha1, examined.md5, examined.known)
         row: tuple[object, ...] = (*hashes, examined.bytes, examined.status, examined.error)
         # A container's fate is that of its file alone: other files of the same bytes, as a part of
         # a set and a copy of it, may be something else.
         if examined.sha256 is not None and container is None:
             if not by_place:
-                row = (examined.sha256, None, None, None, None, None)
+                row = (examined.sha256, *(None,) * 6)
             self.add_page(examined, model, score, judgement, explanation)
-        insert = f"INSERT OR REPLACE INTO file VALUES ({', '.join('?' * 11)})"
+        insert = f"INSERT OR REPLACE INTO file VALUES ({', '.join('?' * 12)})"
         place = (_stamp_text(stamp), container, self._run)
         self._database.execute(insert, (path, position, *row, *place))
         if (path, position) in self.suspects:
@@ -273,12 +274,15 @@ class Journal:
         explanation: as `scanner.scan.pictures` has it.
         """
         added = self._database.execute(
-            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 23)})",
+            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 26)})",
             (
                 examined.sha256,
                 examined.page or NO_PAGE,
+                examined.sha1,
                 examined.md5,
                 examined.known,
+                examined.pdq,
+                examined.similar,
                 examined.bytes,
                 examined.format,
                 examined.width,
@@ -344,8 +348,9 @@ class Journal:
         One row a page, ordered by path and page, one at a time.
         """
         found = self._database.execute(f"""
-            SELECT path, position, file.sha256, coalesce(content.md5, file.md5) AS md5,
-                   coalesce(content.known, file.known) AS known,
+            SELECT path, position, file.sha256, coalesce(content.sha1, file.sha1) AS sha1,
+                   coalesce(content.md5, file.md5) AS md5,
+                   coalesce(content.known, file.known) AS known, pdq, similar,
                    coalesce(content.bytes, file.bytes) AS bytes, format, width, height,
                    nullif(page, {NO_PAGE}) AS page, frames,
                    coalesce(file.status, content.status) AS status,

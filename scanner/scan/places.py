@@ -48,7 +48,12 @@ def check_places(request: Request) -> None:
     finished = list(filter(None, map(pages_folder, request.reports)))
     folders = [*finished, *map(partial_path, finished)]
     outputs += folders
-    inputs = [*request.known, *request.c2pa_trust, *((request.sign,) if request.sign else ())]
+    inputs = [
+        *request.known,
+        *request.similar,
+        *request.c2pa_trust,
+        *((request.sign,) if request.sign else ()),
+    ]
     for model in model_paths(request.model):
         if model.name:
             inputs += [model, card_path(model)]

@@ -13,7 +13,8 @@ from scanner.record import Verdict
 from scanner.reports import has_pictures
 
 TUPLES = {
-    "paths": Path, "reports": Path, "known": Path, "also_written": Path, "c2pa_trust": Path,
+    "paths": Path, "reports": Path, "known": Path, "similar": Path, "also_written": Path,
+    "c2pa_trust": Path,
     "passwords": str, "command": str, "explain": Verdict,
 }  # fmt: skip
 
@@ -31,8 +32,9 @@ class Request:
     `auto` for all bundled models, each image going to the one whose domain holds it; a bundled or
     added model's name; or a file. false_positive_rate: of an operating point that every model has;
     None for the first of each. device: one of `scanner.backends.choose.DEVICES`. batch_size and
-    workers: None for the backend's own and for one a core. md5: take these hashes, too. known: hash
-    lists. skip_known: leave out what is in them. passwords: tried in turn on whatever is encrypted.
+    workers: None for the backend's own and for one a core. sha1, md5, pdq: take these hashes,
+    too. known: hash lists. skip_known: leave out what is in them. similar: lists of PDQ hashes to
+    find like pictures by. passwords: tried in turn on whatever is encrypted.
     sign: a private key's file. fresh: forget an interrupted scan. carve: search for pictures in
     what nothing accounts for. also_written: what the caller writes meanwhile, such as a log, and
     what therefore must not be evidence either. command: what started the scan, for the manifest.
@@ -50,8 +52,11 @@ class Request:
     batch_size: int | None = None
     workers: int | None = None
     limits: Limits = Limits()  # noqa: RUF009  immutable
+    sha1: bool = False
     md5: bool = False
+    pdq: bool = False
     known: tuple[Path, ...] = ()
+    similar: tuple[Path, ...] = ()
     skip_known: bool = False
     passwords: tuple[str, ...] = ()
     sign: Path | None = None

@@ -19,10 +19,11 @@ from scanner.environment import close_search_paths
 from scanner.errors import ImgscanError
 from scanner.hashes.hashing import Hashing
 from scanner.hashes.known import check_index, index_path, read_lists
+from scanner.hashes.similar import check_installed, read_similar
 from scanner.log import FACTS
 from scanner.provenance.trust import Trust, read_trust
 from scanner.record import RECORDS_VERSION, Verdict
-from scanner.reports import writable, write_report
+from scanner.reports import identifies_by_weak_hashes, writable, write_report
 from scanner.reports.gallery import Gallery
 from scanner.scan import facts
 from scanner.scan.journal import Journal
@@ -142,7 +143,16 @@ def _scan(
 @contextmanager
 def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
     """What is asked for about hashes; the lists' index lies beside the journal meanwhile."""
-    hashing = Hashing(md5=request.md5, skip_known=request.skip_known)
+    exchanged = any(map(identifies_by_weak_hashes, request.reports))
+    hashing = Hashing(
+        sha1=request.sha1 or exchanged,
+        md5=request.md5 or exchanged,
+        skip_known=request.skip_known,
+        pdq=request.pdq,
+        similar=read_similar(request.similar) if request.similar else None,
+    )
+    if hashing.takes_pdq:
+        check_installed()
     if not request.known:
         yield hashing
         return

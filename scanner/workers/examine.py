@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -23,6 +23,7 @@ from scanner.carving.search import MOST_CODED
 from scanner.containers.container import TooLarge, read_limited
 from scanner.containers.sources import Joined, Source, in_memory, open_source, read_stretch
 from scanner.hashes.hashing import Hashing, hash_bytes
+from scanner.hashes.similar import pdq_of
 from scanner.images.decode import (
     ANIMATIONS,
     Decoded,
@@ -52,6 +53,20 @@ SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
 TURNED_BACK = 2**22  # pixels: larger ones bear no watermark that is read, and take long to turn
 
 
+class Wanted(NamedTuple):
+    """What is wanted of the pages of an image, besides whether they can be decoded.
+
+    hidden: takes what is found in the pixels of the first. pictures: whether thumbnails are wanted.
+    likeness: if perceptual hashes are, and in which lists to look them up.
+    """
+
+    views: Views
+    alive: Alive
+    hidden: list[Finding]
+    pictures: bool
+    likeness: Hashing | None
+
+
 def examine(
     source: Source | Part,
     views: Views,
@@ -65,8 +80,9 @@ def examine(
 ) -> Examined:
     """Examine a file, a member's bytes or a part. Never raises for what is in the bytes.
 
-    alive: called between the pages of an image, before thumbnails, and while bytes are searched or,
-    of a file too large for more, hashed. carve: whether to search for pictures, and in which gaps.
+    alive: called between the pages of an image, before what takes long of them, and while bytes are
+    searched or, of a file too large for more, hashed. carve: whether to search for pictures, and in
+    which gaps.
     trust_anchors: certificates of those whose C2PA signatures are trusted, as PEM. pictures:
     whether thumbnails are wanted.
     """
@@ -79,18 +95,20 @@ def examine(
         return Examined(Status.OVER_LIMIT, why)
     except OSError as error:
         return unreadable(error)
-    hashes = hash_bytes([data], hashing.takes_md5)
+    hashes = hash_bytes([data], hashing.weak)
     known = known_in(hashes, hashing)
     provenance = Provenance()
     if listed := left_out(known, hashing):
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
         hidden: list[Finding] = []
-        outcomes, others = _decode(data, views, limits, alive, hidden, pictures)
+        likeness = hashing if hashing.takes_pdq else None
+        wanted = Wanted(views, alive, hidden, pictures, likeness)
+        outcomes, others = _decode(data, limits, wanted)
         outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
         alive()  # metadata has a time of its own
         provenance = gather(data, [*hidden, *findings], trust_anchors)
-    facts: dict[str, Any] = {"sha256": hashes.sha256, "md5": hashes.md5, "known": known}
+    facts: dict[str, Any] = {**vars(hashes), "known": known}
     facts |= {"bytes": len(data), **provenance._asdict()}
     first, *further = (replace(outcome, **facts) for outcome in outcomes)
     return replace(first, further=further)
@@ -135,44 +153,28 @@ def _is_mistaken(data: bytes, first: Examined) -> bool:
     return kind_of(*searched.ends_of(data)).status is not None
 
 
-def _decode(
-    data: bytes,
-    views: Views,
-    limits: Limits,
-    alive: Alive,
-    hidden: list[Finding],
-    pictures: bool,
-) -> tuple[list[Examined], Sequence[int]]:
+def _decode(data: bytes, limits: Limits, wanted: Wanted) -> tuple[list[Examined], Sequence[int]]:
     """The pages that are looked at; a single outcome where the file cannot even be opened.
 
-    With where pages begin that are files of their own behind the first. hidden: takes what is found
-    in the pixels of the first.
+    With where pages begin that are files of their own behind the first.
     """
     if not data:
         return [Examined(Status.NOT_IMAGE, "the file is empty")], ()
     try:
         with opened(data, limits.pixels) as pages:
-            how = (views, alive, hidden, pictures)
             if pages.frames == 1:
-                return [_page(pages, 1, *how)], pages.others
-            return _pages(pages, limits, *how), pages.others
+                return [_page(pages, 1, wanted)], pages.others
+            return _pages(pages, limits, wanted), pages.others
     except Exception as error:  # decoders raise nearly anything on broken files
         return [failure(error, limits)], ()
 
 
-def _pages(
-    pages: Pages,
-    limits: Limits,
-    views: Views,
-    alive: Alive,
-    hidden: list[Finding],
-    pictures: bool,
-) -> list[Examined]:
+def _pages(pages: Pages, limits: Limits, wanted: Wanted) -> list[Examined]:
     looked_at = []
     for number in sample(pages.format, pages.frames, limits.pages):
-        alive()
+        wanted.alive()
         try:
-            looked_at.append(_page(pages, number, views, alive, hidden, pictures))
+            looked_at.append(_page(pages, number, wanted))
         except Exception as error:  # the other pages may be sound
             failed = replace(failure(error, limits), page=number, frames=pages.frames)
             looked_at.append(replace(failed, format=pages.format))
@@ -195,16 +197,19 @@ def sample(image_format: str, frames: int, limit: int) -> list[int]:
     return [round(number) for number in spaced]
 
 
-def _page(
-    pages: Pages, number: int, views: Views, alive: Alive, hidden: list[Finding], pictures: bool
-) -> Examined:
-    """One page, with its thumbnail where pictures are wanted."""
+def _page(pages: Pages, number: int, wanted: Wanted) -> Examined:
+    """One page, with what is wanted of its pixels."""
     decoded = pages.decode(number)
-    page = _seen(pages, decoded, views, hidden)
-    if not pictures:
-        return page
-    alive()  # it has a time of its own
-    return replace(page, thumbnail=_thumbnail(decoded.rgb), shown=decoded.rgb.size)
+    page = _seen(pages, decoded, wanted.views, wanted.hidden)
+    if wanted.likeness is not None:
+        wanted.alive()  # it has a time of its own
+        pdq = pdq_of(decoded.rgb)
+        lists = wanted.likeness.similar
+        page = replace(page, pdq=pdq, similar=lists.match(pdq) if pdq and lists else None)
+    if wanted.pictures:
+        wanted.alive()  # and so has this
+        page = replace(page, thumbnail=_thumbnail(decoded.rgb), shown=decoded.rgb.size)
+    return page
 
 
 def _thumbnail(rgb: Image.Image) -> bytes | None:

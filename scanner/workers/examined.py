@@ -45,14 +45,18 @@ class Examined:
     what the model sees of it, as `scanner.preprocess.view` makes it, or at second sight that once
     for each look. carved: where in it other pictures begin, which are to be examined. further: the
     other pages that were looked at. thumbnail and shown: of a page that was decoded, if pictures
-    are wanted, a small WebP or PNG of it, and the width and height of the upright picture.
+    are wanted, a small WebP or PNG of it, and the width and height of the upright picture. pdq and
+    similar: as in `Record`.
     """
 
     status: Status
     error: str | None = None
     sha256: str | None = None
+    sha1: str | None = None
     md5: str | None = None
     known: str | None = None
+    pdq: str | None = None
+    similar: str | None = None
     bytes: int | None = None
     format: str | None = None
     width: int | None = None
@@ -80,7 +84,7 @@ def known_in(hashes: Hashes, hashing: Hashing) -> str | None:
     """The names of the hash lists that hold these bytes."""
     if hashing.known is None:
         return None
-    return hashing.known.match(*filter(None, (hashes.sha256, hashes.md5)))
+    return hashing.known.match(*filter(None, vars(hashes).values()))
 
 
 def left_out(known: str | None, hashing: Hashing) -> str | None:

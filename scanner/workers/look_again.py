@@ -40,7 +40,7 @@ def look_again(
         return _for_each(pages, failed)
     except OSError as error:
         return _for_each(pages, unreadable(error))
-    sha256 = hash_bytes([data], md5=False).sha256
+    sha256 = hash_bytes([data]).sha256
     try:
         with opened(data, limits.pixels) as found:
             looked = [_looked_at(found, page, views, limits, alive) for page in pages]

@@ -113,9 +113,9 @@ def _hashed(
         try:
             if limits is not None:
                 search = stack.enter_context(searched.searching(source, gaps, limits, alive))
-            hashes, size = hash_source(source, hashing.takes_md5, see)
+            hashes, size = hash_source(source, hashing.weak, see)
         except OSError as error:  # what was found up to there is there all the same
             return outcome if outcome.status in UNEXAMINED else unreadable(error), search
     known = known_in(hashes, hashing)
-    hashed = replace(outcome, sha256=hashes.sha256, md5=hashes.md5, known=known, bytes=size)
+    hashed = replace(outcome, **vars(hashes), known=known, bytes=size)
     return hashed, search

@@ -19,7 +19,8 @@ from scanner.reports import write_report
 from scanner.reports.read import ReadError
 
 SCORED = Record(
-    path="b.jpg", position=0, sha256="ab" * 32, md5=None, known=None, bytes=5, format="JPEG",
+    path="b.jpg", position=0, sha256="ab" * 32, sha1=None, md5=None, known=None,
+    pdq=None, similar=None, bytes=5, format="JPEG",
     name_mismatch=None, width=32, height=32, page=1, frames=1, status=Status.SCORED,
     verdict=Verdict.FAKE, origin=None,
     p_fake=0.99, confidence=0.99, llr=2.0, logit=4.0, reason=None, checks=None, evidence=None,

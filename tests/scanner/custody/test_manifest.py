@@ -67,7 +67,9 @@ def test_the_manifest_tells_what_ran(scanned: Path) -> None:
         assert model["precision"] == ("int8" if rows else "float32")
         assert model["batch"] >= 1
     assert Limits(**manifest["limits"]) == Limits()
-    assert manifest["hashing"] == {"md5": True, "known": [], "skip_known": False}
+    assert manifest["hashing"] == {
+        "sha1": False, "md5": True, "known": [], "skip_known": False, "pdq": False, "similar": [],
+    }  # fmt: skip
     assert manifest["signed_by"] == fingerprint(load_public_key(scanned / "examiner.key.pub"))
 
 

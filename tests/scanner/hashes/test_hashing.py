@@ -5,30 +5,40 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from scanner.hashes.hashing import Hashing, hash_bytes
+import pytest
+
+from scanner.hashes.hashing import WEAK, Hashes, Hashing, hash_bytes
 from scanner.hashes.known import read_lists
 
 DATA = bytes(range(256)) * 1000
 
 
 def test_hashes_are_those_of_the_joined_chunks() -> None:
-    whole = hash_bytes([DATA], md5=True)
-    cut = hash_bytes((DATA[i : i + 777] for i in range(0, len(DATA), 777)), md5=True)
-    assert whole == cut
+    whole = hash_bytes([DATA], WEAK)
+    assert whole == hash_bytes((DATA[i : i + 777] for i in range(0, len(DATA), 777)), WEAK)
     assert whole.sha256 == hashlib.sha256(DATA).hexdigest()
+    assert whole.sha1 == hashlib.sha1(DATA).hexdigest()
     assert whole.md5 == hashlib.md5(DATA).hexdigest()
 
 
-def test_md5_is_taken_only_when_asked_for() -> None:
-    assert hash_bytes([DATA], md5=False).md5 is None
-    assert hash_bytes([], md5=False).sha256 == hashlib.sha256().hexdigest()
+def test_weak_hashes_are_taken_only_when_asked_for() -> None:
+    assert hash_bytes([DATA]) == Hashes(hashlib.sha256(DATA).hexdigest(), None, None)
+    assert hash_bytes([DATA], ["md5"]).sha1 is None
+    assert hash_bytes([]).sha256 == hashlib.sha256().hexdigest()
 
 
-def test_a_list_of_md5_hashes_asks_for_md5(tmp_path: Path) -> None:
-    for algorithm, takes_md5 in (("md5", True), ("sha256", False)):
-        file = tmp_path / algorithm
-        file.write_text(hashlib.new(algorithm, DATA).hexdigest())
-        known = read_lists([file], tmp_path / "index")
-        assert Hashing(known=known).takes_md5 is takes_md5
-    assert Hashing(md5=True).takes_md5
-    assert not Hashing().takes_md5
+@pytest.mark.parametrize(("algorithm", "taken"), [("md5", ("md5",)), ("sha256", ())])
+def test_a_list_of_weak_hashes_asks_for_them(
+    tmp_path: Path, algorithm: str, taken: tuple[str, ...]
+) -> None:
+    file = tmp_path / algorithm
+    file.write_text(hashlib.new(algorithm, DATA).hexdigest())
+    known = read_lists([file], tmp_path / "index")
+    assert Hashing(known=known).weak == taken
+    assert Hashing(sha1=True, known=known).weak == ("sha1", *taken)
+
+
+def test_without_a_list_what_is_asked_for_is_taken() -> None:
+    assert Hashing(sha1=True, md5=True).weak == WEAK
+    assert Hashing(md5=True).weak == ("md5",)
+    assert not Hashing().weak

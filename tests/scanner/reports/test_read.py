@@ -12,7 +12,8 @@ from scanner.reports import write_report
 from scanner.reports.read import ReadError, read_records
 
 PLAIN = Record(
-    path="a.jpg", position=0, sha256="ab" * 32, md5=None, known=None, bytes=5, format="JPEG",
+    path="a.jpg", position=0, sha256="ab" * 32, sha1=None, md5=None, known=None,
+    pdq=None, similar=None, bytes=5, format="JPEG",
     name_mismatch=None, width=32, height=32, page=1, frames=1, status=Status.SCORED,
     verdict=Verdict.FAKE, origin=Origin.AI_VALIDATED,
     p_fake=0.999983, confidence=0.999983, llr=-1.5, logit=1e-05, reason=None, checks=None,
@@ -20,7 +21,8 @@ PLAIN = Record(
     error=None, model="m@1",
 )  # fmt: skip
 BARE = Record(
-    path="bare", position=0, sha256=None, md5=None, known=None, bytes=None, format=None,
+    path="bare", position=0, sha256=None, sha1=None, md5=None, known=None,
+    pdq=None, similar=None, bytes=None, format=None,
     name_mismatch=None, width=None, height=None, page=None, frames=None, status=Status.KNOWN,
     verdict=None, origin=None,
     p_fake=None, confidence=None, llr=None, logit=None, reason=None, checks=None, evidence=None,

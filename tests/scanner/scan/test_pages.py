@@ -297,7 +297,8 @@ def test_every_report_holds_every_page(suffix: str, evidence: Path, brightness_m
 
 def test_case_has_one_file_for_all_its_pages(tmp_path: Path) -> None:
     page = Record(
-        path="a.tif", position=0, sha256="ab" * 32, md5=None, known=None, bytes=9, format="TIFF",
+        path="a.tif", position=0, sha256="ab" * 32, sha1=None, md5=None, known=None,
+    pdq=None, similar=None, bytes=9, format="TIFF",
         name_mismatch=None, width=32, height=32, page=1, frames=2, status=Status.SCORED,
         verdict=Verdict.REAL, origin=None, p_fake=0.1, confidence=0.9, llr=-1.0, logit=-2.0,
         reason=None, checks=None, evidence=None, error=None, model="m@1",
