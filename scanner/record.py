@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -214,6 +215,12 @@ def path_text(path: str) -> str:
     ! of a folder or member named `x!` \\x21, which else could pass for an archive.
     """
     return UNWRITABLE.sub(_escape, path)
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Folder and name of a record's path, with slashes between folders on every system."""
+    folder, _, name = path.replace(path_text(os.sep), "/").rpartition("/")
+    return folder, name
 
 
 def safe_text(text: str) -> str:

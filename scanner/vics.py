@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+SUFFIX = ".vics.json"  # of a report in this format; any name will do for one that is read
 CONTEXT = "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/CUSTOM/$metadata#Cases"
 # By which a file of either version is known; it may also be written with escaped slashes.
 MARK = re.compile(rb'"@?odata\.(?:context|metadata)"\s*:\s*"[^"]*ProjectVic', re.IGNORECASE)

@@ -1,12 +1,16 @@
-"""The command line's type for the name of a file to read or to write."""
+"""The command line's types for names of files to read or to write, and lists of them."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+STANDARD = "-"  # standard input or output; a file of that name is ./-
 
 
 class FileName(click.Path):
@@ -19,3 +23,43 @@ class FileName(click.Path):
         if not Path(os.fspath(value)).name:
             self.fail(f"{os.fspath(value)!r} is no name of a file.", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class OutputName(FileName):
+    """A FileName, or None for standard output."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return None if value == STANDARD else super().convert(value, param, ctx)
+
+
+class EvidencePath(click.Path):
+    """A path that exists, or None for the paths that standard input lists."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return None if value == STANDARD else super().convert(value, param, ctx)
+
+
+def with_listed(paths: Sequence[Path | None]) -> tuple[Path, ...]:
+    """`paths`, with those that standard input lists in the place of None.
+
+    One a line, or each ended by a NUL as of find -print0, where there is any. Raises UsageError if
+    none is listed, or standard input is asked for twice.
+    """
+    if paths.count(None) > 1:
+        raise click.UsageError("- is named twice, but standard input can be read only once.")
+    found: list[Path] = []
+    for path in paths:
+        found += _listed() if path is None else [path]
+    return tuple(found)
+
+
+def _listed() -> list[Path]:
+    data = sys.stdin.buffer.read() if sys.stdin else b""
+    end = b"\0" if b"\0" in data else os.linesep.encode()
+    listed = [Path(os.fsdecode(name)) for name in data.split(end) if name]
+    if not listed:
+        raise click.UsageError("standard input lists no paths; give them one a line, or name them.")
+    return listed

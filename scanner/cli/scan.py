@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from scanner.cli.exits import EXIT_STOPPED, EXIT_UNEXAMINED, told
-from scanner.cli.file_names import FileName
+from scanner.cli.file_names import EvidencePath, FileName, OutputName, with_listed
 from scanner.cli.interrupts import ignore_signals, stoppable
 from scanner.cli.limits import limit_options
 from scanner.cli.streams import check_standard_output, say
@@ -29,14 +29,20 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
 
 
 @click.command("scan", short_help="Scan folders, images and archives (the default command).")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=EvidencePath())
 @click.option(
     "--report",
     "reports",
     multiple=True,
-    type=FileName(),
-    help="File to write: .html, .csv, .json, .jsonl, .sqlite or .jsonld (CASE/UCO); may be "
-    "repeated. Without it, CSV goes to standard output.",
+    type=OutputName(),
+    help="File to write: .html, .csv, .json, .jsonl, .sqlite, .jsonld (CASE/UCO) or .vics.json; - "
+    "is standard output; may be repeated.  [default: -]",
+)
+@click.option(
+    "--format",
+    "stream_format",
+    type=click.Choice(["csv", "json", "jsonl"]),
+    help="What to write to standard output.  [default: csv]",
 )
 @click.option(
     "--explain",
@@ -167,7 +173,8 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     help="File to append what happens to, as JSON lines.",
 )
 def scan_command(
-    paths: tuple[Path, ...], reports: tuple[Path, ...], explain: tuple[str, ...], no_blur: bool,
+    paths: tuple[Path | None, ...], reports: tuple[Path | None, ...], stream_format: str | None,
+    explain: tuple[str, ...], no_blur: bool,
     model_name: str, false_positive_rate: float | None, device: str, batch_size: int | None,
     workers: int | None,
     known: tuple[Path, ...], skip_known: bool, c2pa_trust: tuple[Path, ...],
@@ -178,30 +185,37 @@ def scan_command(
 ) -> None:  # fmt: skip
     """Scan folders, images and archives for AI-generated images.
 
-    An interrupted scan carries on when the same command is given again.
+    PATHS may be -, for a list on standard input: one path a line, or each ended by a NUL. An
+    interrupted scan carries on when the same command is given again.
 
     Example: imgscan ./evidence --report out.csv
     """
     if skip_known and not known:
         raise click.UsageError("--skip-known needs a list: give it with --known HASHFILE.")
-    if sign and not reports:
+    files = tuple(report for report in reports if report is not None)
+    streamed = None in reports or not reports
+    if reports.count(None) > 1:
+        raise click.UsageError("standard output is named twice; name it once.")
+    if stream_format and not streamed:
+        raise click.UsageError("--format is of standard output: add --report - or leave it out.")
+    if sign and not files:
         raise click.UsageError("--sign needs a report to sign: name it with --report FILE.")
     if explain or no_blur:
         from scanner.reports import has_pictures
 
-        if not any(map(has_pictures, reports)):
+        if not any(map(has_pictures, files)):
             option = "--explain" if explain else "--no-blur"
             raise click.UsageError(f"{option} needs an HTML report: name it with --report x.html.")
-    carry_on = "; the same command carries on from here" if reports else ""
+    carry_on = "; the same command carries on from here" if files else ""
     interrupted = f"interrupted{carry_on}."
     with told("the scan", interrupted), stoppable(interrupted, EXIT_STOPPED):
         from scanner.cli.terminal import Terminal
         from scanner.scan import Request, run_scan
 
-        if not reports:
+        if streamed:
             check_standard_output()
         request = Request(
-            paths=paths, reports=reports, model=model_name,
+            paths=with_listed(paths), reports=files, streamed=streamed, model=model_name,
             false_positive_rate=false_positive_rate, device=device, batch_size=batch_size,
             workers=workers, limits=limits, sha1=sha1, md5=md5, pdq=pdq, known=known,
             similar=similar, skip_known=skip_known, passwords=passwords, sign=sign, fresh=fresh,
@@ -209,7 +223,7 @@ def scan_command(
             command=tuple(without_passwords(sys.argv)), zip_names=zip_names,
             c2pa_trust=c2pa_trust, explain=tuple(map(Verdict, explain)), blur=not no_blur,
         )  # fmt: skip
-        with closing(Terminal(quiet, verbose, log_file)) as terminal:
+        with closing(Terminal(quiet, verbose, log_file, stream_format or "csv")) as terminal:
             outcome = run_scan(request, terminal)
         atexit.register(ignore_signals)  # the work is done, only Python is left to end
     if not quiet:

@@ -12,19 +12,25 @@ from tqdm import tqdm
 from scanner.cli.logs import set_up_logging
 from scanner.cli.streams import say, standard_output
 from scanner.record import Record
-from scanner.reports import csv
+from scanner.reports import write_stream
 from scanner.scan import Progress, Watcher
 
 LONGEST_SHOWN = 30  # characters of a path in the bar
 
 
 class Terminal(Watcher):
-    """quiet: no bar and no sentences. verbose and log_file: where the log goes."""
+    """quiet: no bar and no sentences. verbose and log_file: where the log goes.
 
-    def __init__(self, quiet: bool, verbose: bool, log_file: Path | None) -> None:
+    rows: the format of what goes to standard output, as `write_stream` names it.
+    """
+
+    def __init__(
+        self, quiet: bool, verbose: bool, log_file: Path | None, rows: str = "csv"
+    ) -> None:
         self._quiet = quiet
         self._verbose = verbose
         self._log_file = log_file
+        self._rows = rows
         self._bar: tqdm[Any] | None = None
 
     def checked(self) -> None:
@@ -49,10 +55,10 @@ class Terminal(Watcher):
     def examined(self) -> None:
         self.close()
 
-    def receive(self, records: Iterator[Record]) -> None:
-        """Write them to standard output as CSV. Raises OutputError."""
+    def receive(self, records: Iterator[Record], scan: dict[str, Any]) -> None:
+        """Write them to standard output. Raises OutputError."""
         with standard_output() as stream:
-            csv.write_stream(stream.buffer, records)
+            write_stream(stream.buffer, self._rows, records, scan)
 
     def close(self) -> None:
         """Leave the bar as it stands."""

@@ -28,7 +28,7 @@ from scanner.limits import Limits
 from scanner.paths import is_folder
 from scanner.record import path_text
 from scanner.reports import pages_folder
-from scanner.reports.read import READERS, ReadError, read_records
+from scanner.reports.read import READERS, ReadError, is_readable, read_records
 from scanner.sources.found import Found, Met, carved_range
 from scanner.sources.walk import walk
 
@@ -177,7 +177,7 @@ def _check_evidence(
     scanned: Sequence[str],
     walks: Iterable[Iterable[Found | Met]],
 ) -> Iterator[Finding]:
-    readable = [place for place in reports if place.suffix.lower() in READERS and place.is_file()]
+    readable = [place for place in reports if is_readable(place) and place.is_file()]
     if not readable:
         text = f"the evidence cannot be checked without a {', '.join(READERS)} report"
         yield Finding(Weight.UNCHECKED, text)

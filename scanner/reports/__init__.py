@@ -1,8 +1,8 @@
 """Report writers, one module a format, chosen by the report's suffix.
 
-A writer creates the file at a path from records in path order, which it takes one at a time, so
-that memory stays flat. Adding a format adds one module and one entry in WRITERS. What also shows
-pictures has a package of its own, `html`.
+A writer fills a stream from records in path order, which it takes one at a time, so that memory
+stays flat. Adding a format adds one module and one entry in WRITERS. What is a file of another
+program's making has a module of its own, `sqlite`, and what also shows pictures a package, `html`.
 """
 
 from __future__ import annotations
@@ -11,28 +11,29 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from scanner.errors import ImgscanError
 from scanner.files import replacing
 from scanner.record import Record, Status, path_text, trouble
-from scanner.reports import case, csv, html, json, jsonl, sqlite
+from scanner.reports import case, csv, html, json, jsonl, sqlite, vics
 from scanner.reports.gallery import Gallery
 from scanner.reports.html import parts
+from scanner.vics import SUFFIX
 
-Writer = Callable[[Path, Iterable[Record], dict[str, Any]], None]
+Writer = Callable[[BinaryIO, Iterable[Record], dict[str, Any]], None]
 
 WRITERS: dict[str, Writer] = {
     ".csv": csv.write,
     ".json": json.write,
     ".jsonl": jsonl.write,
     ".ndjson": jsonl.write,
-    ".sqlite": sqlite.write,
-    ".db": sqlite.write,
     ".jsonld": case.write,
+    SUFFIX: vics.write,
 }
+DATABASES = (".sqlite", ".db")
 PAGES = (".html", ".htm")  # reports that show pictures
-SUFFIXES = (*WRITERS, *PAGES)
+SUFFIXES = (*WRITERS, *DATABASES, *PAGES)
 
 
 class ReportError(ImgscanError):
@@ -44,7 +45,7 @@ def check_report(path: Path) -> None:
 
     Raises ReportError, PagesError.
     """
-    if path.suffix.lower() not in SUFFIXES:
+    if suffix_of(path) is None:
         known = ", ".join(SUFFIXES)
         raise ReportError(f"{path}: no report format has that suffix; known: {known}.")
     if path.is_dir():
@@ -55,14 +56,21 @@ def check_report(path: Path) -> None:
         raise ReportError(f"{path} cannot be written: {path.parent} is no writable folder.")
 
 
+def suffix_of(path: Path) -> str | None:
+    """By which of SUFFIXES a report of that name is written, the longest that it ends in."""
+    name = path.name.lower()
+    fitting = [suffix for suffix in SUFFIXES if name.endswith(suffix) and name != suffix]
+    return max(fitting, key=len, default=None)
+
+
 def has_pictures(path: Path) -> bool:
     """Whether a report of that name shows pictures."""
-    return path.suffix.lower() in PAGES
+    return suffix_of(path) in PAGES
 
 
 def identifies_by_weak_hashes(path: Path) -> bool:
-    """Whether a report of that name tells files by SHA-1 and MD5."""
-    return path.name.lower().endswith(".vics.json")
+    """Whether a report of that name tells files by MD5 and SHA-1."""
+    return suffix_of(path) == SUFFIX
 
 
 def write_report(
@@ -80,12 +88,24 @@ def write_report(
     try:
         if has_pictures(path):
             return html.write(path, map(writable, records), scan, gallery)
+        suffix = suffix_of(path) or ""
         with replacing(path) as partial:
-            WRITERS[path.suffix.lower()](partial, map(writable, records), scan)
+            if suffix in DATABASES:
+                sqlite.write(partial, map(writable, records), scan)
+            else:
+                with partial.open("wb") as stream:
+                    WRITERS[suffix](stream, map(writable, records), scan)
         return [path]
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ReportError(f"{path} cannot be written: {reason}.") from error
+
+
+def write_stream(
+    stream: BinaryIO, name: str, records: Iterable[Record], scan: dict[str, Any]
+) -> None:
+    """Write a report to a stream that stays open, in the format that `.name` is the suffix of."""
+    WRITERS[f".{name}"](stream, map(writable, records), scan)
 
 
 def pages_folder(path: Path) -> Path | None:

@@ -13,13 +13,12 @@ the same bytes.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from scanner.record import UNEXAMINED, Record, Status, Verdict, path_text
+from scanner.record import UNEXAMINED, Record, Status, Verdict, split_path
+from scanner.reports.statement import statement
 
 Node = dict[str, Any]
 
@@ -41,14 +40,13 @@ NAMESPACE = uuid5(NAMESPACE_URL, CONTEXT["imgscan"])
 COUNTS = ("statuses", "verdicts", "origins")
 
 
-def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(f'{{"@context": {_json(CONTEXT)},\n"@graph": [')
-        separator = "\n"
-        for node in _graph(records, scan):
-            stream.write(separator + _json(node))
-            separator = ",\n"
-        stream.write("\n]}\n")
+def write(stream: BinaryIO, records: Iterable[Record], scan: dict[str, Any]) -> None:
+    stream.write(f'{{"@context": {_json(CONTEXT)},\n"@graph": ['.encode())
+    separator = "\n"
+    for node in _graph(records, scan):
+        stream.write((separator + _json(node)).encode())
+        separator = ",\n"
+    stream.write(b"\n]}\n")
 
 
 def _graph(records: Iterable[Record], scan: dict[str, Any]) -> Iterator[Node]:
@@ -129,7 +127,7 @@ def _configuration(scan: dict[str, Any]) -> dict[str, Any]:
 
 
 def _file(own: UUID, record: Record) -> Node:
-    name = record.path.replace(path_text(os.sep), "/").rpartition("/")[2]
+    name = split_path(record.path)[1]
     file = {
         "uco-observable:fileName": name,
         "uco-observable:filePath": record.path,
@@ -189,7 +187,7 @@ def _result(own: UUID, record: Record, action: Node) -> Node:
         own,
         "uco-analysis:AnalyticResult",
         **{
-            "uco-core:statement": _statement(record),
+            "uco-core:statement": statement(record),
             "uco-analysis:originatingAnalysis": _reference(action),
             **{f"imgscan:{name}": value for name, value in vars(record).items()},
         },
@@ -213,23 +211,6 @@ def _classification(own: UUID, verdict: Verdict, confidence: float | None) -> No
         own,
         "uco-analysis:ArtifactClassificationResultFacet",
         **{"uco-analysis:classification": classification},
-    )
-
-
-def _statement(record: Record) -> str:
-    if record.status in UNEXAMINED:
-        return f"Not examined ({record.status}): {record.error}"
-    if record.status is Status.NOT_IMAGE:
-        return f"Not an image: {record.error}"
-    if record.status is Status.CONTAINER:
-        return f"Opened: {record.error}"
-    if record.status is Status.KNOWN:
-        return f"Left out: {record.error}"
-    if record.verdict is Verdict.INCONCLUSIVE:
-        return f"Inconclusive: {record.reason}"
-    return (
-        f"{record.model} finds the image {record.verdict}, with a calibrated probability of "
-        f"{record.p_fake} that it is AI-generated."
     )
 
 

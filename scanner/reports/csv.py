@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from scanner.record import Record, columns
@@ -17,13 +16,7 @@ from scanner.record import Record, columns
 FORMULA_START = re.compile(r"'|\s*[=+\-@＝＋－＠]|[\t\r\n]")
 
 
-def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
-    with path.open("wb") as stream:
-        write_stream(stream, records)
-
-
-def write_stream(stream: BinaryIO, records: Iterable[Record]) -> None:
-    """Write the report to a stream, such as standard output, that stays open."""
+def write(stream: BinaryIO, records: Iterable[Record], scan: dict[str, Any]) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     writer = csv.writer(text)
     writer.writerow(column.name for column in columns())

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from scanner.record import Record
 
 
-def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(f'{{"scan": {json.dumps(scan, allow_nan=False)},\n"files": [')
-        separator = "\n"
-        for record in records:
-            row = json.dumps(vars(record), ensure_ascii=False, allow_nan=False)
-            stream.write(separator + row)
-            separator = ",\n"
-        stream.write("\n]}\n")
+def write(stream: BinaryIO, records: Iterable[Record], scan: dict[str, Any]) -> None:
+    stream.write(f'{{"scan": {json.dumps(scan, allow_nan=False)},\n"files": ['.encode())
+    separator = "\n"
+    for record in records:
+        row = json.dumps(vars(record), ensure_ascii=False, allow_nan=False)
+        stream.write((separator + row).encode())
+        separator = ",\n"
+    stream.write(b"\n]}\n")

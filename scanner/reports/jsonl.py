@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from scanner.record import Record
 
 
-def write(path: Path, records: Iterable[Record], scan: dict[str, Any]) -> None:
+def write(stream: BinaryIO, records: Iterable[Record], scan: dict[str, Any]) -> None:
     # ASCII: some readers end a line at Unicode's own separators, which names may hold.
-    with path.open("w", encoding="ascii", newline="\n") as stream:
-        for record in records:
-            stream.write(json.dumps(vars(record), allow_nan=False) + "\n")
+    for record in records:
+        stream.write(json.dumps(vars(record), allow_nan=False).encode("ascii") + b"\n")

@@ -12,6 +12,7 @@ from typing import Any, TextIO, TypeVar, get_args, get_type_hints
 
 from scanner.errors import ImgscanError
 from scanner.record import Origin, Record, Status, Verdict
+from scanner.vics import SUFFIX
 
 # A cell may hold a whole workflow; Python's own limit is 128 KiB.
 LARGEST_CELL = 2**31 - 1
@@ -29,7 +30,12 @@ def read_records(report: Path) -> Iterator[Record]:
 
     Columns that the report, of another version, does not have are None. Raises ReadError.
     """
-    return _read(report, _record)
+    return _read(report, record_of)
+
+
+def is_readable(report: Path) -> bool:
+    """Whether reports of that name can be read; VICS is JSON, too, but holds no rows."""
+    return report.suffix.lower() in READERS and not report.name.lower().endswith(SUFFIX)
 
 
 def columns_of(report: Path) -> frozenset[str]:
@@ -43,13 +49,12 @@ def columns_of(report: Path) -> frozenset[str]:
 
 def _read(report: Path, made: Callable[[dict[str, Any]], T]) -> Generator[T]:
     """What `made` makes of the columns and values of each row. Raises ReadError."""
-    reader = READERS.get(report.suffix.lower())
-    if reader is None:
+    if not is_readable(report):
         raise ReadError(f"{report} is none of the reports that can be read: {', '.join(READERS)}.")
     count = 0
     try:
         with report.open(encoding="utf-8", newline="") as stream:
-            for values in reader(stream):
+            for values in READERS[report.suffix.lower()](stream):
                 yield made(values)
                 count += 1
     except OSError as error:
@@ -130,7 +135,8 @@ KINDS = _kinds()
 COLUMNS = tuple(get_type_hints(Record))
 
 
-def _record(values: dict[str, Any]) -> Record:
+def record_of(values: dict[str, Any]) -> Record:
+    """The record with these values by column, some maybe as text. Raises ValueError, TypeError."""
     found: dict[str, Any] = {name: values.get(name) for name in COLUMNS}
     for name, value in found.items():
         if value is not None:

@@ -28,20 +28,20 @@ class Request:
     """What a user asks for. Raises RequestError and CodePageError.
 
     paths: folders, images and archives; what is not there has a row that says so. reports: files to
-    write, in the formats of their suffixes; without any, the watcher receives the records. model:
+    write, in the formats of their suffixes; without any the watcher receives the records. model:
     `auto` for all bundled models, each image going to the one whose domain holds it; a bundled or
     added model's name; or a file. false_positive_rate: of an operating point that every model has;
     None for the first of each. device: one of `scanner.backends.choose.DEVICES`. batch_size and
-    workers: None for the backend's own and for one a core. sha1, md5, pdq: take these hashes,
-    too. known: hash lists. skip_known: leave out what is in them. similar: lists of PDQ hashes to
-    find like pictures by. passwords: tried in turn on whatever is encrypted.
+    workers: None for the backend's own and for one a core. md5: take these hashes, too. known: hash
+    lists. skip_known: leave out what is in them. passwords: tried in turn on whatever is encrypted.
     sign: a private key's file. fresh: forget an interrupted scan. carve: search for pictures in
     what nothing accounts for. also_written: what the caller writes meanwhile, such as a log, and
     what therefore must not be evidence either. command: what started the scan, for the manifest.
     zip_names: the code page of names in zips that say nothing of it, as Python calls it.
     c2pa_trust: PEM files of those whose C2PA signatures are trusted. explain: with which verdicts
     HTML reports show where in a picture the evidence lies. blur: whether they show pictures blurred
-    until they are clicked.
+    until they are clicked. sha1, pdq: take these hashes, too. similar: lists of PDQ hashes, to find
+    like pictures by. streamed: whether the watcher receives the records besides the reports.
     """
 
     paths: tuple[Path, ...]
@@ -52,11 +52,8 @@ class Request:
     batch_size: int | None = None
     workers: int | None = None
     limits: Limits = Limits()  # noqa: RUF009  immutable
-    sha1: bool = False
     md5: bool = False
-    pdq: bool = False
     known: tuple[Path, ...] = ()
-    similar: tuple[Path, ...] = ()
     skip_known: bool = False
     passwords: tuple[str, ...] = ()
     sign: Path | None = None
@@ -68,6 +65,10 @@ class Request:
     c2pa_trust: tuple[Path, ...] = ()
     explain: tuple[Verdict, ...] = ()
     blur: bool = True
+    sha1: bool = False
+    pdq: bool = False
+    similar: tuple[Path, ...] = ()
+    streamed: bool = False
 
     @property
     def pictures(self) -> bool:

@@ -124,8 +124,8 @@ def _scan(
             "explain": facts.explained(request),
         }
         write_manifest(said | facts.surroundings(request.command) | custody, written, key)
-    else:
-        watcher.receive(map(writable, records(journal)))
+    if request.streamed or not request.reports:
+        watcher.receive(map(writable, records(journal)), said)
     counts = {FACTS: {"statuses": statuses, "verdicts": total}}
     logger.info("finished: %d files", files, extra=counts)
     return Outcome(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from scanner.record import Record
 
@@ -37,8 +38,9 @@ class Watcher:
     def examined(self) -> None:
         """Called when all is examined, before reports are written."""
 
-    def receive(self, records: Iterator[Record]) -> None:
-        """Called with all records, in path order, of a scan that writes no report.
+    def receive(self, records: Iterator[Record], scan: dict[str, Any]) -> None:
+        """Called with all records, in path order, and what reports say of the whole scan.
 
-        They are read from the journal as they are taken; none can be read once this returns.
+        After the reports, and only of a scan that writes none or is asked for it. The records are
+        read from the journal as they are taken; none can be read once this returns.
         """

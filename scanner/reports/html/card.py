@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +16,8 @@ from scanner.record import (
     Status,
     Verdict,
     columns,
-    path_text,
     safe_text,
+    split_path,
 )
 from scanner.reports.gallery import Picture
 
@@ -30,7 +29,6 @@ GROUPS = {  # in the order in which they matter, with what a reader calls them
     UNEXAMINED_GROUP: "not examined",
     OTHER_GROUP: "no pictures, opened or left out",
 }
-SEPARATOR = path_text(os.sep)
 COLUMNS = tuple(column.name for column in columns())
 PNG = b"\x89PNG"  # which thumbnails are of pictures too small to be scaled
 BADGES = {
@@ -168,7 +166,7 @@ def _details(record: Record, picture: Picture | None) -> dict[str, Any]:
     shown = {
         "group": group(record),
         "origin": record.origin,
-        "folder": record.path.replace(SEPARATOR, "/").rpartition("/")[0],
+        "folder": split_path(record.path)[0],
         "statement": safe_text(statement(record)),
         "caption": _caption(record, picture),
         "page": _page(record),

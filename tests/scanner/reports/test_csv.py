@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from scanner.record import Record, columns, path_text
-from scanner.reports.csv import write_stream
+from scanner.reports.csv import write
 
 # The grammar of RFC 4180, section 2, with the text of a field as wide as UTF-8 allows.
 FIELD = r'(?:"(?:[^"]|"")*"|[^",\r\n]*)'
@@ -19,7 +19,7 @@ RFC_4180 = re.compile(rf"(?:{FIELD}(?:,{FIELD}){{{len(columns()) - 1}}}\r\n)*")
 
 def text_of(records: list[Record]) -> str:
     stream = io.BytesIO()
-    write_stream(stream, records)
+    write(stream, records, {})
     return stream.getvalue().decode("utf-8")
 
 
@@ -56,5 +56,5 @@ def test_numbers_are_plain(record: Callable[..., Record]) -> None:
 
 def test_the_stream_stays_open(record: Callable[..., Record]) -> None:
     stream = io.BytesIO()
-    write_stream(stream, [record()])
+    write(stream, [record()], {})
     assert not stream.closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sqlite3
 import weakref
@@ -163,7 +164,7 @@ def test_json_is_strict(
     for document in documents:
         json.loads(document, parse_constant=refuse)
     with pytest.raises(ValueError, match="not JSON compliant"):
-        WRITERS[suffix](report, [replace(records[0], logit=float("nan"))], facts)
+        WRITERS[suffix](io.BytesIO(), [replace(records[0], logit=float("nan"))], facts)
 
 
 @pytest.mark.parametrize("logit", [float("nan"), float("inf"), float("-inf")])

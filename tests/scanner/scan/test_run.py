@@ -68,7 +68,7 @@ class Notes(Watcher):
     def examined(self) -> None:
         self.heard.append("examined")
 
-    def receive(self, records: Iterator[Record]) -> None:
+    def receive(self, records: Iterator[Record], scan: dict[str, Any]) -> None:
         self.records = list(records)
 
 
