@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from scanner.cli.exits import told
-from scanner.cli.file_names import FileName
+from scanner.cli.file_names import EvidencePath, FileName, with_listed
 
 EXIT_DIFFERENT = 1
 
@@ -41,10 +41,10 @@ def keygen_command(keyfile: Path) -> None:
 @click.option(
     "--evidence",
     multiple=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=EvidencePath(),
     metavar="PATH",
     help="Evidence to read again and compare with the report's hashes; repeat it as the scan "
-    "had several paths, in their order.",
+    "had several paths, in their order, or give - for a list of them on standard input.",
 )
 @click.option(
     "--password",
@@ -53,7 +53,7 @@ def keygen_command(keyfile: Path) -> None:
     help="Password of the scan for encrypted evidence; may be repeated.",
 )
 def verify_command(
-    report: Path, key: Path | None, evidence: tuple[Path, ...], passwords: tuple[str, ...]
+    report: Path, key: Path | None, evidence: tuple[Path | None, ...], passwords: tuple[str, ...]
 ) -> None:
     """Check that REPORT, its signature and the evidence are what they were after the scan.
 
@@ -70,7 +70,7 @@ def verify_command(
         from tqdm import tqdm
 
         bar = partial(tqdm, unit="file", disable=None, leave=False)
-        for finding in verify(report, key, evidence, passwords, bar):
+        for finding in verify(report, key, with_listed(evidence), passwords, bar):
             weights.add(finding.weight)
             click.echo(safe_text(finding.text), err=finding.weight is Weight.NOTE)
     code = exit_code(weights)
