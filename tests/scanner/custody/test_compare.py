@@ -103,8 +103,11 @@ def test_a_file_that_could_not_be_read_once_has_not_changed(tmp_path: Path) -> N
     assert comparison.unexplained == 1
 
 
-def test_md5_hashes_that_one_scan_did_not_take_are_no_difference(tmp_path: Path) -> None:
-    assert _compare(tmp_path, [SCORED], [replace(SCORED, md5="ab" * 16)])[0].same
+@pytest.mark.parametrize("column", ["sha1", "md5", "pdq"])
+def test_hashes_that_one_scan_did_not_take_are_no_difference(tmp_path: Path, column: str) -> None:
+    taken = replace(SCORED, **{column: "ab" * 16})
+    assert _compare(tmp_path, [SCORED], [taken])[0].same
+    assert not _compare(tmp_path, [taken], [replace(taken, **{column: "cd" * 16})])[0].same
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])
