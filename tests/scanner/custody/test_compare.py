@@ -105,9 +105,9 @@ def test_a_file_that_could_not_be_read_once_has_not_changed(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("column", ["sha1", "md5", "pdq"])
 def test_hashes_that_one_scan_did_not_take_are_no_difference(tmp_path: Path, column: str) -> None:
-    taken = replace(SCORED, **{column: "ab" * 16})
-    assert _compare(tmp_path, [SCORED], [taken])[0].same
-    assert not _compare(tmp_path, [taken], [replace(taken, **{column: "cd" * 16})])[0].same
+    one, other = (Record(**vars(SCORED) | {column: digits * 16}) for digits in ("ab", "cd"))
+    assert _compare(tmp_path, [SCORED], [one])[0].same
+    assert not _compare(tmp_path, [one], [other])[0].same
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])
