@@ -13,13 +13,13 @@ from scanner.record import (
     UNEXAMINED,
     Origin,
     Record,
-    Status,
     Verdict,
     columns,
     safe_text,
     split_path,
 )
 from scanner.reports.gallery import Picture
+from scanner.reports.statement import in_words, percent, statement
 
 UNEXAMINED_GROUP, OTHER_GROUP = "unexamined", "other"
 GROUPS = {  # in the order in which they matter, with what a reader calls them
@@ -31,11 +31,6 @@ GROUPS = {  # in the order in which they matter, with what a reader calls them
 }
 COLUMNS = tuple(column.name for column in columns())
 PNG = b"\x89PNG"  # which thumbnails are of pictures too small to be scaled
-BADGES = {
-    Status.NOT_IMAGE: "not an image",
-    Status.CONTAINER: "opened",
-    Status.KNOWN: "known, left out",
-}
 ORIGINS = {
     Origin.AI_VALIDATED: "AI-generated, by a trusted signature",
     Origin.EDITED_VALIDATED: "edited with AI or composed, by a trusted signature",
@@ -115,41 +110,11 @@ def group(record: Record) -> str:
     return UNEXAMINED_GROUP if record.status in UNEXAMINED else OTHER_GROUP
 
 
-def percent(share: float) -> str:
-    """A share of 0 to 1 for a person, never rounded up to certainty."""
-    if share >= 0.9995:
-        return "over 99.9%"
-    if share < 0.0005:
-        return "under 0.1%"
-    return f"{share:.1%}"
-
-
-def statement(record: Record) -> str:
-    """What is found of a row, as a sentence."""
-    if record.status in UNEXAMINED:
-        return f"Not examined ({_words(record.status)}): {record.error}. It may hold a picture."
-    if record.status is not Status.SCORED:
-        return f"{BADGES[record.status].capitalize()}: {record.error}."
-    if record.p_fake is None:
-        return f"No verdict: {record.reason}."
-    how = (
-        f"calibrated probability that it is AI-generated: {percent(record.p_fake)}, if fakes and "
-        "photographs were equally frequent"
-    )
-    if record.verdict is Verdict.INCONCLUSIVE:
-        return f"No verdict: {record.reason}; {how}."
-    kind = "an AI-generated picture" if record.verdict is Verdict.FAKE else "a photograph"
-    return f"{record.model} takes it for {kind}; {how}."
-
-
-def _words(status: Status) -> str:
-    return status.replace("_", " ")
-
-
 def _badge(record: Record) -> str:
     if record.verdict is not None:
         return record.verdict
-    return BADGES.get(record.status, f"not examined: {_words(record.status)}")
+    words = in_words(record.status)
+    return f"not examined: {words}" if record.status in UNEXAMINED else words
 
 
 def _data_uri(thumbnail: bytes) -> str:

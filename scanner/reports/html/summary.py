@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanner.record import UNEXAMINED, Origin, Status, Verdict
-from scanner.reports.html.card import BADGES, ORIGINS, OTHER_GROUP, UNEXAMINED_GROUP
+from scanner.reports.html.card import ORIGINS, OTHER_GROUP, UNEXAMINED_GROUP
+from scanner.reports.statement import in_words
 
 MANY = 10_000  # photographs, to show what an error rate comes to
 WEIGHING = (
@@ -109,8 +110,7 @@ def _totals(statuses: Mapping[str, int], verdicts: Mapping[str, int]) -> Iterato
 
 
 def _counts(statuses: Mapping[Status, int]) -> str:
-    words = {status: BADGES.get(status, status.replace("_", " ")) for status in statuses}
-    return ", ".join(f"{count:,} {words[status]}" for status, count in statuses.items() if count)
+    return ", ".join(f"{count:,} {in_words(status)}" for status, count in statuses.items() if count)
 
 
 def _warnings(statuses: Mapping[str, int]) -> Iterator[Warned]:

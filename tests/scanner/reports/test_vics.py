@@ -78,7 +78,8 @@ def test_what_was_not_examined_says_so(
         row = record(status=status, verdict=None, origin=None, error="so", known=None, similar=None)
         entry = entry_of(written([row], facts))
         assert entry["Tags"] == f"imgscan:not_examined,imgscan:{status}"
-        assert entry["Comments"] == f"Not examined ({status}): so"
+        words = status.replace("_", " ")
+        assert entry["Comments"] == f"Not examined ({words}): so. It may hold a picture."
 
 
 def test_files_that_can_have_no_entry_are_counted(

@@ -17,7 +17,8 @@ from scanner.occlusion import Region
 from scanner.record import Record, Status, Verdict, columns
 from scanner.reports import write_report
 from scanner.reports.gallery import Gallery, Picture
-from scanner.reports.html.card import GROUPS, percent
+from scanner.reports.html.card import GROUPS
+from scanner.reports.statement import percent
 from tests.scanner.reports.html.reading import Reader, read
 
 HOSTILE = (
