@@ -94,25 +94,31 @@ def _media(database: sqlite3.Connection) -> Iterator[Row]:
 def _entry(number: int, records: list[Record]) -> Row:
     """The entry of records with the same bytes: of every page of every file."""
     first = records[0]
+    md5 = _digits(first.md5)
     pages = {record.page: record for record in records}
     hashes = [("SHA256", first.sha256), *(("PDQ", page.pdq) for page in pages.values())]
     files = dict.fromkeys((record.path, record.position) for record in records)
     row = {
         "MediaID": number,
-        "MD5": first.md5,
-        "SHA1": first.sha1,
+        "MD5": md5,
+        "SHA1": _digits(first.sha1),
         "MediaSize": first.bytes,
         "MimeType": MIME.get(first.format or ""),
         "Tags": ",".join(_tags(records)),
         "Comments": _comments(list(pages.values())),
         "AlternativeHashes": [
-            {"MD5": first.md5, "HashName": name, "HashValue": value}
+            {"MD5": md5, "HashName": name, "HashValue": _digits(value)}
             for name, value in hashes
             if value is not None
         ],
-        "MediaFiles": [_file(first.md5, path) for path, _ in files],
+        "MediaFiles": [_file(md5, path) for path, _ in files],
     }
     return {name: value for name, value in row.items() if value is not None}
+
+
+def _digits(digest: str | None) -> str | None:
+    """In capitals, as the lists of Project VIC have them."""
+    return None if digest is None else digest.upper()
 
 
 def _tags(records: Iterable[Record]) -> list[str]:
