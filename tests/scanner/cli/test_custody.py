@@ -151,7 +151,7 @@ def test_skipped_known_files_never_look_clean(scanned: Path) -> None:
         (["--report", "x.csv", "--skip-known"], "--skip-known needs a list"),
         (["--sign", "examiner.key"], "--sign needs a report"),
         (["--report", "x.csv", "--sign", "examiner.key.pub"], "no private key"),
-        (["--report", "x.csv", "--known", "examiner.key"], "has a line without SHA-256 or MD5"),
+        (["--report", "x.csv", "--known", "examiner.key"], "has a line without SHA-256, SHA-1"),
         (["--report", "x.csv", "--no-blur"], "--no-blur needs an HTML report"),
         (["--report", "x.csv", "--explain", "fake"], "--explain needs an HTML report"),
         (["--explain", "unsure"], "'unsure' is not one of 'fake', 'inconclusive', 'real'"),

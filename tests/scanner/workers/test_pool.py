@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from scanner.hashes.hashing import Hashing
-from scanner.hashes.known import HashList, KnownHashes
+from scanner.hashes.known import KnownHashes
+from scanner.hashes.lists.hash_list import HashList
 from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status
@@ -179,7 +180,7 @@ def test_processes_that_never_come_up_end_the_scan(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_file_is_blamed_for_a_hash_list_that_is_gone(tmp_path: Path) -> None:
-    known = KnownHashes(tmp_path / "gone", (HashList("list", "ab" * 32, 0, 1),))
+    known = KnownHashes(tmp_path / "gone", (HashList("list", "ab" * 32, 1),), (tmp_path,))
     with Workers(1, EVERY_SIZE, Limits(), Hashing(known=known)) as workers:
         workers.submit(Found("innocent.png", 0, b"content"))
         with pytest.raises(ProcessError, match="die as soon as they start"):
