@@ -104,7 +104,8 @@ def test_a_view_will_do_where_its_table_names_hashes_otherwise(tmp_path: Path) -
         CREATE VIEW broken AS SELECT sha256 FROM gone;
     """
     known = _read(_make(tmp_path / "view.db", statements, [[MD5]], "t"))
-    assert (_described(known).table, known.algorithms) == ("known", {"md5"})
+    assert _described(known).table == "known"
+    assert known.algorithms == {"md5"}
     assert known.match(SHA256, MD5) == "view.db"
     assert known.match(SHA256, OTHERS[0][:32]) is None
 
