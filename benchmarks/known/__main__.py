@@ -14,7 +14,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.known.lists import WIDTH, make_lists
+from benchmarks.known.lists import WIDTH, Lists, make_lists
 from benchmarks.known.lookups import (
     Asked,
     Drawn,
@@ -45,6 +45,17 @@ ROUNDS = 3
 PROCESSES = (1, 2)
 FILE_BYTES = 1_000_000  # of a file whose hashing a look-up is compared with
 DATABASE, TEXT, ALONE, SET = "RDSv3 database", "list of text", "sqlite3 alone", "Python set"
+KINDS = (DATABASE, TEXT, ALONE, SET)
+
+
+@dataclass(frozen=True)
+class Found:
+    """By the kind of list. ready: seconds that a scan takes for it before its first look-up."""
+
+    rounds: dict[int, list[dict[str, Measured]]]  # by how many processes there were
+    from_disk: dict[str, Measured]
+    ready: dict[str, float]
+    stored: dict[str, int]  # bytes
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
@@ -60,70 +71,68 @@ def main(hashes: int, folder: Path | None, output: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as place:
         lists = make_lists(Path(place), hashes)
         click.echo(f"made {lists.database.stat().st_size / 1e6:,.0f} MB of SQLite")
-        ready = {}
-        read = {}
-        for name, file in ((DATABASE, lists.database), (TEXT, lists.text)):
-            started = time.perf_counter()
-            read[name] = read_lists([file], Path(place) / f"{file.name}-index")
-            ready[name] = time.perf_counter() - started
-        openers: dict[str, Callable[[], Asked]] = {
-            DATABASE: partial(open_known, read[DATABASE]),
-            TEXT: partial(open_known, read[TEXT]),
-            ALONE: partial(open_alone, lists.database),
-            SET: partial(open_set, lists.sorted),
-        }
-        draw = partial(_draw, np.memmap(lists.sorted, np.uint8, "r").reshape(-1, WIDTH))
-        rounds = {
-            count: list(
-                alternate(
-                    {
-                        name: partial(measure, opener, [draw(LOOKUPS, at) for at in range(count)])
-                        for name, opener in openers.items()
-                    },
-                    ROUNDS,
-                )
-            )
-            for count in PROCESSES
-        }
-        from_disk = {
-            name: _from_disk(file, openers[name], draw)
-            for name, file in ((DATABASE, lists.database), (TEXT, read[TEXT].index))
-        }
-        stored = {DATABASE: lists.database.stat().st_size, TEXT: read[TEXT].index.stat().st_size}
+        found = find(lists)
     rows = [
         {"in": name, "processes": count, "round": number} | asdict(measured)
-        for count, found in rounds.items()
-        for number, by_name in enumerate(found, 1)
+        for count, rounds in found.rounds.items()
+        for number, by_name in enumerate(rounds, 1)
         for name, measured in by_name.items()
     ]
     rows += [
         {"in": name, "processes": 1, "from_disk": True} | asdict(measured)
-        for name, measured in from_disk.items()
-        if measured is not None
+        for name, measured in found.from_disk.items()
     ]
-    table = [_line(name, rounds, ready, stored, from_disk.get(name)) for name in openers]
+    table = [_line(name, found) for name in KINDS]
     for line in table:
         click.echo(", ".join(f"{key} {value}" for key, value in line.items()))
-    lookup = 1 / spread([found[DATABASE].hits for found in rounds[1]]).median
+    lookup = 1 / spread([it[DATABASE].hits for it in found.rounds[1]]).median
     hashing = _hashing_seconds()
-    more = f"--hashes {hashes}" if hashes != HASHES else ""
     facts = {
-        "command": command_line("known", False, [], more),
+        "command": command_line("known", False, [], f"--hashes {hashes}"),
         "hashes": hashes,
         "lookups": LOOKUPS,
-        "stored_bytes": stored,
-        "ready_seconds": ready,
+        "stored_bytes": found.stored,
+        "ready_seconds": found.ready,
+        "lookup_seconds": lookup,
         "hashing_seconds": hashing,
-        "lookup_of_hashing": lookup / hashing,
     }
     note = (
-        f"{hashes:,} hashes, {LOOKUPS:,} look-ups of listed ones and as many of others in each of "
+        f"{hashes:,} hashes; {LOOKUPS:,} look-ups of listed ones and as many of others in each of "
         f"{ROUNDS} rounds, medians. A look-up in the database takes {lookup * 1e6:.0f} µs, "
-        f"{lookup / hashing:.1%} of what taking the hash of a file of {FILE_BYTES / 1e6:.0f} MB "
-        f"does. Before it, the database's own hash is taken, at "
-        f"{stored[DATABASE] / ready[DATABASE] / 1e6:,.0f} MB/s."
+        f"{lookup / hashing:.1%} of what the SHA-256 of a file of {FILE_BYTES / 1e6:.0f} MB does. "
+        f"Before the first one, the database's own is taken, at "
+        f"{found.stored[DATABASE] / found.ready[DATABASE] / 1e6:,.0f} MB/s."
     )
     write_part(output, "known", facts, rows, table, [note])
+
+
+def find(lists: Lists) -> Found:
+    """Look the same hashes up in all kinds of lists, in turns."""
+    ready, read = {}, {}
+    for name, file in ((DATABASE, lists.database), (TEXT, lists.text)):
+        started = time.perf_counter()
+        read[name] = read_lists([file], file.with_name(f"{file.name}-index"))
+        ready[name] = time.perf_counter() - started
+    openers: dict[str, Callable[[], Asked]] = {
+        DATABASE: partial(open_known, read[DATABASE]),
+        TEXT: partial(open_known, read[TEXT]),
+        ALONE: partial(open_alone, lists.database),
+        SET: partial(open_set, lists.sorted),
+    }
+    draw = partial(_draw, np.memmap(lists.sorted, np.uint8, "r").reshape(-1, WIDTH))
+    rounds = {}
+    for count in PROCESSES:
+        drawn = [draw(LOOKUPS, seed) for seed in range(count)]
+        candidates = {name: partial(measure, opener, drawn) for name, opener in openers.items()}
+        rounds[count] = list(alternate(candidates, ROUNDS))
+    files = {DATABASE: lists.database, TEXT: read[TEXT].index}
+    from_disk = {}
+    if hasattr(os, "posix_fadvise"):
+        for name, file in files.items():
+            _forget(file)
+            from_disk[name] = measure(openers[name], [draw(LOOKUPS_FROM_DISK, 99)])
+    stored = {name: file.stat().st_size for name, file in files.items()}
+    return Found(rounds, from_disk, ready, stored)
 
 
 def _draw(digests: Any, count: int, seed: int) -> Drawn:
@@ -132,38 +141,30 @@ def _draw(digests: Any, count: int, seed: int) -> Drawn:
     return [digests[place].tobytes().hex() for place in places], list(others)
 
 
-def _from_disk(
-    file: Path, opener: Callable[[], Asked], draw: Callable[[int, int], Drawn]
-) -> Measured | None:
-    """Of a file that the system no longer holds in memory; None where it cannot be told so."""
-    if not hasattr(os, "posix_fadvise"):
-        return None
+def _forget(file: Path) -> None:
+    """Have the system hold nothing of a file in memory."""
     with file.open("rb") as stream:
         os.fsync(stream.fileno())
         os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    return measure(opener, [draw(LOOKUPS_FROM_DISK, 99)])
 
 
-def _line(
-    name: str,
-    rounds: dict[int, list[dict[str, Measured]]],
-    ready: dict[str, float],
-    stored: dict[str, int],
-    from_disk: Measured | None,
-) -> dict[str, str]:
-    line = {"hashes in": name}
-    alone = rounds[1]
-    opened = spread([found[name].opened_seconds for found in alone]).median
-    line["on the disk, MB"] = f"{stored[name] / 1e6:,.0f}" if name in stored else ""
-    line["ready after, s"] = f"{ready.get(name, 0) + opened:.1f}"
-    most = max(found[name].memory_bytes for found in alone)
-    line["memory of each process, MB"] = f"{most / 1e6:,.1f}"
-    for count, found in rounds.items():
+def _line(name: str, found: Found) -> dict[str, str]:
+    alone = found.rounds[1]
+    opened = spread([it[name].opened_seconds for it in alone]).median
+    most = max(it[name].memory_bytes for it in alone)
+    rates = [{key: measured.hits for key, measured in it.items()} for it in alone]
+    from_disk = found.from_disk.get(name)
+    line = {
+        "hashes in": name,
+        "on the disk, MB": f"{found.stored[name] / 1e6:,.0f}" if name in found.stored else "",
+        "ready after, s": f"{found.ready.get(name, 0) + opened:.1f}",
+        "memory of each process, MB": f"{most / 1e6:,.1f}",
+    }
+    for count, rounds in found.rounds.items():
         processes = "1 process" if count == 1 else f"{count} processes"
-        hits = spread([it[name].hits for it in found]).median
-        misses = spread([it[name].misses for it in found]).median
+        hits = spread([it[name].hits for it in rounds]).median
+        misses = spread([it[name].misses for it in rounds]).median
         line[f"look-ups/s in {processes}: listed, others"] = f"{hits:,.0f}, {misses:,.0f}"
-    rates = [{key: it.hits for key, it in found.items()} for found in alone]
     line[f"listed, in 1 process : {ALONE}"] = str(ratios(rates, name, ALONE))
     line["listed, from the disk"] = f"{from_disk.hits:,.0f}" if from_disk else ""
     return line

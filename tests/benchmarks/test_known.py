@@ -26,10 +26,9 @@ def test_every_kind_of_list_is_measured(tmp_path: Path, monkeypatch: pytest.Monk
     result = CliRunner().invoke(known.main, options)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "results" / "known.json").read_text())
-    kinds = [known.DATABASE, known.TEXT, known.ALONE, known.SET]
     in_memory = [row for row in found["rows"] if "from_disk" not in row]
     assert [(row["processes"], row["in"]) for row in in_memory] == [
-        (count, kind) for count in known.PROCESSES for kind in kinds
+        (count, kind) for count in known.PROCESSES for kind in known.KINDS
     ]
     assert all(row["hits"] > 0 and row["misses"] > 0 for row in found["rows"])
     assert found["command"] == "python -m benchmarks.known --hashes 300"
