@@ -21,6 +21,7 @@ from scanner.record import path_text, safe_text
 START = b"SQLite format 3\0"
 # What SQLite writes beside a file: changes that are not yet in it, or that must be taken back.
 UNSETTLED = ("-wal", "-journal")
+NSRLS = ("FILE", "METADATA")  # its tables of hashes, beside which others only describe
 LONGEST_VERSION = 200  # characters
 
 
@@ -86,6 +87,7 @@ def describe(file: Path) -> HashDatabase:
                 )
     with _told(file), closing(_open(file.resolve())) as connection:
         column = _find_column(connection, file)
+        _check_alone(column, connection, file)
         version = _version(connection)
     name = path_text(file.name)
     sha256 = file_sha256(file)
@@ -120,7 +122,7 @@ def _find_column(connection: sqlite3.Connection, file: Path) -> _Column:
         key=lambda column: (BEST_FIRST.index(column.algorithm), column.is_view, column.table),
     )
     if not columns:
-        raise KnownError(f"{file} is a database without a table of SHA-256, SHA-1 or MD5 hashes.")
+        raise KnownError(f"{file} is a database without a column named sha256, sha1 or md5.")
     indexed = [column for column in columns if _has_index(connection, column)]
     empty = True
     for column in indexed:
@@ -136,6 +138,20 @@ def _find_column(connection: sqlite3.Connection, file: Path) -> _Column:
         f"{file} holds other things than hashes in hexadecimal digits of one case in "
         f"{', '.join(map(str, indexed))}."
     )
+
+
+def _check_alone(chosen: _Column, connection: sqlite3.Connection, file: Path) -> None:
+    """Raise KnownError if other tables have hashes, too, in which nobody would look."""
+    if chosen.table.upper() in NSRLS:
+        return
+    for column in _columns(connection):
+        if column.is_view or column.table == chosen.table:
+            continue
+        if connection.execute(f"SELECT 1 FROM {_quoted(column.table)} LIMIT 1").fetchone():
+            raise KnownError(
+                f"{file} has hashes in {chosen} and in {column}, and one table is looked up in; "
+                "make a database of each."
+            )
 
 
 def _columns(connection: sqlite3.Connection) -> Iterator[_Column]:

@@ -169,8 +169,17 @@ def test_a_hash_that_some_rows_lack_gives_way_to_one_that_none_lacks(tmp_path: P
     assert known.match(OTHERS[0], MD5) == "a.db"
 
 
+def test_a_second_table_of_hashes_is_not_overlooked(tmp_path: Path) -> None:
+    statements = "CREATE TABLE bad (md5 TEXT UNIQUE); CREATE TABLE good (sha256 TEXT UNIQUE);"
+    file = _make(tmp_path / "a.db", statements, [[MD5]], "bad")
+    assert _read(file).match(MD5) == "a.db"
+    _make(file, "", [[SHA256]], "good")
+    with pytest.raises(KnownError, match=r"in good\.sha256 and in bad\.md5, and one table is"):
+        _read(file)
+
+
 def test_databases_of_other_things_and_empty_ones_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(KnownError, match="without a table of SHA-256, SHA-1 or MD5"):
+    with pytest.raises(KnownError, match="without a column named sha256, sha1 or md5"):
         _read(_make(tmp_path / "other.db", "CREATE TABLE pictures (name, size)"))
     with pytest.raises(KnownError, match="holds no hashes"):
         _read(_rds(tmp_path / "empty.db", []))
