@@ -26,7 +26,8 @@ Drawn = tuple[list[str], list[str]]  # listed hashes, and others
 class Measured:
     """One process, or several at once: look-ups a second together, the rest of the slowest.
 
-    memory_bytes: that a process has for itself alone once it has looked everything up.
+    memory_bytes: by which a process grew until it had looked everything up, pages of files that it
+    maps and shares with others left out.
     """
 
     hits: float
@@ -85,7 +86,7 @@ def look_up(pipe: Connection, opener: Callable[[], Asked], drawn: Drawn) -> None
     """A process's life: say when all is open, then wait for the others."""
     listed, others = drawn
     process = psutil.Process()
-    before = process.memory_full_info().uss
+    before = _memory(process)
     started = time.perf_counter()
     asked = opener()
     opened = time.perf_counter() - started
@@ -93,7 +94,12 @@ def look_up(pipe: Connection, opener: Callable[[], Asked], drawn: Drawn) -> None
     pipe.recv()
     hits = _rate(asked, listed, is_listed=True)
     misses = _rate(asked, others, is_listed=False)
-    pipe.send(Measured(hits, misses, opened, process.memory_full_info().uss - before))
+    pipe.send(Measured(hits, misses, opened, _memory(process) - before))
+
+
+def _memory(process: psutil.Process) -> int:
+    used = process.memory_info()
+    return int(used.rss - getattr(used, "shared", 0))
 
 
 def _rate(asked: Asked, digests: list[str], is_listed: bool) -> float:

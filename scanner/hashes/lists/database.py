@@ -33,8 +33,7 @@ class _Column(NamedTuple):
 
     @property
     def holds(self) -> str:
-        # In upper case as in the NSRL's, or in lower case: an index tells the two apart.
-        return f"SELECT 1 FROM {_quoted(self.table)} WHERE {_quoted(self.name)} IN (?, ?) LIMIT 1"
+        return f"SELECT 1 FROM {_quoted(self.table)} WHERE {_quoted(self.name)} = ? LIMIT 1"
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -63,8 +62,12 @@ class Database:
         """Whether it lists this hash. Raises KnownError where the file is damaged."""
         digits = digest.hex()
         with _told(self._file):
-            found = self._connection.execute(self._holds, (digits.upper(), digits)).fetchone()
-        return found is not None
+            # In upper case as in the NSRL's, or in lower case: an index tells the two apart. One
+            # after the other, which is faster than IN.
+            return any(
+                self._connection.execute(self._holds, (written,)).fetchone()
+                for written in (digits.upper(), digits)
+            )
 
     def close(self) -> None:
         self._connection.close()
@@ -168,7 +171,7 @@ def _columns(connection: sqlite3.Connection) -> Iterator[_Column]:
 def _has_index(connection: sqlite3.Connection, column: _Column) -> bool:
     """Whether nothing that is asked of the column has SQLite go through all rows, or sort them."""
     try:
-        search = _plan(connection, column.holds, ("", ""))
+        search = _plan(connection, column.holds, ("",))
         ends = [step for ask in column.ends for step in _plan(connection, ask)]
     except sqlite3.OperationalError:  # a view that cannot be used
         return False
