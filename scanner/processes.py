@@ -69,14 +69,16 @@ class Child:
         The first is None, when it is ready.
         """
         message = self.pipe.recv()
-        if isinstance(message, _Refusal):
+        if isinstance(message, Refusal):
             raise ProcessError(message.sentence)
         self.started = True
         return message
 
 
 @dataclass(frozen=True)
-class _Refusal:
+class Refusal:
+    """What a child sends when it cannot do its work, whatever file it is given."""
+
     sentence: str
 
 
@@ -189,7 +191,7 @@ def _live(
         _confine(memory_bytes)
     except (OSError, ValueError, OverflowError) as error:
         limit = f"the limit of {memory_bytes:,} bytes of memory (--worker-memory)"
-        pipe.send(_Refusal(f"the system refuses {limit}: {error}; name another."))
+        pipe.send(Refusal(f"the system refuses {limit}: {error}; name another."))
         return
     target(pipe, *arguments)
 

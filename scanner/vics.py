@@ -17,14 +17,16 @@ CONTEXT = "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/CUSTOM/
 # By which a file of either version is known; it may also be written with escaped slashes.
 MARK = re.compile(rb'"@?odata\.(?:context|metadata)"\s*:\s*"[^"]*ProjectVic', re.IGNORECASE)
 MARK_WITHIN = 8192  # bytes from the beginning
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Where media lie: of a list of hashes, and of cases.
-PLACES = ("value.item", "value.item.Media.item")
-ENDS = frozenset(PLACES)
-FIELDS = {
-    f"{place}.{name}": name for place in PLACES for name in ("MD5", "SHA1", "MediaID", "Tags")
-}
-NAMES = frozenset(f"{place}.AlternativeHashes.item.HashName" for place in PLACES)
-VALUES = frozenset(f"{place}.AlternativeHashes.item.HashValue" for place in PLACES)
+CASE = "value.item"
+MEDIA_OF_CASE = f"{CASE}.Media"
+PLACES = (CASE, f"{MEDIA_OF_CASE}.item")
+FIELDS = {f"{place}.{name}": name for place in PLACES for name in ("MD5", "SHA1")}
+TAGS = frozenset(f"{place}.Tags" for place in PLACES)
+ALTERNATIVES = frozenset(f"{place}.AlternativeHashes.item" for place in PLACES)
+NAMES = frozenset(f"{place}.HashName" for place in ALTERNATIVES)
+VALUES = frozenset(f"{place}.HashValue" for place in ALTERNATIVES)
 SHA256 = re.compile("SHA[-_ ]?256", re.IGNORECASE)
 
 
@@ -46,30 +48,42 @@ def is_vics(start: bytes) -> bool:
 def read_media(stream: BinaryIO) -> Iterator[Media]:
     """The media of a VICS file, one at a time, in memory that stays flat.
 
-    Raises ValueError for what is no JSON.
+    stream: at its beginning, which may be a byte order mark. Raises ValueError for what is no JSON.
     """
+    if stream.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
+        stream.seek(0)
+    found: dict[str, str] = {}
+    other: dict[str, str] = {}  # an alternative hash
+    is_case = False
+    for place, event, value in _events(stream):
+        if place == MEDIA_OF_CASE:
+            is_case = True
+        elif event == "null":
+            continue
+        elif place in FIELDS:
+            # Also a list or whatever else does not belong there: that is no hash, and not nothing.
+            found[FIELDS[place]] = str(value)
+        elif place in TAGS and event == "string":
+            found["Tags"] = value
+        elif place in NAMES:
+            other["name"] = str(value)
+        elif place in VALUES:
+            other["value"] = str(value)
+        elif place in ALTERNATIVES and event == "end_map":
+            if SHA256.fullmatch(other.get("name", "")) and "value" in other:
+                found["SHA256"] = other["value"]
+            other = {}
+        elif place == CASE and event == "end_map" and is_case:
+            is_case = False
+        elif place in PLACES and event == "end_map":
+            md5, sha1, sha256 = (found.get(key) or None for key in ("MD5", "SHA1", "SHA256"))
+            yield Media(md5, sha1, sha256, found.get("Tags"))
+            found = {}
+
+
+def _events(stream: BinaryIO) -> Iterator[tuple[str, str, Any]]:
     import ijson
 
-    found: dict[str, str] = {}
-    name = None
-    for place, event, value in _events(ijson, stream):
-        if place in FIELDS and event == "string":
-            found[FIELDS[place]] = value
-        elif place in FIELDS and event == "number":
-            found[FIELDS[place]] = str(value)
-        elif place in NAMES:
-            name = value
-        elif place in VALUES and name is not None and SHA256.fullmatch(str(name)):
-            found["SHA256"] = str(value)
-        elif place in ENDS and event == "end_map":
-            # A case has ended as well, but has none of these.
-            if found:
-                md5, sha1, sha256 = (found.get(key) or None for key in ("MD5", "SHA1", "SHA256"))
-                yield Media(md5, sha1, sha256, found.get("Tags"))
-            found, name = {}, None
-
-
-def _events(ijson: Any, stream: BinaryIO) -> Iterator[tuple[str, str, Any]]:
     try:
         yield from ijson.parse(stream, use_float=True)
     except ijson.JSONError as error:

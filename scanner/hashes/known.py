@@ -1,99 +1,100 @@
-"""Lists of known files' hashes, such as the NSRL's, held small enough for millions of entries.
+"""Known files' hashes, from lists and databases of them, in memory that many millions do not fill.
 
 Every list becomes sorted tables of binary digests in one file beside the report. All workers map
-that file into memory, so they share a single copy of it, of 16 bytes an MD5 and 32 a SHA-256.
+that file into memory, so they share a single copy of it, of 16 bytes an MD5, 20 a SHA-1 and 32 a
+SHA-256. Databases stay where they are and are asked.
 """
 
 from __future__ import annotations
 
-import binascii
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from scanner.errors import ImgscanError
 from scanner.files import file_sha256
-from scanner.record import path_text, safe_text
-
-MD5_BYTES, SHA256_BYTES = 16, 32
-# `sha256sum` marks escaped names with a leading backslash; its --tag form puts the hash last.
-PLAIN = re.compile(rb"\\?([0-9a-fA-F]{64}|[0-9a-fA-F]{32})(?:\s.*)?")
-TAGGED = re.compile(rb"\\?(?:SHA256|MD5) \(.*\) = ([0-9a-fA-F]{64}|[0-9a-fA-F]{32})", re.DOTALL)
-COMMENTS = (b"#", b"%%%%")
-HASHDEEP = b"%%%% "  # opens both lines of hashdeep's header; the second names the columns
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Columns of a list with a header line, best first.
-COLUMNS = (b"sha256", b"md5")
+from scanner.hashes.lists import database, media, text
+from scanner.hashes.lists.hash_list import WIDTHS, HashDatabase, HashList, KnownError
+from scanner.record import path_text
+from scanner.vics import MARK_WITHIN, is_vics
 
 INDEX_SUFFIX = "-known"
-INDEX_START = b"imgscan: tables of hash lists\n".ljust(SHA256_BYTES)  # marks an index as ours
-
-
-class KnownError(ImgscanError):
-    """A hash list cannot be used; the sentence says why."""
-
-
-@dataclass(frozen=True)
-class HashList:
-    """One list. `sha256` is that of the list itself; the counts are of its entries."""
-
-    name: str
-    sha256: str
-    md5_entries: int
-    sha256_entries: int
+INDEX_START = b"imgscan: tables of hash lists\n".ljust(32)  # marks an index as ours
+LARGE_BYTES = 1 << 30  # from here on, whoever waits is told what for
 
 
 @dataclass(frozen=True)
 class KnownHashes:
-    """All lists of a scan, in the file `path` that `read_lists` wrote."""
+    """All lists of a scan.
 
-    path: Path
-    lists: tuple[HashList, ...]
+    index: the file with the tables of those that `read_lists` read. files: where each list lies,
+    absolute.
+    """
+
+    index: Path
+    lists: tuple[HashList | HashDatabase, ...]
+    files: tuple[Path, ...]
 
     @property
     def algorithms(self) -> frozenset[str]:
         """By which hashes, as `hashlib` calls them, files are looked up here."""
-        return frozenset(
-            name
-            for known in self.lists
-            for name, entries in (("md5", known.md5_entries), ("sha256", known.sha256_entries))
-            if entries
-        )
+        return frozenset[str]().union(*(known.algorithms for known in self.lists))
 
     def match(self, *digests: str) -> str | None:
-        """Names of the lists that hold one of these hexadecimal digests of a file."""
+        """Names of the lists that hold one of these hexadecimal digests of a file.
+
+        Raises KnownError where a database turns out to be damaged.
+        """
         wanted = [bytes.fromhex(digest) for digest in digests]
         names = dict.fromkeys(
             name
-            for name, table in self._tables
+            for name, place in self._places
             for digest in wanted
-            if len(digest) == table.itemsize and _holds(table, digest)
+            if len(digest) == place.width and place.holds(digest)
         )
         return "; ".join(names) or None
 
     def open(self) -> None:
-        """Map the tables now rather than at the first match. Raises OSError or ValueError."""
-        _ = self._tables
+        """Open all lists now rather than at the first match, for the calling thread alone.
+
+        Raises OSError, ValueError or KnownError.
+        """
+        _ = self._places
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KnownHashes, (self.index, self.lists, self.files)  # each process opens its own
 
     @cached_property
-    def _tables(self) -> list[tuple[str, NDArray[np.bytes_]]]:
-        tables: list[tuple[str, NDArray[np.bytes_]]] = []
+    def _places(self) -> list[tuple[str, _Table | database.Database]]:
+        places: list[tuple[str, _Table | database.Database]] = []
         offset = len(INDEX_START)
-        for known in self.lists:
-            sizes = ((MD5_BYTES, known.md5_entries), (SHA256_BYTES, known.sha256_entries))
-            for width, count in sizes:
+        for known, file in zip(self.lists, self.files, strict=True):
+            if isinstance(known, HashDatabase):
+                places.append((known.name, database.Database(file, known)))
+                continue
+            for algorithm, count in known.entries.items():
+                width = WIDTHS[algorithm]
                 if count:
-                    kind = f"S{width}"
-                    table = np.memmap(self.path, kind, mode="r", offset=offset, shape=(count,))
-                    tables.append((known.name, np.asarray(table)))
+                    places.append((known.name, _Table(self.index, width, offset, count)))
                 offset += width * count
-        return tables
+        return places
+
+
+class _Table:
+    """Digests of one width, sorted, in a file that is mapped into memory."""
+
+    def __init__(self, index: Path, width: int, offset: int, count: int) -> None:
+        self.width = width
+        mapped = np.memmap(index, f"S{width}", mode="r", offset=offset, shape=(count,))
+        self._digests = np.asarray(mapped)
+
+    def holds(self, digest: bytes) -> bool:
+        wanted = np.frombuffer(digest, self._digests.dtype)
+        position = int(self._digests.searchsorted(wanted)[0])
+        return position < len(self._digests) and bool(self._digests[position] == wanted[0])
 
 
 def index_path(journal: Path) -> Path:
@@ -117,81 +118,64 @@ def check_index(index: Path) -> None:
         )
 
 
-def read_lists(files: Sequence[Path], index: Path) -> KnownHashes:
+def read_lists(
+    files: Sequence[Path], index: Path, tell: Callable[[str], None] = lambda sentence: None
+) -> KnownHashes:
     """Read hash lists and write their tables to the file `index`.
 
-    A list holds SHA-256 or MD5 hashes: bare ones or `sha256sum` output, one a line; hashdeep's
-    format; or CSV with a header that names a SHA-256 or MD5 column ahead of any free text, as the
-    NSRL's does. Raises KnownError for anything else.
+    A list is text (`lists.text`), VICS (`lists.media`) or an SQLite database (`lists.database`), as
+    its bytes say. tell: called with what takes long. Raises KnownError for what is none of these.
     """
-    lists = []
+    lists: list[HashList | HashDatabase] = []
     try:
         with index.open("wb") as stream:
             stream.write(INDEX_START)
             for file in files:
-                md5s, sha256s = bytearray(), bytearray()
-                for digest in _digests(file):
-                    (md5s if len(digest) == MD5_BYTES else sha256s).extend(digest)
-                stream.write(_sorted(md5s, MD5_BYTES))
-                stream.write(_sorted(sha256s, SHA256_BYTES))
-                counts = len(md5s) // MD5_BYTES, len(sha256s) // SHA256_BYTES
-                if not any(counts):
-                    raise KnownError(f"{file} holds no hashes.")
-                lists.append(HashList(path_text(file.name), file_sha256(file), *counts))
+                if (size := file.stat().st_size) >= LARGE_BYTES:
+                    tell(f"reading the hash list {file}, {size / 1e9:,.1f} GB")
+                with file.open("rb") as beginning:
+                    start = beginning.read(MARK_WITHIN)
+                if start.startswith(database.START):
+                    lists.append(database.describe(file))
+                else:
+                    tables, without_hash = _tables(_digests(file, start))
+                    if not any(tables.values()):
+                        raise KnownError(f"{file} holds no hashes.")
+                    for table in tables.values():
+                        stream.write(table)
+                    lists.append(_described(file, tables, without_hash))
     except OSError as error:
         raise KnownError(
             f"the hash list {error.filename or file} cannot be used: {error.strerror or error}."
         ) from error
-    return KnownHashes(index, tuple(lists))
+    return KnownHashes(index, tuple(lists), tuple(file.resolve() for file in files))
 
 
-def _sorted(digests: bytearray, width: int) -> Any:
-    table = np.frombuffer(digests, f"S{width}")
-    table.sort()  # in place: a large list must not be held twice
-    return table.data
+def _digests(file: Path, start: bytes) -> Iterable[bytes | None]:
+    if is_vics(start):
+        return media.digests(file)
+    if start.removeprefix(text.BYTE_ORDER_MARK).lstrip().startswith(b"{"):
+        raise KnownError(
+            f"{file} looks like JSON, but does not say at its beginning that it is VICS, the only "
+            "kind of JSON that is read as a hash list."
+        )
+    return text.digests(file)
 
 
-def _holds(table: NDArray[np.bytes_], digest: bytes) -> bool:
-    wanted = np.frombuffer(digest, table.dtype)
-    position = int(table.searchsorted(wanted)[0])
-    return position < len(table) and bool(table[position] == wanted[0])
+def _tables(digests: Iterable[bytes | None]) -> tuple[dict[str, bytearray], int]:
+    """The sorted digests of each of WIDTHS, and how many entries had none."""
+    tables = {width: bytearray() for width in WIDTHS.values()}
+    without_hash = 0
+    for digest in digests:
+        if digest is None:
+            without_hash += 1
+        else:
+            tables[len(digest)] += digest
+    for width, table in tables.items():
+        np.frombuffer(table, f"S{width}").sort()  # in place: a large list must not be held twice
+    return {name: tables[width] for name, width in WIDTHS.items()}, without_hash
 
 
-def _digests(file: Path) -> Iterator[bytes]:
-    """The list's hashes in binary, one an entry. Raises KnownError."""
-    with file.open("rb") as stream:
-        header = stream.readline()
-        if header.startswith(HASHDEEP):
-            header = stream.readline().removeprefix(HASHDEEP)
-        column = _hash_column(header)
-        if column is None:
-            stream.seek(0)
-        for line in stream:
-            line = line.removeprefix(BYTE_ORDER_MARK).strip()
-            if not line or line.startswith(COMMENTS):
-                continue
-            try:
-                yield _digest(line, column)
-            except (ValueError, IndexError) as error:
-                text = safe_text(line[:80].decode("utf-8", "replace"))
-                raise KnownError(f"{file} has a line without SHA-256 or MD5: {text}") from error
-
-
-def _hash_column(header: bytes) -> int | None:
-    """Which column of a comma-separated list to take; None when `header` is no header."""
-    names = header.removeprefix(BYTE_ORDER_MARK).lower().replace(b"-", b"").replace(b"_", b"")
-    columns = [name.strip(b'" \r\n') for name in names.split(b",")]
-    return next((columns.index(name) for name in COLUMNS if name in columns), None)
-
-
-def _digest(line: bytes, column: int | None) -> bytes:
-    if column is not None:
-        # Not a CSV reader: file names, further right, may hold stray quotes that mislead one.
-        digits = line.split(b",", column + 1)[column].strip(b'" ')
-    elif match := PLAIN.fullmatch(line) or TAGGED.fullmatch(line):
-        digits = match[1]
-    else:
-        raise ValueError("no hash")
-    if len(digits) not in (2 * MD5_BYTES, 2 * SHA256_BYTES):
-        raise ValueError("no hash of a known length")
-    return binascii.unhexlify(digits)
+def _described(file: Path, tables: dict[str, bytearray], without_hash: int) -> HashList:
+    counts = {f"{name}_entries": len(table) // WIDTHS[name] for name, table in tables.items()}
+    return HashList(path_text(file.name), file_sha256(file), **counts, without_hash=without_hash)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -68,7 +68,7 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
             closing(Journal(place, request.fresh)) as journal,
             trouble_explained(place),
         ):
-            with _hashing(request, place) as hashing:
+            with _hashing(request, place, tell) as hashing:
                 outcome = _scan(request, watcher, scorers, journal, hashing, trust, key)
             if request.reports:
                 journal.remove()
@@ -141,7 +141,7 @@ def _scan(
 
 
 @contextmanager
-def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
+def _hashing(request: Request, place: Path, tell: Callable[[str], None]) -> Iterator[Hashing]:
     """What is asked for about hashes; the lists' index lies beside the journal meanwhile."""
     exchanged = any(map(identifies_by_weak_hashes, request.reports))
     hashing = Hashing(
@@ -159,7 +159,7 @@ def _hashing(request: Request, place: Path) -> Iterator[Hashing]:
     index = index_path(place.absolute())  # workers, which map it, are elsewhere
     check_index(index)
     try:
-        yield replace(hashing, known=read_lists(request.known, index))
+        yield replace(hashing, known=read_lists(request.known, index, tell))
     finally:
         index.unlink(missing_ok=True)
 

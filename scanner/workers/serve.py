@@ -12,8 +12,9 @@ from PIL import Image
 
 from scanner.containers.sources import Source
 from scanner.hashes.hashing import Hashing
+from scanner.hashes.lists.hash_list import KnownError
 from scanner.limits import Limits
-from scanner.processes import limit_work
+from scanner.processes import Refusal, limit_work
 from scanner.sources.found import Found
 from scanner.workers.examine import examine
 from scanner.workers.examined import Examined, Views
@@ -41,10 +42,10 @@ def serve(
     keep_freed_memory()
     # Pillow refuses at twice this value, the limit itself is ours to check.
     Image.MAX_IMAGE_PIXELS = (limits.pixels + 1) // 2
-    if hashing.known:
-        hashing.known.open()  # what fails here is no file's fault
     alive = _SignOfLife(pipe, limits.seconds)
     try:
+        if hashing.known:
+            hashing.known.open()  # what fails here is no file's fault
         _send(pipe, None)
         while True:
             for source, task in _receive(pipe):
@@ -64,6 +65,9 @@ def serve(
                 _send(pipe, examined)
     except _ParentGone:
         pass
+    except KnownError as error:  # no file may pass for unknown because a list cannot be read
+        limit_work(0)
+        _send(pipe, Refusal(str(error)))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
 
@@ -89,7 +93,7 @@ class _SignOfLife:
         limit_work(self._seconds)
 
 
-def _send(pipe: Connection, answer: Examined | int | None) -> None:
+def _send(pipe: Connection, answer: Examined | Refusal | int | None) -> None:
     try:
         pipe.send(answer)
     except OSError as error:

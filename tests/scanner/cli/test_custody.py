@@ -6,7 +6,9 @@ import csv
 import hashlib
 import json
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -145,13 +147,51 @@ def test_skipped_known_files_never_look_clean(scanned: Path) -> None:
     assert intact.returncode == 0, intact.stdout
 
 
+def test_files_in_vics_and_rds_lists_are_skipped(scanned: Path) -> None:
+    """The lists that agencies hand out, as they come, from the command to the manifest."""
+    mark = "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/CUSTOM/$metadata#Cases"
+    md5 = _hash(scanned / "evidence" / "broken.jpg", "md5").upper()
+    media = [{"MediaID": 1, "MD5": md5, "SHA1": None}, {"MediaID": 2}]
+    vics = {"@odata.context": mark, "value": [{"CaseID": "1", "Media": media}]}
+    (scanned / "vics.json").write_text(json.dumps(vics), "utf-8-sig")
+    with closing(sqlite3.connect(scanned / "rds.db")) as database:
+        database.execute("CREATE TABLE FILE (sha256 VARCHAR NOT NULL PRIMARY KEY)")
+        database.execute("CREATE TABLE VERSION (version VARCHAR, description VARCHAR)")
+        database.execute("INSERT INTO VERSION VALUES ('2025.03.1', 'modern')")
+        sha256 = _hash(scanned / "evidence" / "a.jpg", "sha256").upper()
+        database.execute("INSERT INTO FILE VALUES (?)", [sha256])
+        database.commit()
+    before = (scanned / "rds.db").read_bytes()
+    lists = ["--known", "vics.json", "--known", "rds.db", "--skip-known"]
+    result = imgscan("evidence", "--report", "k.csv", *lists, cwd=scanned)
+    assert result.returncode == 0, result.stderr
+    known = {path: row["known"] for path, row in _rows(scanned / "k.csv").items() if row["known"]}
+    assert known == {"a.jpg": "rds.db", "c.zip!/in/twin.jpg": "rds.db", "broken.jpg": "vics.json"}
+    assert (scanned / "rds.db").read_bytes() == before
+    manifest = json.loads((scanned / "k.csv.manifest.json").read_text())
+    assert manifest["statuses"]["known"] == 3
+    of_vics, of_rds = manifest["hashing"]["known"]
+    assert (of_vics["md5_entries"], of_vics["without_hash"]) == (1, 1)
+    assert of_rds["sha256"] == _hash(scanned / "rds.db", "sha256")
+    assert of_rds["version"] == "2025.03.1 modern"
+    assert imgscan("verify", "k.csv", "--evidence", "evidence", cwd=scanned).returncode == 0
+    compared = imgscan("compare", "out.csv", "k.csv", cwd=scanned)
+    assert compared.returncode == 1
+    assert "hashing" in compared.stdout + compared.stderr
+    (scanned / "rds.db").write_bytes(before[:-4096])
+    result = imgscan("evidence", "--report", "d.csv", *lists, cwd=scanned)
+    assert result.returncode == 2
+    assert "the hash database rds.db cannot be read" in result.stderr
+    assert not list(scanned.glob("d.csv"))
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (["--report", "x.csv", "--skip-known"], "--skip-known needs a list"),
         (["--sign", "examiner.key"], "--sign needs a report"),
         (["--report", "x.csv", "--sign", "examiner.key.pub"], "no private key"),
-        (["--report", "x.csv", "--known", "examiner.key"], "has a line without SHA-256 or MD5"),
+        (["--report", "x.csv", "--known", "examiner.key"], "has a line without SHA-256, SHA-1"),
         (["--report", "x.csv", "--no-blur"], "--no-blur needs an HTML report"),
         (["--report", "x.csv", "--explain", "fake"], "--explain needs an HTML report"),
         (["--explain", "unsure"], "'unsure' is not one of 'fake', 'inconclusive', 'real'"),

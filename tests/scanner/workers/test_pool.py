@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from scanner.hashes.hashing import Hashing
-from scanner.hashes.known import HashList, KnownHashes
+from scanner.hashes.known import KnownHashes, read_lists
+from scanner.hashes.lists.hash_list import HashList
 from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status
@@ -179,10 +182,32 @@ def test_processes_that_never_come_up_end_the_scan(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_file_is_blamed_for_a_hash_list_that_is_gone(tmp_path: Path) -> None:
-    known = KnownHashes(tmp_path / "gone", (HashList("list", "ab" * 32, 0, 1),))
+    known = KnownHashes(tmp_path / "gone", (HashList("list", "ab" * 32, 1),), (tmp_path,))
     with Workers(1, EVERY_SIZE, Limits(), Hashing(known=known)) as workers:
         workers.submit(Found("innocent.png", 0, b"content"))
         with pytest.raises(ProcessError, match="die as soon as they start"):
+            answered_until_it_ends(workers)
+
+
+def test_a_hash_database_that_turns_out_damaged_ends_the_scan(tmp_path: Path) -> None:
+    """A file in it must not pass for one that no list holds, nor be blamed."""
+    file = tmp_path / "list.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE t (sha256 TEXT PRIMARY KEY)")
+        database.executemany("INSERT INTO t VALUES (?)", ([f"{it:064x}"] for it in range(9_999)))
+        database.commit()
+    known = read_lists([file], tmp_path / "index")
+    data = bytearray(file.read_bytes())
+    data[8192:-8192] = bytes(len(data) - 16384)
+    file.write_bytes(data)
+    with Workers(1, EVERY_SIZE, Limits(), Hashing(known=known)) as workers:
+        workers.submit(Found("innocent.png", 0, b"content"))
+        with pytest.raises(ProcessError, match=r"list\.db cannot be read: .*malformed; look"):
+            answered_until_it_ends(workers)
+    file.unlink()
+    with Workers(1, EVERY_SIZE, Limits(), Hashing(known=known)) as workers:
+        workers.submit(Found("innocent.png", 0, b"content"))
+        with pytest.raises(ProcessError, match=r"list\.db cannot be read: unable to open"):
             answered_until_it_ends(workers)
 
 

@@ -1,0 +1,1 @@
+"""How known files are found among very many hashes."""

@@ -1,0 +1,1 @@
+"""The formats of hash lists. A list is read in full or refused, never read in part."""
