@@ -246,3 +246,15 @@ def test_keygen_never_overwrites(scanned: Path) -> None:
     assert result.returncode == 2
     assert "exists already" in result.stderr
     assert (scanned / "examiner.key").read_bytes() == before
+
+
+def test_a_vics_report_is_a_list_of_what_was_scanned(scanned: Path) -> None:
+    """What one laboratory hands over marks the same files at the next."""
+    imgscan("evidence", "--report", "first.vics.json", "--report", "first.csv", cwd=scanned)
+    imgscan("evidence", "--report", "next.csv", "--known", "first.vics.json", cwd=scanned)
+    first, after = _rows(scanned / "first.csv"), _rows(scanned / "next.csv")
+    for path, row in first.items():
+        if "!" not in path:
+            assert row["sha1"] == _hash(scanned / "evidence" / path, "sha1")
+        listed = row["status"] not in ("not_image", "container")
+        assert after[path]["known"] == ("first.vics.json" if listed else ""), path
