@@ -58,6 +58,8 @@ def read_media(stream: BinaryIO) -> Iterator[Media]:
     for place, event, value in _events(stream):
         if place == MEDIA_OF_CASE:
             is_case = True
+        elif place in PLACES and event == "start_map":
+            found = {}  # also of what a case says of itself
         elif event == "null":
             continue
         elif place in FIELDS:
@@ -78,7 +80,6 @@ def read_media(stream: BinaryIO) -> Iterator[Media]:
         elif place in PLACES and event == "end_map":
             md5, sha1, sha256 = (found.get(key) or None for key in ("MD5", "SHA1", "SHA256"))
             yield Media(md5, sha1, sha256, found.get("Tags"))
-            found = {}
 
 
 def _events(stream: BinaryIO) -> Iterator[tuple[str, str, Any]]:

@@ -43,7 +43,7 @@ def open_known(known: KnownHashes) -> Asked:
 
 
 def open_alone(database: Path) -> Asked:
-    """What SQLite can do where nothing but it stands between."""
+    """The same database, as anybody would ask it."""
     connection = sqlite3.connect(database)
     ask = "SELECT 1 FROM FILE WHERE sha256 = ?"
     return lambda digest: connection.execute(ask, (digest.upper(),)).fetchone()
