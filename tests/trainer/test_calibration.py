@@ -8,18 +8,16 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from scanner.model import OperatingPoint
+from scanner.model.figures import calibration_error, reliability, sigmoid, wilson_interval
 from trainer.calibration import (
     FALSE_POSITIVE_RATES,
     CalibrationError,
-    calibration_error,
     error_by_chance,
     fit,
     operating_points,
-    reliability,
     unshown_rates,
-    wilson_interval,
 )
-from trainer.metrics import measure, sigmoid
+from trainer.metrics import measure
 
 Scored = tuple[NDArray[np.float32], NDArray[np.int64]]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from trainer.metrics import expected_calibration_error, measure, sigmoid
+from scanner.model.figures import expected_calibration_error, sigmoid
+from trainer.metrics import measure
 
 
 def test_equals_sklearn() -> None:
