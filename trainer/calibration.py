@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scanner.errors import ImgscanError
 from scanner.model import Calibration, OperatingPoint
-from scanner.model.figures import calibration_error, class_counts, sigmoid, wilson_interval
+from scanner.model.figures import wilson_interval
 
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 
@@ -54,19 +54,6 @@ def operating_points(
 ) -> list[OperatingPoint]:
     """Operating points for FALSE_POSITIVE_RATES, from calibrated logits and labels."""
     return [_operating_point(rate, *validation, *test) for rate in FALSE_POSITIVE_RATES]
-
-
-def error_by_chance(logits: NDArray[np.float32], labels: NDArray[np.int64], draws: int) -> float:
-    """What the expected calibration error of so few images comes to if p_fake holds exactly.
-
-    The mean over labels drawn by p_fake as it is where each class has as many images as here, each
-    image by itself: images of one source, which are alike, go further astray by chance.
-    """
-    photographs, fakes = class_counts(labels)
-    p_fake = sigmoid(logits + np.float32(np.log(fakes / photographs)))
-    rng = np.random.default_rng(0)
-    drawn = (rng.random((draws, len(labels))) < p_fake).astype(np.int64)
-    return float(np.mean([calibration_error(logits, one) for one in drawn]))
 
 
 def unshown_rates(labels: NDArray[np.int64]) -> list[float]:

@@ -55,7 +55,7 @@ def reliability(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[
     """
     p_fake = sigmoid(logits)
     bins = np.minimum((p_fake * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    photographs, fakes = class_counts(labels)
+    photographs, fakes = _counts(labels)
     odds = float(photographs / fakes)
     weights = _even_weights(labels)
     found = []
@@ -73,14 +73,14 @@ def reliability(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[
     return found
 
 
-def class_counts(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def _counts(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Of photographs and fakes; 1 where there are none."""
     return np.maximum(1, np.bincount(labels, minlength=2))
 
 
 def _even_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Of N images, by which both classes weigh the same."""
-    return 1 / class_counts(labels)[labels]
+    return 1 / _counts(labels)[labels]
 
 
 def _at_even_odds(share: float, odds: float) -> float:
@@ -91,3 +91,16 @@ def _at_even_odds(share: float, odds: float) -> float:
 def calibration_error(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Expected calibration error of N calibrated logits, both classes weighing the same."""
     return expected_calibration_error(sigmoid(logits), labels, _even_weights(labels))
+
+
+def error_by_chance(logits: NDArray[np.float32], labels: NDArray[np.int64], draws: int) -> float:
+    """What the expected calibration error of so few images comes to if p_fake holds exactly.
+
+    The mean over labels drawn by p_fake as it is where each class has as many images as here, each
+    image by itself: images of one source, which are alike, go further astray by chance.
+    """
+    photographs, fakes = _counts(labels)
+    p_fake = sigmoid(logits + np.float32(np.log(fakes / photographs)))
+    rng = np.random.default_rng(0)
+    drawn = (rng.random((draws, len(labels))) < p_fake).astype(np.int64)
+    return float(np.mean([calibration_error(logits, one) for one in drawn]))

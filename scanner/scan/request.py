@@ -39,7 +39,8 @@ class Request:
     zip_names: the code page of names in zips that say nothing of it, as Python calls it.
     c2pa_trust: PEM files of those whose C2PA signatures are trusted. explain: with which verdicts
     HTML reports show where in a picture the evidence lies. blur: whether they show pictures blurred
-    until they are clicked.
+    until they are clicked. keep_journal: leave the journal when the scan is done, for a caller that
+    has more to do with it: until `remove_journal` the same request carries on from its end.
     """
 
     paths: tuple[Path, ...]
@@ -63,6 +64,7 @@ class Request:
     c2pa_trust: tuple[Path, ...] = ()
     explain: tuple[Verdict, ...] = ()
     blur: bool = True
+    keep_journal: bool = False
 
     @property
     def pictures(self) -> bool:

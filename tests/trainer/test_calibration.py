@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from scanner.model import OperatingPoint
-from scanner.model.figures import calibration_error, reliability, sigmoid, wilson_interval
+from scanner.model.figures import (
+    calibration_error,
+    error_by_chance,
+    reliability,
+    sigmoid,
+    wilson_interval,
+)
 from trainer.calibration import (
     FALSE_POSITIVE_RATES,
     CalibrationError,
-    error_by_chance,
     fit,
     operating_points,
     unshown_rates,
