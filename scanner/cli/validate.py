@@ -1,4 +1,4 @@
-"""`imgscan validate`: a laboratory's own error rates, on pictures that are known to be real or fake."""
+"""`imgscan validate`: error rates of one's own, on pictures that are known to be real or fake."""
 
 from __future__ import annotations
 

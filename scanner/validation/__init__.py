@@ -1,4 +1,4 @@
-"""A laboratory's own error rates: what the models say of pictures that are known to be real or fake.
+"""A laboratory's own error rates: what is said of pictures that are known to be real or fake.
 
     validate(Asked((Path("labelled"),), Path("validation.html")))
 

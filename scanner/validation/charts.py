@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
 LEFT, TOP, SIDE = 64, 12, 300  # of the square that is drawn in
 WIDTH, HEIGHT = LEFT + SIDE + 20, TOP + SIDE + 52
 LINEAR = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-PROBIT = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6)
+PROBIT = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6)
+APART = 14  # units, for the text of a mark to be read beside another's
 LEAST, MOST = 0.0005, 0.7  # of a DET curve
 Place = tuple[float, float]
 
@@ -23,7 +24,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Mark:
-    """An operating point, with the rate it is set for."""
+    """An operating point, with the rate it is set for, unless one beside it says it."""
 
     x: float
     y: float
@@ -82,7 +83,7 @@ def charts(model: Mapping[str, Any]) -> Iterator[Chart]:
         (
             at["photographs"]["fake"]["share"],
             at["fakes"]["fake"]["share"],
-            f"{at['false_positive_rate']:g}",
+            f"{100 * at['false_positive_rate']:g}%",
         )
         for at in model["points"]
     ]
@@ -95,7 +96,7 @@ def charts(model: Mapping[str, Any]) -> Iterator[Chart]:
         *_ticks(LINEAR, _straight),
         _path(curve, _straight),
         _path([(0, 0), (1, 1)], _straight),
-        tuple(_mark(x, y, text, _straight) for x, y, text in points),
+        _marks(points, _straight),
     )
     inside = [(x, 1 - y) for x, y in curve if LEAST <= x <= MOST and LEAST <= 1 - y <= MOST]
     yield Chart(
@@ -106,7 +107,7 @@ def charts(model: Mapping[str, Any]) -> Iterator[Chart]:
         *_ticks(PROBIT, _probit),
         _path(inside, _probit),
         "",
-        tuple(_mark(x, 1 - y, text, _probit) for x, y, text in points),
+        _marks([(x, 1 - y, text) for x, y, text in points], _probit),
     )
     bins = scores["reliability"]
     means = [(each["p_fake"], each["share_of_fakes"]) for each in bins]
@@ -141,8 +142,17 @@ def _path(places: Sequence[Place], scale: Scale) -> str:
     return " ".join(f"{x},{y}" for x, y in drawn)
 
 
-def _mark(x: float, y: float, text: str, scale: Scale) -> Mark:
-    return Mark(*_place(x, y, scale), text)
+def _marks(points: Sequence[tuple[float, float, str]], scale: Scale) -> tuple[Mark, ...]:
+    """Those that would hide each other's text share one."""
+    marks: list[Mark] = []
+    for x, y, text in points:
+        across, up = _place(x, y, scale)
+        near = (it for it in marks if abs(it.x - across) < 2 * APART and abs(it.y - up) < APART)
+        if (first := next(near, None)) and first.text:
+            marks[marks.index(first)] = replace(first, text=f"{first.text}, {text}")
+            text = ""
+        marks.append(Mark(across, up, text))
+    return tuple(marks)
 
 
 def _bar(x: float, interval: Place) -> Bar:

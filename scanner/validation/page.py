@@ -18,11 +18,12 @@ MOST_ERRORS = 300  # wrong verdicts that the page lists
 
 
 def page(told: dict[str, Any], ended: str, figures: str, sha256: str) -> str:
-    """The HTML. told: all that a validation says. ended: when the scan did, in UTC.
-
+    """The HTML. told: all that a validation says. ended: when the scan did, as its
+    manifest says.
     figures, sha256: of the JSON file that holds the same.
     """
-    values = {"told": told, "ended": ended, "figures": figures, "figures_sha256": sha256}
+    when = f"{ended[:10]} at {ended[11:16]} UTC"
+    values = {"told": told, "ended": when, "figures": figures, "figures_sha256": sha256}
     return _environment().get_template("page.html").render(values)
 
 

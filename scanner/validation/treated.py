@@ -1,4 +1,4 @@
-"""Pictures saved again and resized, in a process of its own: a decoder may hang, crash or run full."""
+"""Pictures saved again and resized, in a process of its own, since decoders hang and crash."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from scanner.looks import pixels_alone
 from scanner.processes import START_SECONDS, Child, ProcessError, Watch, limit_work, start
 from scanner.sources.found import Part
 from scanner.workers.examine import failure, read
+from scanner.workers.examined import unreadable
 
 LATE_SECONDS = 1.0  # the system, which counts what the process computes, comes first
 POLL_SECONDS = 0.5
@@ -141,29 +142,33 @@ def serve_treatments(pipe: Connection, limits: Limits) -> None:
         pipe.send(None)
         while True:
             source, sha256, page = pipe.recv()
-            try:
-                _treat(pipe, source, sha256, page, limits)
-            except OSError as error:
-                limit_work(0)
-                pipe.send(f"it cannot be read: {error.strerror or error}")
-            except Exception as error:  # decoders raise nearly anything
-                limit_work(0)
-                pipe.send(failure(error, limits).error or "it cannot be decoded")
+            if trouble := _treated(pipe, source, sha256, page, limits):
+                pipe.send(trouble)
     except (EOFError, OSError):  # nobody is left to work for
         pass
 
 
-def _treat(pipe: Connection, source: Any, sha256: str | None, page: int, limits: Limits) -> None:
-    limit_work(limits.seconds)
-    data = source if isinstance(source, bytes) else read(source, limits)
-    if hash_bytes([data], md5=False).sha256 != sha256:
+def _treated(
+    pipe: Connection, source: Any, sha256: str | None, page: int, limits: Limits
+) -> str | None:
+    """Send a picture by each treatment; why that cannot be done, if so."""
+    try:
+        limit_work(limits.seconds)
+        data = source if isinstance(source, bytes) else read(source, limits)
+        if hash_bytes([data], md5=False).sha256 != sha256:
+            return "its bytes have changed since it was scanned"
+    except OSError as error:
+        return unreadable(error).error
+    try:
+        with opened(data, limits.pixels) as pages:
+            rgb = pages.decode(page).rgb
+            for treatment in TREATMENTS:
+                limit_work(limits.seconds)
+                made = treatment.make(rgb)
+                limit_work(0)
+                pipe.send(made)
+    except Exception as error:  # decoders raise nearly anything
+        return failure(error, limits).error
+    finally:
         limit_work(0)
-        pipe.send("its bytes have changed since it was scanned")
-        return
-    with opened(data, limits.pixels) as pages:
-        rgb = pages.decode(page).rgb
-        for treatment in TREATMENTS:
-            limit_work(limits.seconds)
-            made = treatment.make(rgb)
-            limit_work(0)
-            pipe.send(made)
+    return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 MANY, FEW_FAKES = 10_000, 100  # of an example: pictures, and the fakes among them
@@ -56,13 +55,12 @@ def _error(share: Told, one: str, what: str) -> str:
     if not count:
         return (
             f"Of {of:,} {one}s none was wrongly {what}. That does not mean that it cannot happen: "
-            f"with so many tried, the rate may be anything up to {percent(share['high'])} "
-            f"(95% interval {interval(share)})."
+            f"with {of:,} tried, the rate may be anything up to {percent(share['high'])} (95% "
+            f"interval {interval(share)})."
         )
-    verb = "was" if count == 1 else "were"
     return (
-        f"Of {of:,} {one}s, {count:,} {verb} wrongly {what}: {percent(share['share'])} (95% "
-        f"interval {interval(share)})."
+        f"Of {of:,} {one}s, {_were(count)} wrongly {what}: {percent(share['share'])} (95% interval "
+        f"{interval(share)})."
     )
 
 
@@ -70,48 +68,46 @@ def _left(said: Told, many: str, rightly: str) -> str:
     right = said["real"] if many == "photographs" else said["fake"]
     unsure = said["inconclusive"]
     return (
-        f"Of the same {many}, {right['count']:,} were rightly {rightly}: "
-        f"{percent(right['share'])} ({interval(right)}). The other {unsure['count']:,} got no "
-        f"verdict: {percent(unsure['share'])}."
+        f"Of the same {many}, {_were(right['count'])} rightly {rightly}: "
+        f"{percent(right['share'])} ({interval(right)}); and {_were(unsure['count'])} left "
+        f"inconclusive: {percent(unsure['share'])} ({interval(unsure)})."
     )
 
 
-@dataclass(frozen=True)
-class Odds:
-    """Natural frequencies: of MANY pictures, FEW_FAKES of them fake, how many are called so."""
-
-    photographs: int
-    fakes: int
-
-    @property
-    def wrong_in_a_hundred(self) -> int:
-        return round(100 * self.photographs / max(1, self.photographs + self.fakes))
+def _were(count: int) -> str:
+    return f"{count:,} was" if count == 1 else f"{count:,} were"
 
 
 def odds(point: Told) -> Iterator[str]:
     """Why an error rate is not the probability that a picture called fake is a photograph."""
     if not point["photographs"] or not point["fakes"]:
         return
-    accused, found = point["photographs"]["fake"], point["fakes"]["fake"]
-    usual, most = (
-        Odds(round((MANY - FEW_FAKES) * accused[end]), round(FEW_FAKES * found["share"]))
-        for end in ("share", "high")
-    )
+    accused, found = point["photographs"]["fake"], point["fakes"]["fake"]["share"]
+    photographs = MANY - FEW_FAKES
+    fakes = round(FEW_FAKES * found)
+    usual, most = (round(photographs * accused[end]) for end in ("share", "high"))
     yield (
         f"Suppose that imgscan is shown {MANY:,} pictures, of which {FEW_FAKES:,} are fake, and "
-        f"that it errs as often as here. Of the {MANY - FEW_FAKES:,} photographs it would call "
-        f"some {usual.photographs:,} fake, and of the {FEW_FAKES:,} fakes some {usual.fakes:,}: of "
-        f"every 100 pictures called fake about {usual.wrong_in_a_hundred} would be photographs. At "
-        f"the upper end of the interval it would be {most.photographs:,} photographs, and "
-        f"{most.wrong_in_a_hundred} of every 100."
+        f"that it errs as often as here. Of the {photographs:,} photographs it would call "
+        f"{usual or 'none'} fake, or up to {most:,} at the upper end of the interval; of the "
+        f"{FEW_FAKES:,} fakes some {fakes:,}. Then of every 100 pictures called fake "
+        f"{_of_a_hundred(usual, fakes)}, or up to {_of_a_hundred(most, fakes)}, would be "
+        "photographs."
     )
-    even = Odds(round(MANY / 2 * accused["high"]), round(MANY / 2 * found["share"]))
+    half = MANY // 2
+    usual, most = (round(half * accused[end]) for end in ("share", "high"))
+    fakes = round(half * found)
     yield (
-        f"Were half of the {MANY:,} fake, at most about {even.wrong_in_a_hundred} of every 100 "
-        "called fake would be photographs. The error rate is the same in both; what a verdict is "
-        "worth depends on how many fakes there are among the pictures that it is asked about, "
-        "which no validation can tell."
+        f"Were half of the {MANY:,} fake, it would be {_of_a_hundred(usual, fakes)} of every 100, "
+        f"or up to {_of_a_hundred(most, fakes)}. The error rate is the same in both cases. What a "
+        "verdict is worth depends on how many fakes there are among the pictures that it is asked "
+        "about, which no validation can tell."
     )
+
+
+def _of_a_hundred(photographs: int, fakes: int) -> str:
+    wrong = 100 * photographs / max(1, photographs + fakes)
+    return "none" if not wrong else "less than 1" if wrong < 1 else f"{wrong:.0f}"
 
 
 def flips_in_words(flips: Told) -> str:
