@@ -6,6 +6,7 @@ scans the pictures as any scan does, and writes validation.html, validation.json
 scan's own validation.csv with its manifest.
 """
 
-from scanner.validation.run import Asked, Validated, validate
+from scanner.validation.result import Validated
+from scanner.validation.run import Asked, validate
 
 __all__ = ["Asked", "Validated", "validate"]

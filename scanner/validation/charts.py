@@ -50,7 +50,7 @@ class Chart:
     up: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    line: str
+    line: str = ""
     guide: str = ""
     marks: tuple[Mark, ...] = ()
     bars: tuple[Bar, ...] = ()
@@ -98,14 +98,14 @@ def charts(model: Mapping[str, Any]) -> Iterator[Chart]:
         _path([(0, 0), (1, 1)], _straight),
         _marks(points, _straight),
     )
-    inside = [(x, 1 - y) for x, y in curve if LEAST <= x <= MOST and LEAST <= 1 - y <= MOST]
+    missed = [(x, 1 - y) for x, y in curve if LEAST <= x <= MOST or LEAST <= 1 - y <= MOST]
     yield Chart(
         "DET curve",
         "Both kinds of errors, by threshold; axes by the normal distribution",
         "photographs called fake",
         "fakes not called fake",
         *_ticks(PROBIT, _probit),
-        _path(inside, _probit),
+        _path(missed, _probit),
         "",
         _marks([(x, 1 - y, text) for x, y, text in points], _probit),
     )
@@ -117,8 +117,7 @@ def charts(model: Mapping[str, Any]) -> Iterator[Chart]:
         "p_fake",
         "share of fakes, classes weighing the same",
         *_ticks(LINEAR, _straight),
-        _path(means, _straight),
-        _path([(0, 0), (1, 1)], _straight),
+        guide=_path([(0, 0), (1, 1)], _straight),
         bars=tuple(_bar(each["p_fake"], each["interval"]) for each in bins),
         dots=tuple(_place(x, y, _straight) for x, y in means),
     )

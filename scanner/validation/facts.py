@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scanner.files import file_sha256
 from scanner.record import Verdict
@@ -17,9 +17,7 @@ from scanner.scan.facts import decoders, libraries
 from scanner.validation.figures import share
 from scanner.validation.labels import CLASSES, FAKE
 from scanner.validation.pictures import Material, Picture, row_name
-
-if TYPE_CHECKING:
-    from scanner.validation.run import Tested, Validated
+from scanner.validation.result import Tested, Validated
 
 FORMAT = 1
 RIGHT = {True: Verdict.FAKE, False: Verdict.REAL}  # by whether it is fake

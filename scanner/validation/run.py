@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,15 @@ from scanner.files import file_sha256, partial_path, write_whole
 from scanner.model.card import ModelError
 from scanner.model.file import AUTO, ModelFile, open_models
 from scanner.reports.read import read_records
-from scanner.scan import Outcome, Request, Watcher, run_scan
+from scanner.scan import Request, Watcher, run_scan
 from scanner.scan.places import remove_journal
 from scanner.validation.facts import facts
-from scanner.validation.figures import Figures, figures
-from scanner.validation.flips import Flips, flips
-from scanner.validation.labels import CLASSES, Labels
+from scanner.validation.figures import figures
+from scanner.validation.flips import flips
+from scanner.validation.labels import Labels
 from scanner.validation.page import page
-from scanner.validation.pictures import Material, gather, row_name
-from scanner.validation.words import results
+from scanner.validation.pictures import gather, row_name
+from scanner.validation.result import Tested, Validated
 
 FLIPS = 200  # pictures of each class that are saved again
 PAGES = (".html", ".htm")
@@ -86,40 +86,6 @@ class Asked:
             command=self.command,
             keep_journal=True,
         )
-
-
-@dataclass(frozen=True)
-class Tested:
-    """One model with its figures, and its flips if they were asked for."""
-
-    model: ModelFile
-    figures: Figures
-    flips: Flips | None
-
-
-@dataclass(frozen=True)
-class Validated:
-    """What came of it. tested: the models that judged something."""
-
-    scan: Outcome
-    material: Material
-    tested: tuple[Tested, ...]
-
-    @property
-    def unexamined(self) -> int:
-        """How many labelled files were not examined."""
-        return sum(self.material.unexamined[label].total() for label in CLASSES)
-
-    def summary(self) -> str:
-        """The closing lines for a person."""
-        lines = []
-        for tested in self.tested:
-            lines.append(tested.model.name)
-            at = asdict(tested.figures.points[0])
-            lines += [f"  {sentence}" for sentence in results(at)]
-        outside = sum(self.material.outside.values())
-        lines.append(f"  NOT JUDGED    {outside:,} in no domain, {self.unexamined:,} not examined")
-        return "\n".join(lines)
 
 
 def validate(asked: Asked, watcher: Watcher = Watcher()) -> Validated:  # noqa: B008  stateless

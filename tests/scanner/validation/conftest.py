@@ -56,7 +56,7 @@ def spot(centre: int, rest: int, seed: int) -> Image.Image:
 def write_labelled(folder: Path, count: int = 24) -> Path:
     """Dark photographs and bright fakes in sub-folders, some in an archive, some of either kind."""
     random = np.random.default_rng(5)
-    members = []
+    members: list[tuple[str, bytes]] = []
     for label, middle in (("real", 70), ("FAKE", 185)):
         for number in range(count):
             shades = np.clip(random.normal(middle, 60, 2), 0, 255).astype(int)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from PIL import Image
@@ -90,7 +91,7 @@ def test_a_long_list_of_errors_is_cut_and_says_so(report: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_shows_it_in_silence(scheme: str, report: Path) -> None:
+def test_a_browser_shows_it_in_silence(scheme: Literal["light", "dark"], report: Path) -> None:
     if reason := why_none():
         pytest.skip(reason)
     heard: list[str] = []

@@ -53,7 +53,7 @@ def test_what_fails_is_told_and_the_next_is_treated(tmp_path: Path) -> None:
     (tmp_path / "gone.png").write_bytes(good)
     (tmp_path / "gone.png").unlink()
     large = encoded(Image.new("RGB", (300, 300)), "PNG")
-    cases = [
+    cases: list[tuple[Path | bytes, str, str]] = [
         (good[:300], sha256(good[:300]), "damaged"),
         (good, sha256(b"other"), "changed since"),
         (tmp_path / "gone.png", sha256(good), "No such file"),
