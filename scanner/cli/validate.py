@@ -56,7 +56,7 @@ def validate_command(
 
     LABELLED are folders and archives in which photographs lie in folders named real (or 0_real,
     nature, photographs) and AI-generated pictures in folders named fake (or 1_fake, ai, generated).
-    Exit code 0: no labelled file was left unexamined. 1: some were. 2: it did not finish.
+    Exit code 0: no file was left unexamined. 1: some were. 2: it did not finish.
 
     Example: imgscan validate ./known --report validation.html
     """

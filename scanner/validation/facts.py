@@ -41,6 +41,7 @@ def facts(
         "scan": {"report": scan.name, "sha256": file_sha256(scan)},
         "files": [_files(validated.material, label) for label in CLASSES],
         "unlabelled": validated.material.unlabelled,
+        "unlabelled_not_examined": dict(sorted((+validated.material.unopened).items())),
         "further_pages": validated.material.further,
         "copies": validated.material.copies,
         "contradictory": validated.material.contradictory,

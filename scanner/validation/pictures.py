@@ -47,8 +47,9 @@ class Material:
 
     judged: by the name that rows give to a model. outside: pictures in no model's domain, by label.
     unexamined: by label and status. not_images: by label. unlabelled: files that no folder labels,
-    archives left out. copies: judged pictures with the bytes of another. contradictory: those whose
-    bytes lie under both labels.
+    archives left out. unopened: of these, by status, those that were not examined, so that there
+    may be pictures in them. copies: judged pictures with the bytes of another. contradictory: those
+    whose bytes lie under both labels.
     """
 
     judged: dict[str, list[Picture]]
@@ -56,6 +57,7 @@ class Material:
     unexamined: dict[int, Counter[Status]] = field(default_factory=lambda: defaultdict(Counter))
     not_images: Counter[int] = field(default_factory=Counter)
     unlabelled: int = 0
+    unopened: Counter[Status] = field(default_factory=Counter)
     further: int = 0
     copies: int = 0
     contradictory: int = 0
@@ -86,7 +88,9 @@ def gather(records: Iterable[Record], labels: Labels, models: Sequence[ModelFile
             continue
         label = labels.of(record.path)
         if label is None:
-            found.unlabelled += (record.path, record.position) != last
+            if (record.path, record.position) != last:
+                found.unlabelled += 1
+                found.unopened[record.status] += record.status in UNEXAMINED
         elif (record.path, record.position) == last:
             found.further += 1
         elif record.status in UNEXAMINED:

@@ -32,8 +32,9 @@ class Validated:
 
     @property
     def unexamined(self) -> int:
-        """How many labelled files were not examined."""
-        return sum(self.material.unexamined[label].total() for label in CLASSES)
+        """How many files were not examined, labelled or not: an archive may hold labels."""
+        labelled = sum(self.material.unexamined[label].total() for label in CLASSES)
+        return labelled + self.material.unopened.total()
 
     def summary(self) -> str:
         """The closing lines for a person."""

@@ -25,6 +25,7 @@ from scanner.validation.run import ValidationError
 from tests.conftest import ModelMaker, encoded
 from tests.scanner.validation.conftest import SIDE, THRESHOLDS, point, spot
 from tests.scanner.views_model import VIEWS, write_views_model
+from tests.scanner.walking import COMPRESSIONS, tarred
 from trainer.metrics import measure
 
 pytestmark = pytest.mark.usefixtures("search_paths")
@@ -217,6 +218,21 @@ def test_pages_count_once_and_copies_are_told(looking_model: Path, tmp_path: Pat
     assert told["models"][0]["photographs"] == 3
     assert (told["further_pages"], told["copies"], told["contradictory"]) == (1, 2, 3)
     assert "Some labels are wrong" in (tmp_path / "out.html").read_text()
+
+
+def test_an_archive_that_breaks_off_is_told(looking_model: Path, tmp_path: Path) -> None:
+    """Whatever labels it holds, those of the pictures that are missing are in no figure."""
+    (tmp_path / "set").mkdir()
+    members = [(f"real/{n}.png", encoded(spot(9, 9, n), "PNG")) for n in range(9)]
+    cut = COMPRESSIONS["gz"](tarred(members))[:-2000]
+    (tmp_path / "set" / "pack.tgz").write_bytes(cut)
+    report = tmp_path / "out.html"
+    result = validate(asked(tmp_path / "set", report, looking_model))
+    told = json.loads(report.with_suffix(".json").read_bytes())
+    assert told["unlabelled_not_examined"] == {"unreadable": 1}
+    assert "Pictures may be missing" in report.read_text()
+    assert result.unexamined >= 1
+    assert 0 < told["files"][0]["pictures"] < 10
 
 
 class Heard(Watcher):
