@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scanner.model.card import ModelCard
 from scanner.model.file import ModelFile
 from scanner.model.verdict import judged_again
 from scanner.record import UNEXAMINED, Record, Verdict
@@ -23,6 +24,7 @@ SEED = 20_240_101  # of the draw: the same pictures each time
 FOLDER_BYTES = 2**30  # of treated copies that lie on disk at once
 OPPOSITE = {Verdict.FAKE: Verdict.REAL, Verdict.REAL: Verdict.FAKE}
 OUTSIDE, UNJUDGED = "outside the model's domain", "not examined"
+GONE = "it was not there any more"
 
 
 @dataclass(frozen=True)
@@ -99,18 +101,7 @@ def flips(
     with Treater(request.limits) as treater:
         for batch in _batches(request, drawn, treater, failed):
             for (mine, treatment), record in batch:
-                card = cards[mine.model]
-                after: str = UNJUDGED
-                if record.status not in UNEXAMINED:
-                    after = OUTSIDE
-                if record.model == mine.model:
-                    after = judged_again(record, card).verdict or after
-                copies[mine.model].append(
-                    Copy(
-                        mine.picture.path, mine.picture.page, mine.picture.label, treatment,
-                        mine.picture.verdicts[0], after, record.logit,
-                    )
-                )  # fmt: skip
+                copies[mine.model].append(_copy(mine, treatment, record, cards[mine.model]))
     return {
         name: Flips(
             tuple(_counted(copies[name])),
@@ -120,6 +111,16 @@ def flips(
         for name in cards
         if copies[name] or failed[name]
     }
+
+
+def _copy(mine: _Drawn, treatment: str, record: Record, card: ModelCard) -> Copy:
+    """What the row of a treated copy says."""
+    picture = mine.picture
+    after: str = UNJUDGED if record.status in UNEXAMINED else OUTSIDE
+    if record.model == mine.model:
+        after = judged_again(record, card).verdict or after
+    before = picture.verdicts[0]
+    return Copy(picture.path, picture.page, picture.label, treatment, before, after, record.logit)
 
 
 def _place(copy: Copy) -> tuple[str, int, int]:
@@ -147,7 +148,8 @@ def _batches(
         folder = Path(place, "copies")
         made: dict[str, Made] = {}
         size = 0
-        for found, mine in _met(request, drawn):
+        left = dict(drawn)
+        for found, mine in _met(request, left):
             try:
                 source = found.part or found.source
                 files = treater.treat(source, mine.picture.sha256, mine.picture.page)
@@ -165,13 +167,12 @@ def _batches(
                 made, size = {}, 0
         if made:
             yield _scanned(request, folder, made)
+    for mine in left.values():
+        failed[mine.model][GONE] += 1
 
 
-def _met(
-    request: Request, drawn: Mapping[tuple[str, int], _Drawn]
-) -> Iterator[tuple[Found, _Drawn]]:
-    """The drawn pictures, met again where the scan met them."""
-    left = dict(drawn)
+def _met(request: Request, left: dict[tuple[str, int], _Drawn]) -> Iterator[tuple[Found, _Drawn]]:
+    """The drawn pictures, met again where the scan met them; those that are not stay in `left`."""
     entries = walk(request.paths, request.limits, request.passwords) if left else ()
     for entry in entries:
         if isinstance(entry, Found) and (mine := left.pop((entry.path, entry.position), None)):

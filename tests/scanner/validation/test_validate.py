@@ -18,7 +18,7 @@ from scanner.reports.read import read_records
 from scanner.scan import Request, Watcher, run_scan
 from scanner.scan.places import PlaceError
 from scanner.validation import Asked, run, validate
-from scanner.validation.flips import OPPOSITE
+from scanner.validation.flips import GONE, OPPOSITE, flips
 from scanner.validation.labels import Labels
 from scanner.validation.pictures import LabelError
 from scanner.validation.run import ValidationError
@@ -145,15 +145,15 @@ def test_every_wrong_verdict_is_listed(told: dict[str, Any]) -> None:
 
 def test_flips_are_counted(told: dict[str, Any]) -> None:
     """Each copy by itself, against the counts; a halved one shows the model more of the rest."""
-    flips = told["models"][0]["flips"]
-    assert len(flips["copies"]) == 2 * 6 * 6
-    assert any("pack.zip!/" in it["path"] for it in flips["copies"]), "members too"
-    assert len(flips["treated"]) == 2 * 6
+    found = told["models"][0]["flips"]
+    assert len(found["copies"]) == 2 * 6 * 6
+    assert any("pack.zip!/" in it["path"] for it in found["copies"]), "members too"
+    assert len(found["treated"]) == 2 * 6
     changed = Counter[str]()
-    for each in flips["treated"]:
+    for each in found["treated"]:
         mine = [
             (it["before"], it["after"])
-            for it in flips["copies"]
+            for it in found["copies"]
             if (it["treatment"], it["class"]) == (each["treatment"], each["class"])
         ]
         assert each["pictures"] == len(mine) == 6
@@ -167,13 +167,36 @@ def test_flips_are_counted(told: dict[str, Any]) -> None:
     assert changed["resized to 50% of its sides"] > changed["saved as JPEG of quality 90"]
 
 
+def test_pictures_that_cannot_be_saved_again_are_told(
+    looking_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is gone and one is another by then."""
+    for label in ("real", "fake"):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in range(2):
+            picture = encoded(spot(9, 9, number), "PNG")
+            (tmp_path / "set" / label / f"{number}.png").write_bytes(picture)
+
+    def spoil(*arguments: Any) -> Any:
+        (tmp_path / "set" / "real" / "0.png").unlink()
+        (tmp_path / "set" / "fake" / "1.png").write_bytes(encoded(spot(8, 8, 8), "PNG"))
+        return flips(*arguments)
+
+    monkeypatch.setattr(run, "flips", spoil)
+    told = validated(tmp_path / "set", tmp_path / "out.html", looking_model, 9)
+    failed = told["models"][0]["flips"]["failed"]
+    assert failed == {GONE: 1, "its bytes have changed since it was scanned": 1}
+    assert len(told["models"][0]["flips"]["copies"]) == 2 * 6
+    assert f"1 could not be saved again: {GONE}" in (tmp_path / "out.html").read_text()
+
+
 def test_copies_that_leave_the_domain_are_told(
     labelled: Path, looking_card: ModelCard, make_model: ModelMaker, tmp_path: Path
 ) -> None:
     only = replace(looking_card, domain=replace(looking_card.domain, min_side=48))
     model = make_model("large only", {METADATA_KEY: only.to_json()}, SIDE)
-    flips = validated(labelled, tmp_path / "out.html", model, 2)["models"][0]["flips"]
-    outside = {it["treatment"]: it["outside"] for it in flips["treated"]}
+    found = validated(labelled, tmp_path / "out.html", model, 2)["models"][0]["flips"]
+    outside = {it["treatment"]: it["outside"] for it in found["treated"]}
     assert outside["resized to 50% of its sides"] == 2
     assert outside["resized to 75% of its sides"] == 0
 
