@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.errors import ImgscanError
-from scanner.model import Calibration, OperatingPoint, ReliabilityBin
-from trainer.metrics import CALIBRATION_BINS, expected_calibration_error, sigmoid
+from scanner.model import Calibration, OperatingPoint
+from scanner.model.figures import wilson_interval
 
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 
@@ -54,64 +54,6 @@ def operating_points(
 ) -> list[OperatingPoint]:
     """Operating points for FALSE_POSITIVE_RATES, from calibrated logits and labels."""
     return [_operating_point(rate, *validation, *test) for rate in FALSE_POSITIVE_RATES]
-
-
-def reliability(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[ReliabilityBin]:
-    """The reliability diagram of N calibrated logits: equal-width bins of p_fake, none empty.
-
-    Its shares are those of even prior odds, like p_fake, however many images each class has.
-    """
-    p_fake = sigmoid(logits)
-    bins = np.minimum((p_fake * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    photographs, fakes = _counts(labels)
-    odds = float(photographs / fakes)
-    weights = _even_weights(labels)
-    found = []
-    for inside in (bins == number for number in np.unique(bins)):
-        count, of_them = int(inside.sum()), int(labels[inside].sum())
-        low, high = wilson_interval(of_them, count)
-        found.append(
-            ReliabilityBin(
-                images=count,
-                p_fake=float(np.average(p_fake[inside], weights=weights[inside])),
-                share_of_fakes=_at_even_odds(of_them / count, odds),
-                interval=(_at_even_odds(low, odds), _at_even_odds(high, odds)),
-            )
-        )
-    return found
-
-
-def _counts(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of photographs and fakes; 1 where there are none."""
-    return np.maximum(1, np.bincount(labels, minlength=2))
-
-
-def _even_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of N images, by which both classes weigh the same."""
-    return 1 / _counts(labels)[labels]
-
-
-def _at_even_odds(share: float, odds: float) -> float:
-    """The share of fakes if photographs were not `odds` times as many."""
-    return share * odds / (share * odds + 1 - share)
-
-
-def calibration_error(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Expected calibration error of N calibrated logits, both classes weighing the same."""
-    return expected_calibration_error(sigmoid(logits), labels, _even_weights(labels))
-
-
-def error_by_chance(logits: NDArray[np.float32], labels: NDArray[np.int64], draws: int) -> float:
-    """What the expected calibration error of so few images comes to if p_fake holds exactly.
-
-    The mean over labels drawn by p_fake as it is where each class has as many images as here, each
-    image by itself: images of one source, which are alike, go further astray by chance.
-    """
-    photographs, fakes = _counts(labels)
-    p_fake = sigmoid(logits + np.float32(np.log(fakes / photographs)))
-    rng = np.random.default_rng(0)
-    drawn = (rng.random((draws, len(labels))) < p_fake).astype(np.int64)
-    return float(np.mean([calibration_error(logits, one) for one in drawn]))
 
 
 def unshown_rates(labels: NDArray[np.int64]) -> list[float]:
@@ -183,11 +125,3 @@ def fewest(rate: float) -> int:
     while wilson_interval(0, count)[1] > rate:
         count += 1
     return count
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """95% confidence interval of a proportion (Wilson 1927)."""
-    from scipy.stats import binomtest
-
-    low, high = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
-    return float(low), float(high)

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from scanner.model import Calibration, Domain, OperatingPoint
+from scanner.model.figures import reliability, sigmoid
 from scanner.preprocess import Preprocessing
 from trainer import calibration, checkpoint
 from trainer.backbones import Detector
@@ -29,7 +30,7 @@ from trainer.command import Command
 from trainer.data.images import Images, ImageSet, load_images
 from trainer.device import choose_device
 from trainer.figures import plot_misclassified, plot_run
-from trainer.metrics import Metrics, measure, sigmoid
+from trainer.metrics import Metrics, measure
 from trainer.run import METRICS_FILE, RESUME_FILE, RunError, Settings, read_settings
 
 EVAL_BATCH = 256
@@ -94,7 +95,7 @@ def finish(
         ),
     }
     points: list[OperatingPoint] = []
-    bins = calibration.reliability(test_logits, test_labels)
+    bins = reliability(test_logits, test_labels)
     if failure is None:
         points = calibration.operating_points(
             (validation_logits, validation_labels), (test_logits, test_labels)

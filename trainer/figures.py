@@ -7,6 +7,8 @@ from pathlib import Path
 
 import matplotlib
 
+from scanner.model.figures import CALIBRATION_BINS
+
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
@@ -16,7 +18,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from scanner.model import ReliabilityBin
-from trainer.metrics import CALIBRATION_BINS
 
 SMOOTHING = 0.1  # of the loss curve: weight of each new point in the moving average
 

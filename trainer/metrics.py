@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CALIBRATION_BINS = 15  # as in Guo et al., "On Calibration of Modern Neural Networks", 2017
+from scanner.model.figures import expected_calibration_error, sigmoid
 
 
 @dataclass(frozen=True)
@@ -48,26 +48,3 @@ def measure(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Metrics:
         average_precision=float(metrics.average_precision_score(labels, logits)),
         expected_calibration_error=expected_calibration_error(sigmoid(logits), labels),
     )
-
-
-def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probabilities of N log-odds, without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
-
-
-def expected_calibration_error(
-    p_fake: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    weights: NDArray[np.float64] | None = None,
-) -> float:
-    """Mean gap between confidence and accuracy over equal-width confidence bins.
-
-    Source: Guo et al. 2017, equation 3; confidence is that of the predicted class. weights: of the
-    images, where they do not all count the same.
-    """
-    weights = np.ones(len(labels)) if weights is None else weights
-    confidence = np.maximum(p_fake, 1 - p_fake)
-    correct = (p_fake >= 0.5) == (labels == 1)
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, (correct - confidence) * weights, CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / weights.sum())

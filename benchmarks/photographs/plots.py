@@ -13,7 +13,7 @@ from sklearn.metrics import det_curve, roc_curve
 
 from benchmarks.photographs.verdicts import GIVEN
 from scanner.images.decode import decode
-from trainer.calibration import reliability
+from scanner.model.figures import reliability
 from trainer.data.examples import DataError
 
 THUMBNAIL, COLUMNS, CAPTION = 160, 8, 14

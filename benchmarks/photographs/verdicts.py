@@ -9,11 +9,10 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.shared.results import Row
+from scanner.model.figures import calibration_error, error_by_chance, sigmoid, wilson_interval
 from scanner.quality import DOUBTS
 from scanner.record import Verdict
-from trainer.calibration import calibration_error, error_by_chance, wilson_interval
 from trainer.data.examples import LABELS, DataError
-from trainer.metrics import sigmoid
 from trainer.photographs.thresholds import DOMAIN, TURNED, UNSURE
 from trainer.photographs.tiers import AS_IT_IS
 

@@ -14,10 +14,10 @@ from benchmarks.robustness.degradations import DEGRADATIONS, Degradation
 from benchmarks.shared.results import Row
 from scanner.backends.backend import Backend, joined
 from scanner.model import ModelCard
+from scanner.model.figures import wilson_interval
 from scanner.model.verdict import verdicts
 from scanner.preprocess import view
 from scanner.record import Verdict
-from trainer.calibration import wilson_interval
 
 UNHARMED = "as they are"
 

@@ -16,6 +16,7 @@ from scanner.cli.exits import StopError, told
 from scanner.cli.models import engines_command, models_command
 from scanner.cli.scan import scan_command
 from scanner.cli.streams import discard, prepare_streams, say
+from scanner.cli.validate import validate_command
 from scanner.record import safe_text
 
 
@@ -107,6 +108,7 @@ def columns_command() -> None:
 
 for command in (
     scan_command,
+    validate_command,
     verify_command,
     compare_command,
     keygen_command,

@@ -15,9 +15,17 @@ from scanner.cli.exits import EXIT_STOPPED, EXIT_UNEXAMINED, told
 from scanner.cli.file_names import EvidencePath, FileName, OutputName, with_listed
 from scanner.cli.interrupts import ignore_signals, stoppable
 from scanner.cli.limits import limit_options
+from scanner.cli.options import (
+    batch_size_option,
+    device_option,
+    fresh_option,
+    model_option,
+    quiet_option,
+    workers_option,
+)
 from scanner.cli.streams import check_standard_output, say
 from scanner.containers.zip_names import CP437, CodePageError, code_page
-from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
+from scanner.limits import Limits
 from scanner.record import Origin, Verdict
 
 
@@ -56,15 +64,7 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     is_flag=True,
     help="Show pictures in the HTML report at once, not blurred until they are clicked.",
 )
-@click.option(
-    "--model",
-    "model_name",
-    default="auto",
-    show_default=True,
-    metavar="NAME|FILE",
-    help="auto takes all bundled models, and for each image the one that is made for its size. "
-    "Or one model for all: bundled or added (see imgscan models), or an .onnx file.",
-)
+@model_option
 @click.option(
     "--false-positive-rate",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -73,24 +73,9 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     "(resnet18: 0.01 and 0.001, clip-vit-b16: 0.005, 0.01 and 0.001). Lower rates leave more "
     "inconclusive.  [default: each model's first]",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
-    default="auto",
-    show_default=True,
-    help="Where to score. A device named here is used or it is an "
-    "error; auto takes CUDA where it works, otherwise the CPU.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1, LARGEST_BATCH),
-    help="Images scored at once.  [default: by device]",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, MOST_WORKERS),
-    help="Processes that read and decode.  [default: one a core]",
-)
+@device_option
+@batch_size_option
+@workers_option
 @click.option(
     "--known",
     multiple=True,
@@ -163,8 +148,8 @@ def _code_page(_context: click.Context, _option: click.Parameter, name: str) -> 
     help="Do not search files of unknown kind, the gaps of archives and what follows images for "
     "pictures that begin there.",
 )
-@click.option("--fresh", is_flag=True, help="Forget an interrupted scan and start over.")
-@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@fresh_option
+@quiet_option
 @click.option("-v", "--verbose", is_flag=True, help="Say on standard error what happens.")
 @click.option(
     "--log",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.model.card import Domain, ModelCard, OperatingPoint
-from scanner.record import Verdict
+from scanner.record import Record, Verdict
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,21 @@ def judge(score: Score, card: ModelCard, doubt: str | None = None) -> Judgement:
         llr=round(calibrated / math.log(10), 4),
         reason=reason,
     )
+
+
+def judged_again(record: Record, card: ModelCard) -> Judgement:
+    """What `judge` says at the card's first operating point of a row that the same model scored.
+
+    The row may be of a scan at any point that calls no fewer pictures fake at first sight: it has
+    the second looks that this takes. Why a row has no p_fake depends on no operating point. Scores
+    are as the row has them, to five decimals.
+    """
+    if record.p_fake is None or record.logit is None:
+        return Judgement(Verdict.INCONCLUSIVE, None, None, None, record.reason)
+    checks = json.loads(record.checks or "{}")
+    again = {look: checks[look] for look in card.looks if checks.get(look) is not None}
+    # A row with a p_fake lies within the bound, from which rounding must not carry it.
+    return judge(Score(record.logit, card.ood_at_most, again), card)
 
 
 def wants_second_look(score: Score, card: ModelCard, doubt: str | None = None) -> bool:

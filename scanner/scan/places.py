@@ -76,6 +76,12 @@ def journal_place(request: Request) -> Path:
     return Path(tempfile.gettempdir()) / f"imgscan{SUFFIX}"
 
 
+def remove_journal(request: Request) -> None:
+    """Take away the journal that a finished scan was asked to leave. Raises OSError."""
+    for file in journal_files(journal_place(request)):
+        file.unlink(missing_ok=True)
+
+
 @contextmanager
 def journal_folder(request: Request) -> Iterator[Path]:
     """Where the journal lies; without a report, in a folder that goes when the scan ends."""

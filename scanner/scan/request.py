@@ -42,6 +42,8 @@ class Request:
     HTML reports show where in a picture the evidence lies. blur: whether they show pictures blurred
     until they are clicked. sha1, pdq: take these hashes, too. similar: lists of PDQ hashes, to find
     like pictures by. streamed: whether the watcher receives the records besides the reports.
+    keep_journal: leave the journal when the scan is done, for a caller that has more to do with it:
+    until `remove_journal` the same request carries on from its end.
     """
 
     paths: tuple[Path, ...]
@@ -69,6 +71,7 @@ class Request:
     pdq: bool = False
     similar: tuple[Path, ...] = ()
     streamed: bool = False
+    keep_journal: bool = False
 
     @property
     def pictures(self) -> bool:

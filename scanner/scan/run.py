@@ -70,7 +70,7 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
         ):
             with _hashing(request, place, tell) as hashing:
                 outcome = _scan(request, watcher, scorers, journal, hashing, trust, key)
-            if request.reports:
+            if request.reports and not request.keep_journal:
                 journal.remove()
     except ImgscanError as error:
         logger.error("stopped: %s", error)

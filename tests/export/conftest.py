@@ -11,10 +11,11 @@ from click.testing import CliRunner
 from export.onnx import main, to_graph
 from export.parity import LabelledViews, parity_images
 from scanner.model import Calibration, Domain, ModelFile, open_model
+from scanner.model.figures import reliability
 from scanner.preprocess import Preprocessing
 from tests.conftest import made_once
 from trainer.backbones import Detector, build_detector
-from trainer.calibration import operating_points, reliability
+from trainer.calibration import operating_points
 from trainer.checkpoint import Checkpoint
 from trainer.metrics import measure
 

@@ -55,7 +55,9 @@ def test_every_module_imports_without_a_training_library_or_an_extra() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["scan", "--help"], ["models", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["scan", "--help"], ["models", "--help"], ["validate", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     done = python(
         "import sys\n"

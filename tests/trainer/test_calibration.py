@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from scanner.model import OperatingPoint
+from scanner.model.figures import (
+    sigmoid,
+    wilson_interval,
+)
 from trainer.calibration import (
     FALSE_POSITIVE_RATES,
     CalibrationError,
-    calibration_error,
-    error_by_chance,
     fit,
     operating_points,
-    reliability,
     unshown_rates,
-    wilson_interval,
 )
-from trainer.metrics import measure, sigmoid
+from trainer.metrics import measure
 
 Scored = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -138,52 +138,6 @@ def test_a_rate_that_too_few_images_can_show_is_told(
     assert unshown_rates(np.repeat([0, 1], counts)) == unshown
 
 
-def test_reliability_counts_the_fakes_among_alike_scores() -> None:
-    labels = np.array([0, 0, 0, 1, 1, 1])
-    low, high = reliability(np.array([-9, -9, -9, -9, 9, 9], np.float32), labels)
-    assert (low.images, low.share_of_fakes) == (4, 0.25)
-    assert low.interval[0] < 0.25 < low.interval[1]
-    assert low.p_fake == pytest.approx(1 / (1 + np.exp(9)))
-    assert (high.images, high.share_of_fakes) == (2, 1.0)
-
-
-def test_reliability_is_that_of_classes_equal_in_number() -> None:
-    """Where there are more photographs, more of them have any p_fake."""
-    logits = np.repeat(np.array([0, -2, 2], np.float32), [40, 26, 2])
-    labels = np.repeat([1, 0, 0, 1], [10, 30, 26, 2])
-    low, middle, high = reliability(logits, labels)
-    odds = 56 / 12  # of photographs to fakes
-    assert middle.share_of_fakes == pytest.approx(0.25 * odds / (0.25 * odds + 0.75))
-    assert middle.interval[0] < middle.share_of_fakes < middle.interval[1] < 1
-    assert (low.share_of_fakes, high.share_of_fakes) == (0.0, 1.0)
-    assert type(middle.share_of_fakes) is float, "a checkpoint holds no NumPy numbers"
-
-
-def test_calibration_error_is_that_of_classes_equal_in_number() -> None:
-    """Probabilities that hold for equal numbers are not in error where one class is rarer."""
-    random = np.random.default_rng(0)
-    labels = np.repeat([0, 1], [30_000, 3_000])
-    logits = np.concatenate([random.normal(-2, 2, 30_000), random.normal(2, 2, 3_000)])
-    held = calibration_error(logits.astype(np.float32), labels)
-    assert held < 0.01
-    assert calibration_error((logits + 1).astype(np.float32), labels) > 0.03
-    assert calibration_error(logits.astype(np.float32), 1 - labels) > 0.5
-
-
-def test_the_error_by_chance_is_what_true_probabilities_give() -> None:
-    random = np.random.default_rng(0)
-    found = []
-    for _ in range(20):
-        logits = np.concatenate([random.normal(-2, 2, 300), random.normal(2, 2, 100)])
-        found.append(calibration_error(logits.astype(np.float32), np.repeat([0, 1], [300, 100])))
-    said = error_by_chance(logits.astype(np.float32), np.repeat([0, 1], [300, 100]), 200)
-    assert said == pytest.approx(np.mean(found), rel=0.3)
-    many = error_by_chance(
-        np.repeat(logits, 20).astype(np.float32), np.repeat([0, 1], [6000, 2000]), 20
-    )
-    assert many < said / 2
-
-
 def test_equal_logits_never_exceed_the_rate() -> None:
     logits = np.array([2.0] * 50 + [-1.0] * 50 + [2.0] * 90 + [-1.0] * 10, np.float32)
     labels = np.array([0] * 100 + [1] * 100)
@@ -199,13 +153,3 @@ def test_a_perfect_model_has_no_unsure_band_that_costs_errors() -> None:
         assert point.real_at_most <= point.fake_at_least
         assert point.test_false_positive_rate <= point.false_positive_rate
         assert ((logits <= point.real_at_most) & (labels == 1)).sum() == 0
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (1, 10), (50, 100), (100, 100)])
-def test_wilson_interval_equals_the_formula(successes: int, trials: int) -> None:
-    share, z = successes / trials, 1.959963984540054
-    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    spread = np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    half = z * spread / (1 + z**2 / trials)
-    expected = (centre - half, centre + half)
-    assert wilson_interval(successes, trials) == pytest.approx(expected, abs=1e-12)

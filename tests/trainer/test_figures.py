@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from trainer.calibration import reliability
+from scanner.model.figures import reliability
 from trainer.figures import plot_histories, plot_misclassified, plot_run
 
 

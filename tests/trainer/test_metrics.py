@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from trainer.metrics import expected_calibration_error, measure, sigmoid
+from scanner.model.figures import sigmoid
+from trainer.metrics import measure
 
 
 def test_equals_sklearn() -> None:
@@ -37,15 +38,6 @@ def test_fake_is_the_positive_class_and_zero_counts_as_fake() -> None:
 def test_a_model_that_calls_nothing_fake_scores_zero() -> None:
     figures = measure(np.array([-1, -2, -3], np.float32), np.array([1, 0, 0]))
     assert (figures.f1, figures.precision, figures.recall) == (0, 0, 0)
-
-
-def test_calibration_error_equals_one_computed_by_hand() -> None:
-    # Of fifteen bins, [0.8, 0.867) holds confidences 0.85 and 0.81, one of two right: the gap is
-    # |0.5 - 0.83|. [0.6, 0.667) holds 0.65, wrong: 0.65. [0.933, 1] holds 1.0, right: 0.
-    p_fake = np.array([0.85, 0.19, 0.65, 1.0])
-    labels = np.array([1, 1, 0, 1])
-    expected = (2 * abs(0.5 - 0.83) + 0.65 + 0) / 4
-    assert expected_calibration_error(p_fake, labels) == pytest.approx(expected)
 
 
 def test_probabilities_of_huge_logits_do_not_overflow() -> None:

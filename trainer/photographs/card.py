@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from scanner.looks import LOOKS
 from scanner.model import INT8_ROWS, Domain, ModelCard, OperatingPoint, TrainingSource
+from scanner.model.figures import calibration_error, reliability, wilson_interval
 from scanner.quality import DOUBTS, QualityBounds
 from scanner.record import Verdict
-from trainer.calibration import calibration_error, reliability, unshown_rates, wilson_interval
+from trainer.calibration import unshown_rates
 from trainer.data.examples import LABELS
 from trainer.metrics import measure
 from trainer.photographs.clip import LICENCE, PREPROCESSING, SIDE

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HERE = Path(__file__).parent
+STYLE = HERE / "report.css"
 CARDS = "<!-- cards -->\n"  # where they go in the template; values are escaped and cannot be it
 ROWS = 100  # that are there at once; a browser takes long to make ten thousand cards
 SEEN = '<ol class="cards">\n{}</ol>\n'
@@ -67,36 +68,49 @@ class Page:
 
 @cache
 def _environment() -> Environment:
+    script = (HERE / "report.js").read_text(encoding="utf-8")
+    made = environment(HERE, STYLE.read_text(encoding="utf-8"), script)
+    made.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
+    made.globals |= {
+        "groups": GROUPS,
+        "origins": ORIGINS,
+        "columns": [(column.name, column.meaning.replace("`", "")) for column in columns()],
+    }
+    return made
+
+
+def environment(templates: Path, style: str, script: str = "") -> Environment:
+    """What renders the templates of a folder, with every value escaped.
+
+    They are given `style` and `script`, and a `policy` by which a page loads nothing, and nothing
+    but these two has effect in it.
+    """
     # Not at the top: most scans write no such report.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
+    made = Environment(
+        loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style = (HERE / "report.css").read_text(encoding="utf-8")
-    script = (HERE / "report.js").read_text(encoding="utf-8")
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
-    environment.globals |= {
-        "groups": GROUPS,
-        "origins": ORIGINS,
+    made.globals |= {
         "style": Markup(style),
         "script": Markup(script),
         "policy": (
             f"default-src 'none'; img-src data:; style-src {_allowed(style)}; "
             f"script-src {_allowed(script)}; base-uri 'none'; form-action 'none'"
         ),
-        "columns": [(column.name, column.meaning.replace("`", "")) for column in columns()],
     }
-    return environment
+    return made
 
 
 def _allowed(text: str) -> str:
-    """What a policy calls the one style or script that it allows."""
+    """What a policy calls the one style or script that it allows; where there is none, none."""
+    if not text:
+        return "'none'"
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

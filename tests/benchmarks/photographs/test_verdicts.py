@@ -20,7 +20,7 @@ from benchmarks.photographs.table import (
 )
 from benchmarks.photographs.verdicts import REASONS, by_kind, calibrated, mistakes, summed_up
 from benchmarks.shared.results import Row
-from trainer.calibration import wilson_interval
+from scanner.model.figures import wilson_interval
 from trainer.data.examples import DataError
 from trainer.photographs.tiers import AS_IT_IS, HARD, WEB
 

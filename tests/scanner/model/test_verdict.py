@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from scanner.looks import LOOKS
 from scanner.model import Calibration, Domain, ModelCard
-from scanner.model.verdict import Score, judge, outside, verdicts
-from scanner.record import Verdict
+from scanner.model.verdict import Score, judge, judged_again, outside, verdicts
+from scanner.record import Record, Status, Verdict
 
 
 @pytest.mark.parametrize(
@@ -116,3 +118,34 @@ def test_error_rates_that_differ_are_both_told(card: ModelCard) -> None:
     reason = judge(Score(0.0), replace(card, operating_points=(point,))).reason
     assert reason is not None
     assert "1.0% for photographs called fake and 2.0% for fakes called real" in reason
+
+
+def row(**columns: object) -> Record:
+    """A scored row that says nothing but what is given."""
+    nothing = dict.fromkeys(field.name for field in fields(Record))
+    return Record(**nothing | {"path": "a", "position": 0, "status": Status.SCORED} | columns)  # type: ignore[arg-type]
+
+
+def test_a_row_is_judged_as_its_score_was(card: ModelCard) -> None:
+    """From the figures that reports have, which are rounded: 1.5 may have been a little less."""
+    strict = replace(card, looks=tuple(LOOKS), ood_at_most=1.499999)
+    first, second = LOOKS
+    held = {"ood": 1.5, first: 2.5, second: 3.0, "detail": 0.7}
+    for checks, verdict in (
+        (held, Verdict.FAKE),
+        (held | {second: 1.9}, Verdict.INCONCLUSIVE),
+        (held | {second: None}, Verdict.INCONCLUSIVE),  # it was no number
+        ({"ood": 1.5, first: 2.5}, Verdict.INCONCLUSIVE),
+    ):
+        found = judged_again(row(logit=5.0, p_fake=0.99, checks=json.dumps(checks)), strict)
+        score = Score(5.0, 1.4, {look: it for look, it in checks.items() if look in LOOKS and it})
+        assert found == judge(score, strict)
+        assert found.verdict is verdict
+
+
+def test_a_row_that_had_a_doubt_keeps_it(card: ModelCard) -> None:
+    found = judged_again(row(logit=5.0, reason="too narrow"), card)
+    assert (found.verdict, found.p_fake, found.reason) == (
+        Verdict.INCONCLUSIVE, None, "too narrow",
+    )  # fmt: skip
+    assert found == judge(Score(5.0), card, "too narrow")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.calibration import wilson_interval
+from scanner.model.figures import wilson_interval
 from trainer.photographs.domain import LOST, Seen, bound, fit_domain, photographic
 from trainer.photographs.sources import Photograph
 from trainer.photographs.strangers import in_parts

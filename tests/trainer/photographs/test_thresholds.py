@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.calibration import fewest, wilson_interval
+from scanner.model.figures import wilson_interval
+from trainer.calibration import fewest
 from trainer.photographs.head import labels_of
 from trainer.photographs.sources import Photograph
 from trainer.photographs.thresholds import Measured, Rates, Strangers, judge_strangers

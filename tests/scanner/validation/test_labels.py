@@ -1,0 +1,54 @@
+"""Protects: a picture counts as what its nearest labelled folder says, and for its sub-folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scanner.validation.labels import FAKE, REAL, Label, Labels
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("real/1.jpg", Label(REAL, ".")),
+        ("FAKE/a/b/1.jpg", Label(FAKE, "a")),
+        ("sdv5/val/nature/1.jpg", Label(REAL, "sdv5")),
+        ("sdv5/val/ai/1.jpg", Label(FAKE, "sdv5")),
+        ("progan/cat/0_real/1.png", Label(REAL, "progan")),
+        ("progan/cat/1_fake/1.png", Label(FAKE, "progan")),
+        ("Generated/x.png", Label(FAKE, ".")),
+        ("photographs/fake/x.png", Label(FAKE, "photographs")),  # the nearest counts
+        ("real.zip!/1.jpg", Label(REAL, ".")),
+        ("Fake.tar.xz!/a/1.jpg", Label(FAKE, "a")),
+        ("x.tar!/test/REAL/1.jpg", Label(REAL, "x.tar")),
+        ("set/x.tar!/y.zip!/ai/1.jpg", Label(FAKE, "set")),
+        ("a/1.jpg", None),
+        ("real.jpg", None),  # a picture's own name says nothing
+        ("realistic/1.jpg", None),
+        ("unreal/real.zip", None),
+        ("real.d/1.jpg", None),  # a folder's name is taken whole
+    ],
+)
+def test_the_nearest_name_labels(path: str, expected: Label | None, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    assert Labels([tmp_path / "set"]).of(path) == expected
+
+
+def test_a_root_may_be_the_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("real", "generated", "other"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    (tmp_path / "fake.zip").touch()
+    alone = Labels([tmp_path / "data" / "real"])
+    assert alone.of("a/1.jpg") == Label(REAL, "a")
+    assert alone.of("ai/1.jpg") == Label(FAKE, ".")
+    assert Labels([tmp_path / "fake.zip"]).of("fake.zip!/b/1.jpg") == Label(FAKE, "b")
+    monkeypatch.chdir(tmp_path)
+    several = Labels([Path("data/real"), Path("data/generated"), Path("data/other")])
+    assert several.of("data/real/a/1.jpg") == Label(REAL, "a")
+    assert several.of("data/generated/1.jpg") == Label(FAKE, ".")
+    assert several.of("data/other/1.jpg") is None
+    assert several.of("data/other/fake/1.jpg") == Label(FAKE, "other")
+    mixed = Labels([Path("data/real"), Path("fake.zip")])
+    assert mixed.of("fake.zip!/1.jpg") == Label(FAKE, ".")
