@@ -85,7 +85,7 @@ def _even_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _at_even_odds(share: float, odds: float) -> float:
     """The share of fakes if photographs were not `odds` times as many."""
-    return share * odds / (share * odds + 1 - share)
+    return share * odds / (share * odds + (1 - share))
 
 
 def calibration_error(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

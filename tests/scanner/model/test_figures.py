@@ -89,3 +89,13 @@ def test_calibration_error_equals_one_computed_by_hand() -> None:
     labels = np.array([1, 1, 0, 1])
     expected = (2 * abs(0.5 - 0.83) + 0.65 + 0) / 4
     assert expected_calibration_error(p_fake, labels) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("photographs", range(1, 40))
+def test_a_bin_of_one_class_is_all_of_it(photographs: int) -> None:
+    """And not 99.99999999999998% of it, which is how rounding reads in a report."""
+    logits = np.array([-9.0] * photographs + [9.0] * 7, np.float32)
+    labels = np.array([0] * photographs + [1] * 7)
+    low, high = reliability(logits, labels)
+    assert (low.share_of_fakes, low.interval[0]) == (0, 0)
+    assert (high.share_of_fakes, high.interval[1]) == (1, 1)
