@@ -119,7 +119,7 @@ class Record:
     similar: Annotated[
         str | None,
         "Lists given with `--similar` that hold a like picture (at most 31 of 256 bits of PDQ "
-        "differ), each with the nearest of its entries. A likeness, not a proof of identity.",
+        "differ), each with the line of the nearest. A likeness, not a proof of identity.",
     ]
     bytes: Annotated[int | None, "Size of the content."]
     format: Annotated[str | None, "Image format by content, whatever the name says."]

@@ -45,8 +45,8 @@ class EvidencePath(click.Path):
 def with_listed(paths: Sequence[Path | None]) -> tuple[Path, ...]:
     """`paths`, with those that standard input lists in the place of None.
 
-    One a line, or each ended by a NUL as of find -print0, where there is any. Raises UsageError if
-    none is listed, or standard input is asked for twice.
+    Each ended by a NUL, as of find -print0, or where there is none, one a line. Raises UsageError
+    if none is listed, or standard input cannot be read, or is asked for twice.
     """
     if paths.count(None) > 1:
         raise click.UsageError("- is named twice, but standard input can be read only once.")
@@ -57,9 +57,15 @@ def with_listed(paths: Sequence[Path | None]) -> tuple[Path, ...]:
 
 
 def _listed() -> list[Path]:
-    data = sys.stdin.buffer.read() if sys.stdin else b""
-    end = b"\0" if b"\0" in data else os.linesep.encode()
-    listed = [Path(os.fsdecode(name)) for name in data.split(end) if name]
-    if not listed:
+    try:
+        data = sys.stdin.buffer.read() if sys.stdin else b""
+    except OSError as error:
+        raise click.UsageError(
+            f"standard input cannot be read: {error.strerror or error}."
+        ) from error
+    names = [name for name in data.split(b"\0" if b"\0" in data else b"\n") if name]
+    if b"\0" not in data and all(name.endswith(b"\r") for name in names):  # of Windows
+        names = [name[:-1] for name in names if name != b"\r"]
+    if not names:
         raise click.UsageError("standard input lists no paths; give them one a line, or name them.")
-    return listed
+    return [Path(os.fsdecode(name)) for name in names]

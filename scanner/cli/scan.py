@@ -170,7 +170,7 @@ def scan_command(
 ) -> None:  # fmt: skip
     """Scan folders, images and archives for AI-generated images.
 
-    PATHS may be -, for a list on standard input: one path a line, or each ended by a NUL. An
+    PATHS may be -, for a list on standard input: of find -print0, or one path a line. An
     interrupted scan carries on when the same command is given again.
 
     Example: imgscan ./evidence --report out.csv

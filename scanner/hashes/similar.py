@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ LEAST_QUALITY = 50
 # As ThreatExchange's own program does: larger pictures are brought to this size first.
 LARGEST_SIDE = 512
 COLUMN = "pdq"
+BLOCK = 2**16  # hashes that are compared at once, in little memory
 PLAIN = re.compile(r"([0-9a-fA-F]{64})(?:[\s,;].*)?")
 
 
@@ -49,25 +51,39 @@ class PictureList:
 
 @dataclass(frozen=True)
 class SimilarPictures:
-    """All lists of a scan. hashes: of one list behind the other, N x WORDS of uint64."""
+    """All lists of a scan, one behind the other.
+
+    hashes: WORDS x N of uint64. lines: of each list the line in it, from 1, that a hash stands in.
+    """
 
     lists: tuple[PictureList, ...]
     hashes: NDArray[np.uint64]
+    lines: NDArray[np.uint32]
 
     def match(self, pdq: str) -> str | None:
         """The lists with a picture like that of the hash `pdq`, each with the nearest of them.
 
-        As "list.txt: entry 17, 4 of 256 bits differ; other.txt: ...", entries counted from 1.
+        As "list.txt: line 17, 4 of 256 bits differ; other.txt: ...".
         """
-        different = np.bitwise_count(self.hashes ^ _words(pdq)).sum(axis=1, dtype=np.uint16)
+        wanted = np.frombuffer(bytes.fromhex(pdq), np.uint64)
         found, start = [], 0
         for listed in self.lists:
-            of_list = different[start : start + listed.entries]
-            start += listed.entries
-            nearest = int(of_list.argmin())
-            if (bits := int(of_list[nearest])) <= MOST_DIFFERENT:
-                found.append(f"{listed.name}: entry {nearest + 1:,}, {bits} of {BITS} bits differ")
+            stop = start + listed.entries
+            blocks = range(start, stop, BLOCK)
+            nearest = min(self._nearest(wanted, at, min(at + BLOCK, stop)) for at in blocks)
+            if nearest[0] <= MOST_DIFFERENT:
+                line = int(self.lines[nearest[1]])
+                found.append(f"{listed.name}: line {line:,}, {nearest[0]} of {BITS} bits differ")
+            start = stop
         return "; ".join(found) or None
+
+    def _nearest(self, wanted: NDArray[np.uint64], start: int, stop: int) -> tuple[int, int]:
+        """In how many bits the nearest hash of a stretch differs, and its place."""
+        different = np.zeros(stop - start, np.uint16)  # 256 is more than a byte holds
+        for word, of_all in zip(wanted, self.hashes, strict=True):
+            different += np.bitwise_count(of_all[start:stop] ^ word)
+        place = int(different.argmin())
+        return int(different[place]), start + place
 
 
 def check_installed() -> None:
@@ -99,47 +115,48 @@ def read_similar(files: Sequence[Path]) -> SimilarPictures:
     header that names a column pdq, such as a report of imgscan's. Raises SimilarError for anything
     else.
     """
-    lists, hashes = [], bytearray()
+    lists, hashes, lines = [], bytearray(), array("I")
     for file in files:
+        before = len(lines)
         try:
-            start = len(hashes)
-            for digits in _entries(file):
+            for line, digits in _entries(file):
                 hashes += bytes.fromhex(digits)
+                lines.append(line)
             sha256 = file_sha256(file)
         except OSError as error:
             raise SimilarError(
                 f"the list of pictures {file} cannot be used: {error.strerror or error}."
             ) from error
         except (UnicodeDecodeError, csv.Error) as error:
-            raise SimilarError(f"{file} is no list of PDQ hashes: {error}.") from error
-        entries = (len(hashes) - start) * 8 // BITS
-        if not entries:
+            raise SimilarError(
+                f"{file} is no list of PDQ hashes, or is damaged: {error}."
+            ) from error
+        if len(lines) == before:
             raise SimilarError(f"{file} holds no PDQ hashes.")
-        lists.append(PictureList(path_text(file.name), sha256, entries))
-    return SimilarPictures(tuple(lists), np.frombuffer(hashes, np.uint64).reshape(-1, WORDS))
+        lists.append(PictureList(path_text(file.name), sha256, len(lines) - before))
+    by_word = np.frombuffer(hashes, np.uint64).reshape(-1, WORDS).T
+    return SimilarPictures(tuple(lists), np.ascontiguousarray(by_word), np.array(lines, np.uint32))
 
 
-def _words(digits: str) -> NDArray[np.uint64]:
-    return np.frombuffer(bytes.fromhex(digits), np.uint64)
-
-
-def _entries(file: Path) -> Iterator[str]:
-    """The list's hashes as hex digits, one an entry."""
+def _entries(file: Path) -> Iterator[tuple[int, str]]:
+    """The list's hashes as hex digits, each with the line that it stands in."""
     csv.field_size_limit(LARGEST_CELL)
     with file.open(encoding="utf-8-sig", newline="") as stream:
         header = next(csv.reader([stream.readline()]), [])
         names = [name.strip().lower() for name in header]
         if COLUMN in names:
-            place = names.index(COLUMN)
-            for row in csv.reader(stream):
-                if len(row) > place and (digits := row[place].strip()):
-                    yield _checked(digits, file)
+            rows = csv.reader(stream, strict=True)
+            for row in rows:
+                if row and len(row) != len(names):
+                    line = rows.line_num + 1
+                    raise csv.Error(f"line {line:,} has {len(row)} cells, its header {len(names)}")
+                if row and (digits := row[names.index(COLUMN)].strip()):
+                    yield rows.line_num + 1, _checked(digits, file)
             return
         stream.seek(0)
-        for line in stream:
-            line = line.strip()
-            if line and not line.startswith("#"):
-                yield _checked(line, file)
+        for number, text in enumerate(map(str.strip, stream), 1):
+            if text and not text.startswith("#"):
+                yield number, _checked(text, file)
 
 
 def _checked(text: str, file: Path) -> str:

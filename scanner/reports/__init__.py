@@ -104,8 +104,11 @@ def write_report(
 def write_stream(
     stream: BinaryIO, name: str, records: Iterable[Record], scan: dict[str, Any]
 ) -> None:
-    """Write a report to a stream that stays open, in the format that `.name` is the suffix of."""
-    WRITERS[f".{name}"](stream, map(writable, records), scan)
+    """Write a report to a stream that stays open, in the format that `.name` is the suffix of.
+
+    records: that any report can hold, as `writable` gives them.
+    """
+    WRITERS[f".{name}"](stream, records, scan)
 
 
 def pages_folder(path: Path) -> Path | None:

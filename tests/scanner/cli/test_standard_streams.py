@@ -63,6 +63,23 @@ def test_paths_are_listed_on_standard_input(scanned: Path, end: bytes) -> None:
     }
 
 
+def test_a_list_of_windows_is_read(scanned: Path) -> None:
+    listed = b"evidence/a.jpg\r\nevidence/sub\r\n"
+    ended = piped(listed, "-", "--format", "jsonl", "--quiet", cwd=scanned)
+    assert ended.returncode == 0, ended.stdout
+    assert rows_of(ended)[0]["path"] == "evidence/a.jpg"
+
+
+def test_standard_input_that_cannot_be_read(scanned: Path) -> None:
+    with (scanned / "written").open("wb") as stream:
+        line = command("-", "--quiet")
+        ended = subprocess.run(
+            line, stdin=stream, capture_output=True, cwd=scanned, env=environment(), check=False
+        )
+    assert ended.returncode == 2
+    assert b"standard input cannot be read: Bad file descriptor" in ended.stderr
+
+
 def test_listed_and_named_paths_go_together_and_are_verified_so(scanned: Path) -> None:
     listed = b"evidence/a.jpg\n"
     scan = piped(listed, "evidence/sub", "-", "--report", "y.csv", "--quiet", cwd=scanned)

@@ -62,7 +62,7 @@ def _flipped(digits: str, bits: int) -> str:
 def test_every_form_of_list_is_read(tmp_path: Path, form: str) -> None:
     found = _read(tmp_path, FORMS[form]).match(HASH)
     assert found is not None
-    assert found.startswith("list1.txt: entry ")
+    assert found.startswith("list1.txt: line ")
     assert found.endswith(", 0 of 256 bits differ")
 
 
@@ -82,10 +82,35 @@ def test_empty_missing_and_binary_lists_are_refused(tmp_path: Path) -> None:
         read_similar([tmp_path / "binary"])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"path,pdq,bytes\na.jpg,{HASH},1\nb.jp",
+        f"path,bytes,pdq\na.jpg,1,{HASH}\nb.jpg,1\n",
+        f'path,pdq\na.jpg,{HASH}\n"b',
+    ],
+)
+def test_a_cut_report_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SimilarError, match=r"list1\.txt is no list of PDQ hashes, or is damaged"):
+        _read(tmp_path, text)
+
+
+def test_the_line_is_that_of_the_file(tmp_path: Path) -> None:
+    """A lead must not point at another row: rows without a hash count as well."""
+    rows = [*(f"{n}.txt,," for n in range(30)), f"a.jpg,{HASH},"]
+    for text, line in (("path,pdq,sha1\n" + "\n".join(rows), 32), (f"# one\n\n{HASH}", 3)):
+        assert _read(tmp_path, text).match(HASH) == f"list1.txt: line {line}, 0 of 256 bits differ"
+
+
+def test_a_picture_that_differs_in_every_bit_is_not_alike(tmp_path: Path) -> None:
+    """256 is more than a byte holds."""
+    assert _read(tmp_path, _flipped(HASH, 256)).match(HASH) is None
+
+
 def test_alike_is_what_differs_in_31_bits_at_most(tmp_path: Path) -> None:
     pictures = _read(tmp_path, HASH)
     assert pictures.match(_flipped(HASH, MOST_DIFFERENT)) == (
-        f"list1.txt: entry 1, {MOST_DIFFERENT} of {BITS} bits differ"
+        f"list1.txt: line 1, {MOST_DIFFERENT} of {BITS} bits differ"
     )
     assert pictures.match(_flipped(HASH, MOST_DIFFERENT + 1)) is None
 
@@ -98,7 +123,7 @@ def test_of_each_list_the_nearest_is_named(tmp_path: Path) -> None:
         _flipped(HASH, 20),
     )
     assert pictures.match(HASH) == (
-        "list1.txt: entry 3, 4 of 256 bits differ; list3.txt: entry 1, 20 of 256 bits differ"
+        "list1.txt: line 3, 4 of 256 bits differ; list3.txt: line 1, 20 of 256 bits differ"
     )
     assert [listed.entries for listed in pictures.lists] == [4, 1, 1]
 
@@ -110,7 +135,7 @@ def test_a_long_list_agrees_with_counting_bit_by_bit(tmp_path: Path) -> None:
     counts = [bin(int(one, 16) ^ int(asked, 16)).count("1") for one in hashes]
     assert min(counts) == counts[777] == 30
     found = _read(tmp_path, "\n".join(hashes)).match(asked)
-    assert found == "list1.txt: entry 778, 30 of 256 bits differ"
+    assert found == "list1.txt: line 778, 30 of 256 bits differ"
 
 
 def test_without_the_library_a_sentence_says_what_to_install(
@@ -166,4 +191,4 @@ def test_a_report_is_a_list(tmp_path: Path) -> None:
     with report.open("w", newline="") as stream:
         csv.writer(stream).writerows([["path", "pdq"], ["=a.jpg", pdq], ["b.txt", ""]])
     assert pdq is not None
-    assert read_similar([report]).match(pdq) == "out.csv: entry 1, 0 of 256 bits differ"
+    assert read_similar([report]).match(pdq) == "out.csv: line 2, 0 of 256 bits differ"

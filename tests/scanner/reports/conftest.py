@@ -19,7 +19,7 @@ PLAIN = Record(
     md5="cd" * 16,
     known="list.txt, =other.txt",
     pdq="01" * 32,
-    similar="list.txt: entry 17, 4 of 256 bits differ",
+    similar="list.txt: line 17, 4 of 256 bits differ",
     bytes=3119,
     format="PNG",
     name_mismatch="named .jpg, but the content is PNG",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
+import tracemalloc
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -144,6 +146,28 @@ def test_pages_of_a_file_are_one_entry_with_what_each_says(
 
 def test_nothing_is_put_into_a_category(records: list[Record], facts: dict[str, Any]) -> None:
     assert b'"Category"' not in written(records, facts)
+
+
+def test_other_pictures_are_another_case(
+    record: Callable[..., Record], facts: dict[str, Any]
+) -> None:
+    """Also where models and totals agree: tools would take the one for the other."""
+    cases = [case_of(written([record(sha256=digit * 64)], facts))["CaseID"] for digit in "12"]
+    assert len(set(cases)) == 2
+
+
+def test_many_files_of_the_same_bytes_take_no_memory(
+    record: Callable[..., Record], facts: dict[str, Any]
+) -> None:
+    rows = (record(path=f"{'a long name' * 20} {n}.jpg") for n in range(20_000))
+    with tempfile.TemporaryFile() as stream:
+        tracemalloc.start()
+        vics.write(stream, rows, facts)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 2_000_000
+        stream.seek(0)
+        assert len(entry_of(stream.read())["MediaFiles"]) == 20_000
 
 
 def test_the_same_scan_gives_the_same_bytes(records: list[Record], facts: dict[str, Any]) -> None:

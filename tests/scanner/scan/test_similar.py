@@ -54,7 +54,7 @@ def test_a_report_finds_copies_of_its_pictures(evidence: Path, tmp_path: Path) -
     assert [replace(row, similar=None) for row in marked] == hashed
     found = {(row.path, row.page): row.similar for row in marked if row.similar}
     assert set(found) == {("copy.jpg", 1), ("first.png", 1), ("pages.tif", 2)}
-    assert found["first.png", 1] == "wanted.txt: entry 1, 0 of 256 bits differ"
+    assert found["first.png", 1] == "wanted.txt: line 1, 0 of 256 bits differ"
 
 
 def test_an_unreadable_picture_is_not_called_unlike(evidence: Path, tmp_path: Path) -> None:
