@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def close_search_paths(evidence: Sequence[Path]) -> None:
     sys.path[:] = _module_folders(sys.path)
     if given := os.environ.get("PYTHONPATH"):
         os.environ["PYTHONPATH"] = os.pathsep.join(_module_folders(given.split(os.pathsep)))
-    roots = [resolved(path) for path in evidence]
+    roots = {resolved(path) for path in evidence}
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     kept = [
         folder
@@ -68,7 +68,7 @@ def _module_folders(folders: Sequence[str]) -> list[str]:
 
 
 def _is_installed(folder: str) -> bool:
-    installation = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
+    installation = {Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)}
     return Path(folder).is_absolute() and _lies_in(installation, folder)
 
 
@@ -77,9 +77,10 @@ def _is_here(folder: str) -> bool:
     return not Path(folder).is_absolute() or Path(folder).resolve() == Path.cwd().resolve()
 
 
-def _lies_in(roots: Sequence[Path], path: str) -> bool:
+def _lies_in(roots: Set[Path], path: str) -> bool:
     """Whether a path, links followed, is one of `roots`, which are without links, or below one."""
-    return any(Path(path).resolve().is_relative_to(root) for root in roots)
+    place = Path(path).resolve()
+    return not roots.isdisjoint((place, *place.parents))
 
 
 def _programs_in(folder: str) -> Iterator[str]:

@@ -45,8 +45,9 @@ class EvidencePath(click.Path):
 def with_listed(paths: Sequence[Path | None]) -> tuple[Path, ...]:
     """`paths`, with those that standard input lists in the place of None.
 
-    Each ended by a NUL, as of find -print0, or where there is none, one a line. Raises UsageError
-    if none is listed, or standard input cannot be read, or is asked for twice.
+    Each ended by a NUL, as of find -print0, or where there is none, one a line; what is listed
+    twice counts once. Raises UsageError if none is listed, or standard input cannot be read, or is
+    asked for twice.
     """
     if paths.count(None) > 1:
         raise click.UsageError("- is named twice, but standard input can be read only once.")
@@ -68,4 +69,4 @@ def _listed() -> list[Path]:
         names = [name[:-1] for name in names if name != b"\r"]
     if not names:
         raise click.UsageError("standard input lists no paths; give them one a line, or name them.")
-    return [Path(os.fsdecode(name)) for name in names]
+    return [Path(os.fsdecode(name)) for name in dict.fromkeys(names)]

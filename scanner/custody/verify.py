@@ -39,6 +39,7 @@ CREATE TABLE file (
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID
 """
+MOST_NAMED = 9  # paths of a scan
 RECORDED = "path, position, sha256, sha1, md5, bytes"
 # Files without a hash, except those inside a file that has one.
 UNCOVERED = """
@@ -77,9 +78,9 @@ def verify(
 ) -> Iterator[Finding]:
     """Check the scan that wrote `report`: reports, signature and, where given, the evidence.
 
-    key: the signer's public key. evidence: the paths that were scanned, in the same order, in
-    their present places; none to leave the evidence unchecked. passwords: those of the scan.
-    watched: passes on what is met in the evidence, and may count it.
+    key: the signer's public key. evidence: the paths that were scanned, by the same names or, in
+    their present places, in the same order; none to leave the evidence unchecked. passwords: those
+    of the scan. watched: passes on what is met in the evidence, and may count it.
 
     Raises ManifestError or SigningError where there is nothing to check by, UnsafeError where the
     evidence would be written to or could run, ProcessError where no process can be had to read it.
@@ -108,12 +109,14 @@ def verify(
     if not evidence:
         yield Finding(Weight.NOTE, "the evidence was not checked; name it with --evidence")
     elif len(evidence) != len(scanned):
-        names = ", ".join(scanned)
+        names = ", ".join(scanned[:MOST_NAMED]) + (", …" if len(scanned) > MOST_NAMED else "")
         yield Finding(
             Weight.UNCHECKED,
-            f"the scan was of {len(scanned)} paths ({names}); name as many, in this order",
+            f"the scan was of {len(scanned):,} paths ({names}); name as many, in this order",
         )
     else:
+        if sorted(map(str, evidence)) == sorted(scanned):  # a list may come in another order
+            evidence = [Path(name) for name in scanned]
         total = Budget.of_scan(limits)  # all roots share one, as in the scan
         walks = (watched(walk([it], limits, passwords, total, zip_names)) for it in evidence)
         yield from _check_evidence(list(reports), evidence, scanned, walks)

@@ -118,6 +118,8 @@ def read_similar(files: Sequence[Path]) -> SimilarPictures:
     lists, hashes, lines = [], bytearray(), array("I")
     for file in files:
         before = len(lines)
+        if not file.is_file():  # a pipe would be read once for its hashes, and no more for its own
+            raise SimilarError(f"{file} is no regular file, as a list of pictures must be.")
         try:
             for line, digits in _entries(file):
                 hashes += bytes.fromhex(digits)

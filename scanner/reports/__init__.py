@@ -59,8 +59,8 @@ def check_report(path: Path) -> None:
 def suffix_of(path: Path) -> str | None:
     """By which of SUFFIXES a report of that name is written, the longest that it ends in."""
     name = path.name.lower()
-    fitting = [suffix for suffix in SUFFIXES if name.endswith(suffix) and name != suffix]
-    return max(fitting, key=len, default=None)
+    longest = max(filter(name.endswith, SUFFIXES), key=len, default=None)
+    return None if name == longest else longest
 
 
 def has_pictures(path: Path) -> bool:

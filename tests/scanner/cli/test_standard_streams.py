@@ -63,6 +63,26 @@ def test_paths_are_listed_on_standard_input(scanned: Path, end: bytes) -> None:
     }
 
 
+def test_a_list_is_verified_in_any_order(scanned: Path) -> None:
+    """Tools list files in another order after a copy, and nothing has changed by that."""
+    listed = ["evidence/a.jpg", "evidence/broken.jpg", "evidence/sub"]
+    there, back = ("\n".join(names).encode() for names in (listed, reversed(listed)))
+    piped(there, "-", "--report", "z.csv", "--quiet", cwd=scanned)
+    verify = command("verify", "z.csv", "--evidence", "-")
+    for order in (there, back):
+        checked = subprocess.run(
+            verify, input=order, capture_output=True, cwd=scanned, env=environment(), check=False
+        )
+        assert checked.stdout == b""
+        assert b"hashes of the report were compared" in checked.stderr
+
+
+def test_what_is_listed_twice_is_scanned_once(scanned: Path) -> None:
+    ended = piped(b"evidence/a.jpg\n" * 3, "-", "--format", "jsonl", "--quiet", cwd=scanned)
+    assert ended.returncode == 0
+    assert len(rows_of(ended)) == 1
+
+
 def test_a_list_of_windows_is_read(scanned: Path) -> None:
     listed = b"evidence/a.jpg\r\nevidence/sub\r\n"
     ended = piped(listed, "-", "--format", "jsonl", "--quiet", cwd=scanned)

@@ -75,8 +75,10 @@ def test_a_line_without_a_hash_refuses_the_list(tmp_path: Path, form: str) -> No
 def test_empty_missing_and_binary_lists_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SimilarError, match="holds no PDQ hashes"):
         _read(tmp_path, "# nothing\n")
-    with pytest.raises(SimilarError, match="none cannot be used: No such file"):
+    with pytest.raises(SimilarError, match="none is no regular file"):
         read_similar([tmp_path / "none"])
+    with pytest.raises(SimilarError, match="is no regular file"):
+        read_similar([tmp_path])
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00" * 50)
     with pytest.raises(SimilarError, match="is no list of PDQ hashes"):
         read_similar([tmp_path / "binary"])
