@@ -10,13 +10,14 @@ import shlex
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 
 from scanner.hashes.known import KnownHashes, read_lists
+from scanner.hashes.lists.database import ROWS, uri
 from scanner.hashes.lists.hash_list import HashDatabase, KnownError
 
 DATA = b"the content of a known file"
@@ -42,6 +43,7 @@ CREATE TABLE METADATA (object_id INTEGER PRIMARY KEY, sha256 VARCHAR, sha1 VARCH
 CREATE TABLE NAME (object_id INTEGER, file_name VARCHAR);
 CREATE INDEX by_sha256 ON METADATA (sha256);
 CREATE VIEW FILE AS SELECT sha256, sha1, md5, file_name FROM METADATA JOIN NAME USING (object_id);
+CREATE TABLE VERSION (version, build_set, build_date, release_date, description);
 """
 
 
@@ -93,7 +95,7 @@ def test_the_nsrls_databases_are_asked_by_sha256(tmp_path: Path, schema: str) ->
 def test_full_sets_are_asked_where_their_hashes_lie(tmp_path: Path) -> None:
     row = (1, SHA256.upper(), SHA1.upper(), MD5.upper())
     known = _read(_make(tmp_path / "full.db", FULL, [row], "METADATA"))
-    assert (_described(known).table, _described(known).version) == ("METADATA", None)
+    assert _described(known).table == "METADATA"
     assert known.match(SHA256) == "full.db"
 
 
@@ -142,9 +144,9 @@ def test_without_an_index_the_command_that_makes_one_is_told_and_works(
 
 
 def test_an_index_of_some_rows_is_none(tmp_path: Path) -> None:
-    statements = "CREATE TABLE t (sha1, x); CREATE INDEX i ON t (sha1) WHERE sha1 IS NOT NULL;"
+    statements = "CREATE TABLE t (sha1, x); CREATE INDEX i ON t (sha1) WHERE x = 1;"
     with pytest.raises(KnownError, match="has no index of its hashes"):
-        _read(_make(tmp_path / "a.db", statements, [[SHA1, 1], [None, 2]], "t"))
+        _read(_make(tmp_path / "a.db", statements, [[SHA1, 1], ["ab" * 20, 2]], "t"))
     statements = "CREATE TABLE t (h); CREATE VIEW v AS SELECT h AS sha1 FROM t;"
     with pytest.raises(KnownError, match=r"v\.sha1 is a view"):
         _read(_make(tmp_path / "b.db", statements, [[SHA1]], "t"))
@@ -157,9 +159,25 @@ def test_what_no_lookup_would_find_refuses_the_database(tmp_path: Path, odd: obj
     """A row that nothing can match must not pass for one that was looked at."""
     with pytest.raises(KnownError, match=r"other things than hashes .* in hashes\.sha256"):
         _read(_simple(tmp_path / "a.db", [odd]))
-    if not isinstance(odd, str) or not odd:
-        with pytest.raises(KnownError, match="other things than hashes"):
-            _read(_simple(tmp_path / "b.db", [*OTHERS, odd]))
+    with pytest.raises(KnownError, match="other things than hashes"):
+        _read(_simple(tmp_path / "b.db", [*OTHERS, odd]))
+
+
+@pytest.mark.parametrize(
+    "odd", [SHA256.title(), f"{SHA256}\n", SHA256[:-1], f"{SHA256}\0", SHA256[:-1] + "é"]
+)
+def test_what_no_lookup_would_find_is_seen_between_hashes(tmp_path: Path, odd: str) -> None:
+    """Not at the ends of the index alone, and in whatever lot of rows it comes."""
+    around = [f"{number:x}".rjust(64, "0") for number in range(ROWS)]
+    around += [f"{number:x}".rjust(64, "f") for number in range(ROWS)]
+    assert min(around) < odd < max(around)
+    with pytest.raises(KnownError, match=r"other things than hashes .* in hashes\.sha256"):
+        _read(_simple(tmp_path / "a.db", [*around, odd]))
+
+
+def test_rows_may_differ_in_the_case_of_their_digits(tmp_path: Path) -> None:
+    known = _read(_simple(tmp_path / "a.db", [SHA256.upper(), *OTHERS]))
+    assert all(known.match(digest) for digest in (SHA256, *OTHERS))
 
 
 def test_a_hash_that_some_rows_lack_gives_way_to_one_that_none_lacks(tmp_path: Path) -> None:
@@ -174,7 +192,54 @@ def test_a_second_table_of_hashes_is_not_overlooked(tmp_path: Path) -> None:
     file = _make(tmp_path / "a.db", statements, [[MD5]], "bad")
     assert _read(file).match(MD5) == "a.db"
     _make(file, "", [[SHA256]], "good")
-    with pytest.raises(KnownError, match=r"in good\.sha256 and in bad\.md5, and one table is"):
+    with pytest.raises(KnownError, match=r"in good\.sha256 and in bad\.md5, and one column is"):
+        _read(file)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        # Names of the NSRL's alone do not make one of its editions.
+        "CREATE TABLE file (sha256 TEXT UNIQUE); CREATE TABLE known (sha256);",
+        "CREATE TABLE METADATA (sha256 TEXT UNIQUE); CREATE TABLE known (md5);",
+        "CREATE TABLE t (h TEXT UNIQUE, sha256 TEXT UNIQUE);"
+        "CREATE TABLE u (h); CREATE VIEW known AS SELECT h AS sha1 FROM u;",
+        "CREATE TABLE t (h TEXT UNIQUE); CREATE VIEW a AS SELECT h AS sha256 FROM t;"
+        "CREATE TABLE u (h TEXT UNIQUE); CREATE VIEW b AS SELECT h AS sha256 FROM u;",
+        'CREATE TABLE t (sha256 TEXT UNIQUE, "SHA-256" TEXT);',
+        f"{RDS3} CREATE TABLE known (sha256);",
+        f"{FULL} CREATE TABLE known (sha256);",
+        f"{FULL} CREATE TABLE u (h); CREATE VIEW known AS SELECT h AS md5 FROM u;",
+    ],
+)
+def test_a_database_of_which_only_a_part_would_be_asked_is_refused(
+    tmp_path: Path, statements: str
+) -> None:
+    file = _make(tmp_path / "a.db", statements)
+    with closing(sqlite3.connect(file)) as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            names = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+            values = [
+                {"sha1": SHA1, "md5": MD5, "object_id": 1}.get(name, SHA256) for name in names
+            ]
+            marks = ", ".join("?" * len(names))
+            database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)
+        database.commit()
+    with pytest.raises(KnownError, match=r"has hashes in .* and in .*, and one column is"):
+        _read(file)
+
+
+def test_a_table_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    """As of an SQLite with other modules: it may hold hashes."""
+    file = _simple(tmp_path / "a.db", [SHA256])
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA writable_schema = ON")
+        statement = "CREATE VIRTUAL TABLE odd USING nobody_has_this(sha256)"
+        database.execute(
+            "INSERT INTO sqlite_master VALUES ('table', 'odd', 'odd', 0, ?)", (statement,)
+        )
+        database.commit()
+    with pytest.raises(KnownError, match="no such module: nobody_has_this"):
         _read(file)
 
 
@@ -243,16 +308,19 @@ def test_a_cut_or_damaged_database_is_refused_where_that_shows(tmp_path: Path) -
 
 
 def test_damage_that_shows_later_is_never_told_as_unknown(tmp_path: Path) -> None:
+    """As where a disk fails, which gives a file no new time."""
     random.seed(4)
     listed = sorted(random.randbytes(32).hex() for _ in range(2_000))
     file = _simple(tmp_path / "a.db", listed)
+    before = file.stat()
+    known = _read(file)
     whole = file.read_bytes()
     damaged = bytearray(whole)
     # The page of the index that holds one from the middle, of which the beginning shows nothing.
     place = whole.rindex(listed[1_000].encode()) // 4096 * 4096
     damaged[place : place + 4096] = bytes(4096)
     file.write_bytes(damaged)
-    known = _read(file)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert known.match(listed[0])
     with pytest.raises(KnownError, match=r"a\.db cannot be read: database disk image is malformed"):
         known.match(listed[1_000])
@@ -262,8 +330,62 @@ def test_a_database_that_is_gone_is_told(tmp_path: Path) -> None:
     file = _rds(tmp_path / "rds.db", [SHA256])
     known = _read(file)
     file.unlink()
-    with pytest.raises(KnownError, match=r"rds\.db cannot be read: unable to open"):
+    with pytest.raises(KnownError, match=r"rds\.db cannot be read any more: No such file"):
         known.open()
+
+
+def _add_a_row(file: Path) -> None:
+    _make(file, "", [[OTHERS[0]]], "hashes")
+
+
+def _put_another_there(file: Path) -> None:
+    before = file.stat()
+    other = file.with_name("other")
+    other.write_bytes(file.read_bytes())
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(file)
+
+
+@pytest.mark.parametrize("change", [_add_a_row, _put_another_there])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_database_that_changes_meanwhile_is_not_asked(
+    tmp_path: Path, change: Callable[[Path], None], is_link: bool
+) -> None:
+    """Its manifest would name a state in which files were not looked up."""
+    file = named = _simple(tmp_path / "a.db", [SHA256])
+    if is_link:
+        named = tmp_path / "link"
+        named.symlink_to(file)
+    known = _read(named)
+    known.check_unchanged()
+    elsewhere = pickle.loads(pickle.dumps(known))
+    change(file)
+    for ask in (known.check_unchanged, elsewhere.open, lambda: elsewhere.match(SHA256)):
+        with pytest.raises(KnownError, match=r"a\.db was changed during the scan"):
+            ask()
+
+
+def test_the_same_database_is_described_alike_wherever_it_lies(tmp_path: Path) -> None:
+    """Or a scan could not be carried on, nor compared, after a list was copied."""
+    file = _simple(tmp_path / "a.db", [SHA256])
+    (tmp_path / "folder").mkdir()
+    copy = tmp_path / "folder" / "a.db"
+    copy.write_bytes(file.read_bytes())
+    assert _read(copy).lists == _read(file).lists
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (PurePosixPath("/lists/a b.db"), "file:///lists/a%20b.db"),
+        (PurePosixPath("//lists/a.db"), "file:////lists/a.db"),
+        (PureWindowsPath("C:/lists/a.db"), "file:///C:/lists/a.db"),
+        # SQLite takes what stands behind two slashes for a host, and refuses all but this one.
+        (PureWindowsPath("//server/share/a?.db"), "file:////server/share/a%3F.db"),
+    ],
+)
+def test_databases_on_shares_have_no_host(file: PurePath, expected: str) -> None:
+    assert uri(file) == expected
 
 
 def test_a_large_database_agrees_with_a_set_and_serves_other_processes(tmp_path: Path) -> None:
