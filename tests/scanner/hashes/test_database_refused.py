@@ -117,6 +117,13 @@ def test_a_database_of_which_only_a_part_would_be_asked_is_refused(
         read(file)
 
 
+def test_texts_that_are_none_refuse_the_database(tmp_path: Path) -> None:
+    file = simple(tmp_path / "a.db", OTHERS)
+    make(file, f"INSERT INTO hashes VALUES (CAST(x'80{'41' * 63}' AS TEXT))")
+    with pytest.raises(KnownError, match=r"a\.db cannot be read: Could not decode to UTF-8"):
+        read(file)
+
+
 def test_a_table_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
     """As of an SQLite with other modules: it may hold hashes."""
     file = simple(tmp_path / "a.db", [SHA256])
