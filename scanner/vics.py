@@ -22,22 +22,26 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 CASE = "value.item"
 MEDIA_OF_CASE = f"{CASE}.Media"
 PLACES = (CASE, f"{MEDIA_OF_CASE}.item")
-FIELDS = {f"{place}.{name}": name for place in PLACES for name in ("MD5", "SHA1")}
-TAGS = frozenset(f"{place}.Tags" for place in PLACES)
-ALTERNATIVES = frozenset(f"{place}.AlternativeHashes.item" for place in PLACES)
+FIELDS = {f"{place}.{name}": (place, name) for place in PLACES for name in ("MD5", "SHA1")}
+ALTERNATIVES = {f"{place}.AlternativeHashes.item": place for place in PLACES}
 NAMES = frozenset(f"{place}.HashName" for place in ALTERNATIVES)
 VALUES = frozenset(f"{place}.HashValue" for place in ALTERNATIVES)
+# What may stand where media and their hashes lie: anything else would hide some from the reader.
+OBJECT = frozenset({"start_map", "map_key", "end_map"})
+LIST = frozenset({"start_array", "end_array", "null"})
+KINDS = dict.fromkeys((*PLACES, *ALTERNATIVES), OBJECT) | {
+    place.removesuffix(".item"): LIST for place in (*PLACES, *ALTERNATIVES)
+}
 SHA256 = re.compile("SHA[-_ ]?256", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Media:
-    """What is read of one entry: its hashes, in the digits that stand there, and its tags."""
+    """What is read of one entry: its hashes, in the digits that stand there."""
 
     md5: str | None
     sha1: str | None
     sha256: str | None
-    tags: str | None
 
 
 def is_vics(start: bytes) -> bool:
@@ -48,38 +52,44 @@ def is_vics(start: bytes) -> bool:
 def read_media(stream: BinaryIO) -> Iterator[Media]:
     """The media of a VICS file, one at a time, in memory that stays flat.
 
-    stream: at its beginning, which may be a byte order mark. Raises ValueError for what is no JSON.
+    stream: at its beginning, which may be a byte order mark. Raises ValueError for what is no JSON,
+    and where something else stands in the place of media.
     """
     if stream.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
         stream.seek(0)
-    found: dict[str, str] = {}
+    # By its place, as a case lies around its media.
+    found: dict[str, dict[str, str]] = {place: {} for place in PLACES}
     other: dict[str, str] = {}  # an alternative hash
     is_case = False
     for place, event, value in _events(stream):
+        if place in KINDS and event not in KINDS[place]:
+            raise ValueError(f"{place} is no {'object' if KINDS[place] is OBJECT else 'list'}")
         if place == MEDIA_OF_CASE:
             is_case = True
         elif place in PLACES and event == "start_map":
-            found = {}  # also of what a case says of itself
+            found[place] = {}
         elif event == "null":
             continue
         elif place in FIELDS:
             # Also a list or whatever else does not belong there: that is no hash, and not nothing.
-            found[FIELDS[place]] = str(value)
-        elif place in TAGS and event == "string":
-            found["Tags"] = value
+            entry, name = FIELDS[place]
+            found[entry][name] = str(value)
         elif place in NAMES:
             other["name"] = str(value)
         elif place in VALUES:
             other["value"] = str(value)
         elif place in ALTERNATIVES and event == "end_map":
             if SHA256.fullmatch(other.get("name", "")) and "value" in other:
-                found["SHA256"] = other["value"]
+                found[ALTERNATIVES[place]]["SHA256"] = other["value"]
             other = {}
-        elif place == CASE and event == "end_map" and is_case:
-            is_case = False
         elif place in PLACES and event == "end_map":
-            md5, sha1, sha256 = (found.get(key) or None for key in ("MD5", "SHA1", "SHA256"))
-            yield Media(md5, sha1, sha256, found.get("Tags"))
+            md5, sha1, sha256 = (found[place].get(key) or None for key in ("MD5", "SHA1", "SHA256"))
+            if not (is_case and place == CASE):
+                yield Media(md5, sha1, sha256)
+            elif md5 or sha1 or sha256:
+                raise ValueError("a case has hashes of its own beside its media")
+            else:
+                is_case = False
 
 
 def _events(stream: BinaryIO) -> Iterator[tuple[str, str, Any]]:

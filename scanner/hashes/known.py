@@ -31,12 +31,14 @@ class KnownHashes:
     """All lists of a scan.
 
     index: the file with the tables of those that `read_lists` read. files: where each list lies,
-    absolute.
+    absolute. stamps: of those that are databases, from before they were described; no part of
+    `lists`, which are alike wherever a list lies.
     """
 
     index: Path
     lists: tuple[HashList | HashDatabase, ...]
     files: tuple[Path, ...]
+    stamps: tuple[tuple[Path, database.Stamp], ...] = ()
 
     @property
     def algorithms(self) -> frozenset[str]:
@@ -64,11 +66,27 @@ class KnownHashes:
         """
         _ = self._places
 
+    def check_unchanged(self) -> None:
+        """Raise KnownError for a database that is not as it was when the scan began."""
+        for file, stamp in self.stamps:
+            try:
+                now = database.Stamp.of(file)
+            except OSError as error:
+                raise KnownError(
+                    f"the hash database {file} cannot be read any more: {error.strerror or error}."
+                ) from error
+            if now != stamp:
+                raise KnownError(
+                    f"the hash database {file} was changed during the scan, whose look-ups hold "
+                    "for neither state of it; scan with --fresh once nothing writes to it."
+                )
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return KnownHashes, (self.index, self.lists, self.files)  # each process opens its own
+        return KnownHashes, (self.index, self.lists, self.files, self.stamps)  # each opens its own
 
     @cached_property
     def _places(self) -> list[tuple[str, _Table | database.Database]]:
+        self.check_unchanged()
         places: list[tuple[str, _Table | database.Database]] = []
         offset = len(INDEX_START)
         for known, file in zip(self.lists, self.files, strict=True):
@@ -127,6 +145,7 @@ def read_lists(
     its bytes say. tell: called with what takes long. Raises KnownError for what is none of these.
     """
     lists: list[HashList | HashDatabase] = []
+    stamps: list[tuple[Path, database.Stamp]] = []
     try:
         with index.open("wb") as stream:
             stream.write(INDEX_START)
@@ -136,6 +155,7 @@ def read_lists(
                 with file.open("rb") as beginning:
                     start = beginning.read(MARK_WITHIN)
                 if start.startswith(database.START):
+                    stamps.append((file.resolve(), database.Stamp.of(file)))
                     lists.append(database.describe(file))
                 else:
                     tables, without_hash = _tables(_digests(file, start))
@@ -148,7 +168,8 @@ def read_lists(
         raise KnownError(
             f"the hash list {error.filename or file} cannot be used: {error.strerror or error}."
         ) from error
-    return KnownHashes(index, tuple(lists), tuple(file.resolve() for file in files))
+    places = tuple(file.resolve() for file in files)
+    return KnownHashes(index, tuple(lists), places, tuple(stamps))
 
 
 def _digests(file: Path, start: bytes) -> Iterable[bytes | None]:

@@ -92,6 +92,8 @@ def _scan(
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
     seconds, rate = _examine(request, watcher, scorers, journal, hashing, trust, identity)
+    if hashing.known:
+        hashing.known.check_unchanged()
     files = journal.files()
     statuses, verdicts = journal.counts()
     models = tuple(

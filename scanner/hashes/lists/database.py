@@ -10,9 +10,9 @@ import re
 import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextlib import closing, contextmanager, nullcontext, suppress
+from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from scanner.files import file_sha256
 from scanner.hashes.lists.hash_list import BEST_FIRST, WIDTHS, HashDatabase, KnownError
@@ -21,7 +21,12 @@ from scanner.record import path_text, safe_text
 START = b"SQLite format 3\0"
 # What SQLite writes beside a file: changes that are not yet in it, or that must be taken back.
 UNSETTLED = ("-wal", "-journal")
-NSRLS = ("FILE", "METADATA")  # its tables of hashes, beside which others only describe
+# By what an edition of the NSRL's RDSv3 is known: its table of hashes beside that of its version.
+NSRL_TABLES = ("FILE", "METADATA")
+NSRL_VERSION = {"version", "build_set", "build_date", "release_date", "description"}
+NSRL_VIEWS = ("FILE", "DISTINCT_HASH")  # of that table, and nothing besides
+DIGITS = (b"0123456789ABCDEF", b"0123456789abcdef")
+ROWS = 1000  # that are looked at together
 LONGEST_VERSION = 200  # characters
 
 
@@ -36,14 +41,25 @@ class _Column(NamedTuple):
         return f"SELECT 1 FROM {_quoted(self.table)} WHERE {_quoted(self.name)} = ? LIMIT 1"
 
     @property
-    def ends(self) -> tuple[str, str]:
-        """What asks for the first and the last of it, as an index orders them."""
-        name = _quoted(self.name)
-        ask = f"SELECT {name} FROM {_quoted(self.table)} ORDER BY {name}"
-        return f"{ask} LIMIT 1", f"{ask} DESC LIMIT 1"
+    def all(self) -> str:
+        return f"SELECT {_quoted(self.name)} FROM {_quoted(self.table)}"
 
     def __str__(self) -> str:
         return f"{path_text(self.table)}.{path_text(self.name)}"
+
+
+class Stamp(NamedTuple):
+    """What changes when anybody writes to a file, or puts another in its place."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, file: Path) -> Stamp:
+        """Raises OSError."""
+        facts = file.stat()
+        return cls(facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
 class Database:
@@ -76,9 +92,9 @@ class Database:
 def describe(file: Path) -> HashDatabase:
     """Where in the database files can be looked up.
 
-    That is a table or view with a column of SHA-256, else SHA-1, else MD5 hashes, in digits of one
-    case, which an index finds. Raises KnownError where there is none, or where the file is damaged
-    or not settled.
+    That is a table or view with a column of SHA-256, else SHA-1, else MD5 hashes, each in digits of
+    one case, which an index finds. Raises KnownError where there is none, where there are others
+    besides, or where the file is damaged or not settled.
     """
     for suffix in UNSETTLED:
         beside = Path(f"{file.resolve()}{suffix}")
@@ -99,12 +115,18 @@ def describe(file: Path) -> HashDatabase:
 
 def _open(file: Path) -> sqlite3.Connection:
     # Immutable: SQLite then neither locks the file nor writes anything beside it.
-    connection = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)
+    connection = sqlite3.connect(f"{uri(file)}?mode=ro&immutable=1", uri=True)
     connection.text_factory = _text
     # Views may call nothing but what every SQLite knows to be harmless; damage shows at once.
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     return connection
+
+
+def uri(file: PurePath) -> str:
+    """Of an absolute path, as SQLite takes it: without a host, which those of shares have."""
+    written = file.as_uri()
+    return written if written.startswith("file:///") else f"file:////{written[len('file://') :]}"
 
 
 @contextmanager
@@ -129,10 +151,10 @@ def _find_column(connection: sqlite3.Connection, file: Path) -> _Column:
     indexed = [column for column in columns if _has_index(connection, column)]
     empty = True
     for column in indexed:
-        ends = [row[0] for ask in column.ends for row in connection.execute(ask)]
-        empty = empty and not ends
-        if ends and all(_is_hash(end, column.algorithm) for end in ends):
+        found = _found(connection, column)
+        if found:
             return column
+        empty = empty and found is None
     if not indexed:
         raise KnownError(f"{file} has no index of its hashes, {_remedy(columns, file)}")
     if empty:
@@ -143,56 +165,90 @@ def _find_column(connection: sqlite3.Connection, file: Path) -> _Column:
     )
 
 
+def _found(connection: sqlite3.Connection, column: _Column) -> bool | None:
+    """Whether `holds` can find all of the column; None where there is nothing in it."""
+    connection.text_factory = str  # many times as fast as `_text`
+    try:
+        rows = connection.execute(column.all)
+        empty = True
+        while some := rows.fetchmany(ROWS):
+            if not _are_hashes([value for (value,) in some], column.algorithm):
+                return False
+            empty = False
+    finally:
+        connection.text_factory = _text
+    return None if empty else True
+
+
 def _check_alone(chosen: _Column, connection: sqlite3.Connection, file: Path) -> None:
-    """Raise KnownError if other tables have hashes, too, in which nobody would look."""
-    if chosen.table.upper() in NSRLS:
-        return
+    """Raise KnownError if there are hashes elsewhere, too, among which nobody would look."""
+    is_nsrls = _is_nsrls(chosen, connection)
     for column in _columns(connection):
-        if column.is_view or column.table == chosen.table:
-            continue
-        if connection.execute(f"SELECT 1 FROM {_quoted(column.table)} LIMIT 1").fetchone():
+        if column.table == chosen.table:  # one of the hashes of a row will do, unless two are alike
+            is_other = column.algorithm == chosen.algorithm and column.name != chosen.name
+        elif is_nsrls and column.is_view and column.table.upper() in NSRL_VIEWS:
+            is_other = False
+        else:
+            is_other = connection.execute(f"{column.all} LIMIT 1").fetchone() is not None
+        if is_other:
             raise KnownError(
-                f"{file} has hashes in {chosen} and in {column}, and one table is looked up in; "
-                "make a database of each."
+                f"{file} has hashes in {chosen} and in {column}, and one column is looked up in; "
+                "make a database of each, or drop what only repeats the other."
             )
+
+
+def _is_nsrls(column: _Column, connection: sqlite3.Connection) -> bool:
+    """Whether it is that of an edition of the NSRL's, by more than a name that any may have."""
+    if column.is_view or column.table.upper() not in NSRL_TABLES:
+        return False
+    version, own = ({*_names(connection, table)} for table in ("VERSION", column.table))
+    return version >= NSRL_VERSION and own >= {*BEST_FIRST}
 
 
 def _columns(connection: sqlite3.Connection) -> Iterator[_Column]:
     """Every column that has the name of a hash."""
     ask = "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
     for table, kind in connection.execute(ask).fetchall():
-        with suppress(sqlite3.OperationalError):  # a view of what is not there
-            for row in connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall():
-                algorithm = re.sub("[-_ ]", "", row[1]).lower()
+        is_view = kind == "view"
+        # A view of what is not there holds nothing; a table that cannot be read may.
+        with suppress(sqlite3.OperationalError) if is_view else nullcontext():
+            for name in _names(connection, table):
+                algorithm = re.sub("[-_ ]", "", name).lower()
                 if algorithm in BEST_FIRST:
-                    yield _Column(table, kind == "view", row[1], algorithm)
+                    yield _Column(table, is_view, name, algorithm)
+
+
+def _names(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Of its columns; none where there is no such table."""
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({_quoted(table)})")]
 
 
 def _has_index(connection: sqlite3.Connection, column: _Column) -> bool:
-    """Whether nothing that is asked of the column has SQLite go through all rows, or sort them."""
+    """Whether a look-up does not have SQLite go through all rows."""
     try:
-        search = _plan(connection, column.holds, ("",))
-        ends = [step for ask in column.ends for step in _plan(connection, ask)]
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {column.holds}", ("",)).fetchall()
     except sqlite3.OperationalError:  # a view that cannot be used
         return False
-    is_found = any(step.startswith("SEARCH ") for step in search)
+    steps = [row[3] for row in plan]
+    is_found = any(step.startswith("SEARCH ") for step in steps)
     # ANY: where the column is not the first of an index, which is gone through piece by piece.
-    is_passed = any(step.startswith("SCAN ") or "ANY(" in step for step in search)
-    return is_found and not is_passed and not any("TEMP B-TREE" in step for step in ends)
+    return is_found and not any(step.startswith("SCAN ") or "ANY(" in step for step in steps)
 
 
-def _plan(connection: sqlite3.Connection, ask: str, values: Sequence[str] = ()) -> list[str]:
-    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {ask}", values)]
+def _are_hashes(values: Sequence[object], algorithm: str) -> bool:
+    """Whether they are texts that are found as `holds` asks. As fast as can be: all come by."""
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) < len(values) or {*map(len, texts)} != {2 * WIDTHS[algorithm]}:
+        return False
+    if _are_digits("".join(texts)):
+        return True
+    return all(map(_are_digits, texts))  # one by one, where some have capitals and others not
 
 
-def _is_hash(value: Any, algorithm: str) -> bool:
-    """Whether it is a text that is found as `holds` asks.
-
-    Ahead of all texts SQLite orders what is missing and numbers, and behind them bytes.
-    """
-    digits = 2 * WIDTHS[algorithm]
-    one_case = f"[0-9A-F]{{{digits}}}|[0-9a-f]{{{digits}}}"
-    return isinstance(value, str) and re.fullmatch(one_case, value) is not None
+def _are_digits(text: str) -> bool:
+    """Whether these are hexadecimal digits of one case."""
+    data = text.encode()
+    return not all(data.translate(None, digits) for digits in DIGITS)
 
 
 def _remedy(columns: Sequence[_Column], file: Path) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import random
+import re
 import tracemalloc
 from itertools import islice
 from pathlib import Path
@@ -118,11 +119,42 @@ def test_entries_without_a_hash_are_counted_and_no_others(tmp_path: Path) -> Non
     assert _counted(_read(tmp_path, json.dumps(cases).encode()))[1] == 0
 
 
-def test_what_a_case_says_of_itself_is_no_mediums() -> None:
-    case = {"Tags": "of the case", "MD5": OTHER_MD5, "Media": [{"Tags": "a"}, {"MD5": MD5}]}
-    content = json.dumps(_list(case | {"SHA1": SHA1}, ENTRY)).encode()
-    read = [(it.md5, it.tags) for it in read_media(io.BytesIO(content))]
-    assert read == [(None, "a"), (MD5, None), (MD5.upper(), None)]
+def test_media_of_cases_and_beside_them_are_all_read() -> None:
+    case = {"Tags": "of the case", "MD5": None, "Media": [{"Tags": "a"}, {"MD5": OTHER_MD5}]}
+    content = json.dumps(_list({"CaseID": "0", "Media": None}, case, ENTRY)).encode()
+    assert [it.md5 for it in read_media(io.BytesIO(content))] == [None, OTHER_MD5, MD5.upper()]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (["aaa", ENTRY], "value.item is no object"),
+        ([ENTRY, None], "value.item is no object"),
+        ([[ENTRY], ENTRY], "value.item is no object"),
+        (ENTRY, "value is no list"),
+        ([ENTRY, {"Media": ENTRY}], "value.item.Media is no list"),
+        ([ENTRY, {"Media": MD5}], "value.item.Media is no list"),
+        ([ENTRY, {"Media": [MD5]}], "value.item.Media.item is no object"),
+        ([{"Media": [[ENTRY], ENTRY]}], "value.item.Media.item is no object"),
+        ([ENTRY | {"AlternativeHashes": {"HashValue": SHA256}}], "AlternativeHashes is no list"),
+        ([ENTRY | {"AlternativeHashes": [SHA256]}], "AlternativeHashes.item is no object"),
+        ([{"MD5": MD5, "Media": [ENTRY]}], "a case has hashes of its own beside its media"),
+        ([{"Media": [ENTRY], "SHA1": SHA1}], "a case has hashes of its own beside its media"),
+        ([{"MD5": MD5, "Media": None}, ENTRY], "a case has hashes of its own beside its media"),
+    ],
+)
+def test_what_stands_where_no_medium_is_looked_for_refuses_the_list(
+    tmp_path: Path, value: Any, told: str
+) -> None:
+    """A hash in it would be in the list, and yet found in none."""
+    with pytest.raises(KnownError, match=re.escape(told)):
+        _read(tmp_path, json.dumps({"@odata.context": CONTEXT, "value": value}).encode())
+
+
+def test_names_with_dots_are_no_places(tmp_path: Path) -> None:
+    odd = {"value.item.MD5": OTHER_MD5, "value.item.AlternativeHashes.item.HashValue": SHA256}
+    known = _read(tmp_path, json.dumps({**_list(ENTRY), **odd}).encode())
+    assert known.match(OTHER_MD5, SHA1) == "list.json"
 
 
 def test_a_list_without_any_hash_is_refused(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +91,37 @@ def test_a_watcher_hears_all_and_nothing_is_printed(
     assert outcome.statuses == {Status.SCORED: 3, Status.UNREADABLE: 1}
     assert outcome.verdicts == {Verdict.INCONCLUSIVE: 3}
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_hash_database_that_changes_meanwhile_leaves_no_report(
+    tmp_path: Path, brightness_model: Path, evidence: Path
+) -> None:
+    """Not even after the last look-up: the manifest would name another state of the list."""
+    (evidence / "a.png").write_bytes(image_bytes("PNG"))
+    file, report = tmp_path / "list.db", tmp_path / "out.csv"
+
+    def add(digest: str) -> None:
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("CREATE TABLE IF NOT EXISTS t (sha256 TEXT PRIMARY KEY)")
+            database.execute("INSERT INTO t VALUES (?)", [digest])
+            database.commit()
+
+    class Changing(Watcher):
+        changed = False
+
+        def show(self, progress: Progress) -> None:
+            if progress.files and not self.changed:
+                add("cd" * 32)
+                self.changed = True
+
+    add("ab" * 32)
+    request = Request((evidence,), (report,), str(brightness_model), device="cpu", workers=1)
+    request = replace(request, known=(file,))
+    with pytest.raises(ImgscanError, match=r"list\.db was changed during the scan"):
+        run_scan(request, Changing())
+    assert not report.exists()
+    run_scan(replace(request, fresh=True))
+    assert report.exists()
 
 
 def test_whatever_stops_it_is_one_kind_of_error(tmp_path: Path, evidence: Path) -> None:

@@ -197,17 +197,23 @@ def test_a_hash_database_that_turns_out_damaged_ends_the_scan(tmp_path: Path) ->
         database.executemany("INSERT INTO t VALUES (?)", ([f"{it:064x}"] for it in range(9_999)))
         database.commit()
     known = read_lists([file], tmp_path / "index")
+    before = file.stat()
     data = bytearray(file.read_bytes())
     data[8192:-8192] = bytes(len(data) - 16384)
     file.write_bytes(data)
-    with Workers(1, EVERY_SIZE, Limits(), Hashing(known=known)) as workers:
-        workers.submit(Found("innocent.png", 0, b"content"))
-        with pytest.raises(ProcessError, match=r"list\.db cannot be read: .*malformed; look"):
-            answered_until_it_ends(workers)
+    for modified, told in (
+        (before.st_mtime_ns, r"list\.db cannot be read: .*malformed; look"),
+        (0, r"list\.db was changed during the scan"),
+    ):
+        os.utime(file, ns=(modified, modified))
+        with Workers(1, EVERY_SIZE, Limits(), Hashing(known=known)) as workers:
+            workers.submit(Found("innocent.png", 0, b"content"))
+            with pytest.raises(ProcessError, match=told):
+                answered_until_it_ends(workers)
     file.unlink()
     with Workers(1, EVERY_SIZE, Limits(), Hashing(known=known)) as workers:
         workers.submit(Found("innocent.png", 0, b"content"))
-        with pytest.raises(ProcessError, match=r"list\.db cannot be read: unable to open"):
+        with pytest.raises(ProcessError, match=r"list\.db cannot be read any more: No such file"):
             answered_until_it_ends(workers)
 
 
