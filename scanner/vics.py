@@ -17,6 +17,9 @@ CONTEXT = "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/CUSTOM/
 # By which a file of either version is known; it may also be written with escaped slashes.
 MARK = re.compile(rb'"@?odata\.(?:context|metadata)"\s*:\s*"[^"]*ProjectVic', re.IGNORECASE)
 MARK_WITHIN = 8192  # bytes from the beginning
+# A place is as long as what lies around it is deep, and of all that is read at once there is one.
+READ_BYTES = 4096
+LONGEST_PLACE = 1000  # characters
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Where media lie: of a list of hashes, and of cases.
 CASE = "value.item"
@@ -96,6 +99,9 @@ def _events(stream: BinaryIO) -> Iterator[tuple[str, str, Any]]:
     import ijson
 
     try:
-        yield from ijson.parse(stream, use_float=True)
+        for event in ijson.parse(stream, use_float=True, buf_size=READ_BYTES):
+            if len(event[0]) > LONGEST_PLACE:
+                raise ValueError("it is nested too deeply")
+            yield event
     except ijson.JSONError as error:
         raise ValueError(str(error)) from error

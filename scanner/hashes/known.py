@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import numpy as np
@@ -150,7 +151,10 @@ def read_lists(
         with index.open("wb") as stream:
             stream.write(INDEX_START)
             for file in files:
-                if (size := file.stat().st_size) >= LARGE_BYTES:
+                facts = file.stat()
+                if not S_ISREG(facts.st_mode):  # what a pipe holds can be read but once
+                    raise KnownError(f"{file} is no regular file, as a hash list must be.")
+                if (size := facts.st_size) >= LARGE_BYTES:
                     tell(f"reading the hash list {file}, {size / 1e9:,.1f} GB")
                 with file.open("rb") as beginning:
                     start = beginning.read(MARK_WITHIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import random
 from pathlib import Path
@@ -83,6 +84,9 @@ def test_binary_and_empty_and_missing_lists_are_refused(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(f"{SHA256}\n".encode("utf-16"))
     with pytest.raises(KnownError, match="has a line without"):
         read_lists([tmp_path / "binary"], tmp_path / "index")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(KnownError, match="pipe is no regular file"):
+        read_lists([tmp_path / "pipe"], tmp_path / "index")
     with pytest.raises(KnownError, match="none cannot be used: No such file"):
         read_lists([tmp_path / "none"], tmp_path / "index")
 

@@ -222,3 +222,17 @@ def test_memory_stays_flat_while_a_list_is_read(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2_000_000 < (tmp_path / "list.json").stat().st_size / 3
+
+
+@pytest.mark.parametrize("opened", ["[", '{"a":'])
+def test_endless_nesting_takes_no_memory(tmp_path: Path, opened: str) -> None:
+    """Where each level is told of with all those around it, memory grows with their square."""
+    mark = '{"@odata.context": "x/ProjectVic/DataModels/2.0.xml/US/$metadata#Media", "x": '
+    path = tmp_path / "deep.json"
+    path.write_text(mark + opened * 40_000)
+    tracemalloc.start()
+    with pytest.raises(KnownError, match="nested too deeply"):
+        read_lists([path], tmp_path / "index")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 100_000_000
