@@ -120,7 +120,9 @@ def flip_table(found: Sequence[Row]) -> Iterator[dict[str, str]]:
         yield {
             "pictures": f"{row['material']}, {row['class']}",
             "what was done": row["treatment"],
-            "same verdict": f"{row['stayed']:,} of {row['pictures']:,}",
+            "copies": f"{row['pictures']:,}",
+            "had a verdict, kept it": f"{row['kept']:,} of {row['had_verdict']:,}",
+            "had none, has none": f"{row['still_none']:,}",
             "turned": f"{row['turned']:,}",
             "became inconclusive": f"{row['became_inconclusive']:,}",
             "got a verdict": f"{row['became_verdict']:,}",

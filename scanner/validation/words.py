@@ -111,12 +111,15 @@ def _of_a_hundred(photographs: int, fakes: int) -> str:
 
 
 def flips_in_words(flips: Told) -> str:
-    """The worst of them first."""
+    """How many verdicts held; pictures that had none say nothing of that."""
     treated = flips["treated"]
     tried = sum(it["pictures"] for it in treated)
-    turned = sum(it["turned"] for it in treated)
+    had, kept, turned = (
+        sum(it[name] for it in treated) for name in ("had_verdict", "kept", "turned")
+    )
     wrong = sum(it["made_wrong"] for it in treated)
     return (
-        f"Of {tried:,} copies, {turned:,} have the opposite verdict of the picture that they were "
-        f"made from, and {wrong:,} have a wrong verdict where the picture had none or a right one."
+        f"Of {tried:,} copies, {had:,} are of a picture that had a verdict: of these {kept:,} have "
+        f"the same, and {turned:,} the opposite. Of all, {wrong:,} have a wrong verdict where the "
+        "picture had none or a right one."
     )

@@ -157,13 +157,15 @@ def test_flips_are_counted(told: dict[str, Any]) -> None:
             if (it["treatment"], it["class"]) == (each["treatment"], each["class"])
         ]
         assert each["pictures"] == len(mine) == 6
-        assert each["stayed"] == sum(a == b for a, b in mine)
+        assert each["had_verdict"] == sum(a in OPPOSITE for a, _ in mine)
+        assert each["kept"] == sum(a == b for a, b in mine if a in OPPOSITE)
+        assert each["still_none"] == sum(a == b for a, b in mine if a not in OPPOSITE)
         assert each["turned"] == sum(a in OPPOSITE and b == OPPOSITE[Verdict(a)] for a, b in mine)
         wrong = "fake" if each["class"] == "photographs" else "real"
         assert each["made_wrong"] == sum(b == wrong != a for a, b in mine)
-        kinds = ("stayed", "turned", "became_inconclusive", "became_verdict", "outside", "unjudged")
-        assert sum(each[kind] for kind in kinds) == 6
-        changed[each["treatment"]] += 6 - each["stayed"]
+        kinds = ["kept", "still_none", "turned", "became_inconclusive", "became_verdict"]
+        assert sum(each[kind] for kind in (*kinds, "outside", "unjudged")) == 6
+        changed[each["treatment"]] += 6 - each["kept"] - each["still_none"]
     assert changed["resized to 50% of its sides"] > changed["saved as JPEG of quality 90"]
 
 
