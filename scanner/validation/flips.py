@@ -45,9 +45,10 @@ class Copy:
 class Treated:
     """What became of the verdicts of a class by one treatment.
 
-    had_verdict: of the pictures, and `kept` of these have the same still. still_none: those that
-    had none and have none, which says nothing of whether verdicts hold. turned: fake became real, or real fake. made_wrong: verdicts that are wrong and were not before;
-    made_right: those that are right and were not.
+    had_verdict: of the pictures; `kept`, of these, have the same still. still_none: those that had
+    none and have none, which says nothing of whether verdicts hold. turned: fake became real, or
+    real fake. made_wrong: verdicts that are wrong and were not before; made_right: those that are
+    right and were not.
     """
 
     treatment: str
