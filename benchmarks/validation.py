@@ -24,7 +24,7 @@ from benchmarks.shared.options import shared_option
 from benchmarks.shared.process import ScanFailed, run_measured
 from benchmarks.shared.results import Row, command_line, write_part
 from scanner.cli.exits import EXIT_UNEXAMINED
-from scanner.validation.words import percent
+from scanner.validation.words import figure, percent
 from trainer.command import Command
 
 NAME, FLIPS = "validation", "validation-flips"
@@ -100,13 +100,13 @@ def table(found: Sequence[Row]) -> Iterator[dict[str, str]]:
         for name in SHARES:
             share = f"{percent(row[name])} ({percent(row[f'{name}, low'])} to "
             line[name] = f"{share}{percent(row[f'{name}, high'])})" if name in row else ""
-        line["inconclusive"] = f"{row['inconclusive']:.1%}"
+        line["inconclusive"] = percent(row["inconclusive"])
         for name, title in (
             ("f1", "F1"),
             ("auroc", "AUROC"),
             ("expected_calibration_error", "expected calibration error"),
         ):
-            line[title] = f"{row[name]:.4f}" if name in row else ""
+            line[title] = figure(row[name]) if name in row else ""
         yield line
 
 
@@ -120,7 +120,9 @@ def flip_table(found: Sequence[Row]) -> Iterator[dict[str, str]]:
         yield {
             "pictures": f"{row['material']}, {row['class']}",
             "what was done": row["treatment"],
-            "same verdict": f"{row['stayed']:,} of {row['pictures']:,}",
+            "copies": f"{row['pictures']:,}",
+            "had a verdict, kept it": f"{row['kept']:,} of {row['had_verdict']:,}",
+            "had none, has none": f"{row['still_none']:,}",
             "turned": f"{row['turned']:,}",
             "became inconclusive": f"{row['became_inconclusive']:,}",
             "got a verdict": f"{row['became_verdict']:,}",

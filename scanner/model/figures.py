@@ -102,5 +102,6 @@ def error_by_chance(logits: NDArray[np.float32], labels: NDArray[np.int64], draw
     photographs, fakes = _counts(labels)
     p_fake = sigmoid(logits + np.float32(np.log(fakes / photographs)))
     rng = np.random.default_rng(0)
-    drawn = (rng.random((draws, len(labels))) < p_fake).astype(np.int64)
+    # One draw at a time: all of them would take draws times the memory of the images.
+    drawn = ((rng.random(len(labels)) < p_fake).astype(np.int64) for _ in range(draws))
     return float(np.mean([calibration_error(logits, one) for one in drawn]))

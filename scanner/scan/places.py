@@ -16,7 +16,8 @@ from scanner.model.engine import card_path
 from scanner.model.file import AUTO, added_folder, bundled_models, model_paths
 from scanner.paths import holder, identity, is_folder, resolved
 from scanner.reports import check_report, pages_folder
-from scanner.scan.journal_file import SUFFIX, journal_files
+from scanner.scan.journal import Journal
+from scanner.scan.journal_file import SUFFIX, JournalError, journal_files
 from scanner.scan.request import Request
 
 
@@ -77,9 +78,12 @@ def journal_place(request: Request) -> Path:
 
 
 def remove_journal(request: Request) -> None:
-    """Take away the journal that a finished scan was asked to leave. Raises OSError."""
-    for file in journal_files(journal_place(request)):
-        file.unlink(missing_ok=True)
+    """Take away the journal that a finished scan was asked to leave. Raises OSError.
+
+    Unless the same command was given again meanwhile: then it is that scan's, which is locked.
+    """
+    with suppress(JournalError):
+        Journal(journal_place(request)).remove()
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
+from scanner.validation.words import figure
+
 LEFT, TOP, SIDE = 64, 12, 300  # of the square that is drawn in
 WIDTH, HEIGHT = LEFT + SIDE + 20, TOP + SIDE + 52
 LINEAR = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -90,7 +92,7 @@ def charts(model: Mapping[str, Any]) -> Iterator[Chart]:
     curve: list[Place] = scores["roc"]
     yield Chart(
         "ROC curve",
-        f"Photographs and fakes called fake, by threshold; area {scores['auroc']:.4f}",
+        f"Photographs and fakes called fake, by threshold; area {figure(scores['auroc'])}",
         "photographs called fake",
         "fakes called fake",
         *_ticks(LINEAR, _straight),
@@ -113,7 +115,7 @@ def charts(model: Mapping[str, Any]) -> Iterator[Chart]:
     means = [(each["p_fake"], each["share_of_fakes"]) for each in bins]
     yield Chart(
         "Reliability",
-        f"What p_fake says and what is so; error {scores['expected_calibration_error']:.4f}",
+        f"What p_fake says and what is so; error {figure(scores['expected_calibration_error'])}",
         "p_fake",
         "share of fakes, classes weighing the same",
         *_ticks(LINEAR, _straight),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.files import file_sha256
-from scanner.record import Verdict
+from scanner.record import Status, Verdict
 from scanner.scan.facts import decoders, libraries
 from scanner.validation.figures import share
 from scanner.validation.labels import CLASSES, FAKE
@@ -41,8 +41,9 @@ def facts(
         "scan": {"report": scan.name, "sha256": file_sha256(scan)},
         "files": [_files(validated.material, label) for label in CLASSES],
         "unlabelled": validated.material.unlabelled,
-        "unlabelled_not_examined": dict(sorted((+validated.material.unopened).items())),
+        "unlabelled_not_examined": _counts(validated.material.unopened),
         "further_pages": validated.material.further,
+        "further_pages_not_examined": _counts(validated.material.further_unexamined),
         "copies": validated.material.copies,
         "contradictory": validated.material.contradictory,
         "models": [_model(it, told[it.model.sha256], validated) for it in validated.tested],
@@ -63,10 +64,16 @@ def _files(material: Material, label: int) -> dict[str, Any]:
         "inconclusive": said[Verdict.INCONCLUSIVE],
         "outside_every_domain": material.outside[label],
         "not_examined": material.unexamined[label].total(),
-        "not_examined_by_status": dict(sorted(material.unexamined[label].items())),
+        "not_examined_by_status": _counts(material.unexamined[label]),
+        "not_opened_by_status": _counts(material.closed[label]),
         "called_rightly": right and asdict(right),
         "no_pictures": material.not_images[label],
     }
+
+
+def _counts(found: Counter[Status]) -> dict[Status, int]:
+    """Those that there are."""
+    return dict(sorted((+found).items()))
 
 
 def _model(tested: Tested, told: dict[str, Any], validated: Validated) -> dict[str, Any]:

@@ -45,14 +45,18 @@ class Copy:
 class Treated:
     """What became of the verdicts of a class by one treatment.
 
-    turned: fake became real, or real fake. made_wrong: verdicts that are wrong and were not before;
-    made_right: those that are right and were not.
+    had_verdict: of the pictures; `kept`, of these, have the same still. still_none: those that had
+    none and have none, which says nothing of whether verdicts hold. turned: fake became real, or
+    real fake. made_wrong: verdicts that are wrong and were not before; made_right: those that are
+    right and were not.
     """
 
     treatment: str
     label: int
     pictures: int
-    stayed: int
+    had_verdict: int
+    kept: int
+    still_none: int
     became_inconclusive: int
     became_verdict: int
     turned: int
@@ -222,7 +226,9 @@ def _treated(treatment: str, label: int, copies: Sequence[Copy]) -> Treated:
         treatment,
         label,
         len(copies),
-        stayed=count(a == b for a, b in pairs),
+        had_verdict=count(a in verdicts for a, _ in pairs),
+        kept=count(a in verdicts and a == b for a, b in pairs),
+        still_none=count(a == b == Verdict.INCONCLUSIVE for a, b in pairs),
         became_inconclusive=count(a in verdicts and b == Verdict.INCONCLUSIVE for a, b in pairs),
         became_verdict=count(a == Verdict.INCONCLUSIVE and b in verdicts for a, b in pairs),
         turned=count(a in verdicts and b == OPPOSITE[Verdict(a)] for a, b in pairs),

@@ -33,7 +33,7 @@ class Labels:
 
     A label is the name, in any letters, of a folder or archive (up to its first dot) above the
     picture; of several the nearest to it counts. A root's own name counts where none below does.
-    The group is the first folder or archive that remains, within the root.
+    The group is the first folder or archive, within the root, whose name is no label.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
@@ -55,8 +55,10 @@ class Labels:
             root = None if label is not None else root
         if label is None:
             return None
-        if len(self._roots) > 1 and root and _label(root) is None:
+        if len(self._roots) > 1 and root:
             above.insert(0, root)
+        # A picture in real/FAKE is no picture of a source named "real".
+        above = [name for name in above if _label(name) is None]
         return Label(label, above[0].removesuffix(INSIDE) if above else NO_GROUP)
 
     def _split(self, path: str) -> tuple[str | None, list[str]]:

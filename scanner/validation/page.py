@@ -18,9 +18,10 @@ MOST_ERRORS = 300  # wrong verdicts that the page lists
 
 
 def page(told: dict[str, Any], ended: str, figures: str, sha256: str) -> str:
-    """The HTML. told: all that a validation says. ended: when the scan did, as its
-    manifest says.
-    figures, sha256: of the JSON file that holds the same.
+    """The HTML.
+
+    told: all that a validation says. ended: when the scan did, as its manifest says. figures,
+    sha256: the name and hash of the JSON file that holds the same.
     """
     when = f"{ended[:10]} at {ended[11:16]} UTC"
     values = {"told": told, "ended": when, "figures": figures, "figures_sha256": sha256}
@@ -33,6 +34,7 @@ def _environment() -> Environment:
     made = environment(HERE, style)
     made.filters |= {
         "percent": words.percent,
+        "figure": words.figure,
         "share": words.share_in_words,
         "number": lambda number: f"{number:,}",
         "rate": lambda rate: f"{100 * rate:g}%",

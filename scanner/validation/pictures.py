@@ -13,8 +13,12 @@ from scanner.errors import ImgscanError
 from scanner.model.card import ModelCard
 from scanner.model.file import ModelFile
 from scanner.model.verdict import judged_again
-from scanner.record import UNEXAMINED, Record, Status, Verdict
+from scanner.record import UNEXAMINED, Record, Status, Verdict, split_path
+from scanner.scan.name_mismatch import FORMATS
 from scanner.validation.labels import CLASSES, Labels
+
+# Those of formats that are read, and those of pictures that are not.
+PICTURE_SUFFIXES = frozenset(FORMATS) | {"bpg", "exr", "hdr", "jxl", "jxr", "xcf"}
 
 
 class LabelError(ImgscanError):
@@ -46,26 +50,36 @@ class Material:
     """What the labelled paths hold, a file each once: pages beyond the first row are `further`.
 
     judged: by the name that rows give to a model. outside: pictures in no model's domain, by label.
-    unexamined: by label and status. not_images: by label. unlabelled: files that no folder labels,
-    archives left out. unopened: of these, by status, those that were not examined, so that there
-    may be pictures in them. copies: judged pictures with the bytes of another. contradictory: those
+    unexamined: pictures, by label and status. closed: by the same, files that were not examined and
+    may hold any number of pictures, as archives do, so that they count as no picture. not_images:
+    by label. unlabelled: files that no folder labels, archives left out. unopened: of these, by
+    status, those that were not examined, so that there may be pictures in them. further_unexamined:
+    of `further`, by status. copies: judged pictures with the bytes of another. contradictory: those
     whose bytes lie under both labels.
     """
 
     judged: dict[str, list[Picture]]
     outside: Counter[int] = field(default_factory=Counter)
     unexamined: dict[int, Counter[Status]] = field(default_factory=lambda: defaultdict(Counter))
+    closed: dict[int, Counter[Status]] = field(default_factory=lambda: defaultdict(Counter))
     not_images: Counter[int] = field(default_factory=Counter)
     unlabelled: int = 0
     unopened: Counter[Status] = field(default_factory=Counter)
     further: int = 0
+    further_unexamined: Counter[Status] = field(default_factory=Counter)
     copies: int = 0
     contradictory: int = 0
 
     def of(self, label: int) -> int:
-        """How many labelled files there are that are, or may be, pictures."""
+        """How many labelled pictures there are."""
         judged = sum(it.label == label for found in self.judged.values() for it in found)
         return judged + self.outside[label] + self.unexamined[label].total()
+
+    @property
+    def not_examined(self) -> int:
+        """How many files and further pages were not, labelled or not."""
+        by_label = (*self.unexamined.values(), *self.closed.values())
+        return sum(it.total() for it in (*by_label, self.unopened, self.further_unexamined))
 
 
 def row_name(model: ModelFile) -> str:
@@ -79,7 +93,7 @@ def points(card: ModelCard) -> list[ModelCard]:
 
 
 def gather(records: Iterable[Record], labels: Labels, models: Sequence[ModelFile]) -> Material:
-    """Sort the rows of a scan by the models. Raises LabelError where no file has a label."""
+    """Sort the rows of a scan by the models. Raises LabelError where no picture has a label."""
     cards = {row_name(model): points(model.card) for model in models}
     found = Material({name: [] for name in cards})
     last = None
@@ -87,14 +101,15 @@ def gather(records: Iterable[Record], labels: Labels, models: Sequence[ModelFile
         if record.status is Status.CONTAINER:
             continue
         label = labels.of(record.path)
-        if label is None:
-            if (record.path, record.position) != last:
-                found.unlabelled += 1
-                found.unopened[record.status] += record.status in UNEXAMINED
-        elif (record.path, record.position) == last:
+        if (record.path, record.position) == last:
             found.further += 1
+            found.further_unexamined[record.status] += record.status in UNEXAMINED
+        elif label is None:
+            found.unlabelled += 1
+            found.unopened[record.status] += record.status in UNEXAMINED
         elif record.status in UNEXAMINED:
-            found.unexamined[label.label][record.status] += 1
+            kind = found.unexamined if _is_picture(record) else found.closed
+            kind[label.label][record.status] += 1
         elif record.status is not Status.SCORED:
             found.not_images[label.label] += 1
         elif record.model is None:
@@ -108,13 +123,24 @@ def gather(records: Iterable[Record], labels: Labels, models: Sequence[ModelFile
                 )
             )  # fmt: skip
         last = (record.path, record.position)
-    if not any(map(found.of, CLASSES)):
+    if not any(found.of(label) or found.closed[label] for label in CLASSES):
         raise LabelError(
             "no picture lies in a folder that says what it is; put photographs into a folder "
             "named real, and AI-generated pictures into one named fake."
         )
     _count_copies(found)
     return found
+
+
+def _is_picture(record: Record) -> bool:
+    """Whether a file that was not examined is one picture, and not what may hold any number.
+
+    So it is if some of it was decoded, or by its name, unless its bytes are known for others; all
+    else, such as broken archives, locked folders and files without a suffix, may hold more.
+    """
+    _, dot, suffix = split_path(record.path)[1].rpartition(".")
+    is_named = bool(dot) and suffix.lower() in PICTURE_SUFFIXES
+    return record.format is not None or (is_named and record.name_mismatch is None)
 
 
 def _verdicts(record: Record, cards: Sequence[ModelCard]) -> tuple[Verdict, ...]:

@@ -8,7 +8,6 @@ from scanner.model.file import ModelFile
 from scanner.scan import Outcome
 from scanner.validation.figures import Figures
 from scanner.validation.flips import Flips
-from scanner.validation.labels import CLASSES
 from scanner.validation.pictures import Material
 from scanner.validation.words import results
 
@@ -32,9 +31,8 @@ class Validated:
 
     @property
     def unexamined(self) -> int:
-        """How many files were not examined, labelled or not: an archive may hold labels."""
-        labelled = sum(self.material.unexamined[label].total() for label in CLASSES)
-        return labelled + self.material.unopened.total()
+        """How many files and further pages were not examined, labelled or not."""
+        return self.material.not_examined
 
     def summary(self) -> str:
         """The closing lines for a person."""

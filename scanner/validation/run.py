@@ -13,6 +13,7 @@ from scanner.errors import ImgscanError
 from scanner.files import file_sha256, partial_path, write_whole
 from scanner.model.card import ModelError
 from scanner.model.file import AUTO, ModelFile, open_models
+from scanner.record import columns
 from scanner.reports.read import read_records
 from scanner.scan import Request, Watcher, run_scan
 from scanner.scan.places import remove_journal
@@ -21,11 +22,14 @@ from scanner.validation.figures import figures
 from scanner.validation.flips import flips
 from scanner.validation.labels import Labels
 from scanner.validation.page import page
-from scanner.validation.pictures import gather, row_name
+from scanner.validation.pictures import LabelError, gather, row_name
 from scanner.validation.result import Tested, Validated
 
 FLIPS = 200  # pictures of each class that are saved again
 PAGES = (".html", ".htm")
+# Of the files that are written beside the page.
+JSON_START = b'{\n "validation": '
+CSV_START = ",".join(column.name for column in columns()[:3]).encode()
 
 
 class ValidationError(ImgscanError):
@@ -93,10 +97,15 @@ def validate(asked: Asked, watcher: Watcher = Watcher()) -> Validated:  # noqa: 
 
     Until all is written the same carries on from the scan that was done. Raises ImgscanError.
     """
+    _check_beside(asked)
     models = open_models(asked.model)
     request = asked.request(laxest(models))
     outcome = run_scan(request, watcher)
-    material = gather(read_records(asked.scan), Labels(asked.labelled), models)
+    try:
+        material = gather(read_records(asked.scan), Labels(asked.labelled), models)
+    except LabelError:
+        remove_journal(request)  # or it would refuse the same pictures once they are labelled
+        raise
     turned = flips(request, material, models, asked.flips, watcher) if asked.flips else {}
     tested = tuple(
         Tested(model, figures(judged, model.card), turned.get(row_name(model)))
@@ -107,6 +116,23 @@ def validate(asked: Asked, watcher: Watcher = Watcher()) -> Validated:  # noqa: 
     _write(asked, validated)
     remove_journal(request)
     return validated
+
+
+def _check_beside(asked: Asked) -> None:
+    """Raise ValidationError for a file that no validation left where the user named none."""
+    for path, start in ((asked.figures, JSON_START), (asked.scan, CSV_START)):
+        try:
+            with path.open("rb") as stream:
+                found = stream.read(len(start))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ValidationError(f"{path} cannot be read: {error.strerror or error}.") from error
+        if found != start:
+            raise ValidationError(
+                f"{path} was left by no validation, whose files beside {asked.report.name} would "
+                "lie there. It was left as it is: move it away, or name another report."
+            )
 
 
 def laxest(models: Sequence[ModelFile]) -> float:

@@ -7,14 +7,28 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 MANY, FEW_FAKES = 10_000, 100  # of an example: pictures, and the fakes among them
+LEAST = 1e-6  # what is closer to nothing or all has no more decimals, and words instead
 Told = Mapping[str, Any]  # a part of the facts
 
 
 def percent(value: float) -> str:
     """With two decimals, or two digits where that is more: what is not 0 or all never looks so."""
-    least = 100 * min(value, 1 - value)
-    decimals = 2 if least <= 0 or least >= 0.1 else min(9, 1 - math.floor(math.log10(least)))
-    return "0%" if value == 0 else "100%" if value == 1 else f"{100 * value:.{decimals}f}%"
+    return f"{_uncertain(100 * value, 100, 2)}%"
+
+
+def figure(value: float) -> str:
+    """The same for a figure of 0 to 1, with four decimals: 1 is perfect, and nothing else is."""
+    return _uncertain(value, 1, 4)
+
+
+def _uncertain(value: float, whole: int, usual: int) -> str:
+    least = min(value, whole - value)
+    if least <= 0:
+        return f"{value:.0f}"
+    if least < LEAST:
+        return f"under {LEAST:f}" if value == least else f"over {whole - LEAST:f}"
+    decimals = max(usual, 1 - math.floor(math.log10(least)))
+    return f"{value:.{decimals}f}"
 
 
 def interval(share: Told) -> str:
@@ -25,7 +39,7 @@ def interval(share: Told) -> str:
 def share_in_words(share: Told | None) -> str:
     """Such as "91 of 10,000: 0.91% (0.74% to 1.12%)"."""
     if share is None:
-        return "none there"
+        return "none judged"
     return f"{share['count']:,} of {share['of']:,}: {percent(share['share'])} ({interval(share)})"
 
 
@@ -37,16 +51,16 @@ def results(point: Told) -> Iterator[str]:
         yield _left(photographs, "photographs", "called photographs")
     else:
         yield (
-            "There are no photographs in the folder, so nothing can be told of how often "
-            "photographs are wrongly called AI-generated."
+            "This model judged no photographs, so nothing can be told of how often it wrongly "
+            "calls them AI-generated."
         )
     if fakes:
         yield _error(fakes["real"], "fake", "called photographs")
         yield _left(fakes, "fakes", "called AI-generated")
     else:
         yield (
-            "There are no fakes in the folder, so nothing can be told of how often fakes are "
-            "found, or wrongly called photographs."
+            "This model judged no fakes, so nothing can be told of how often it finds them, or "
+            "wrongly calls them photographs."
         )
 
 
@@ -55,8 +69,8 @@ def _error(share: Told, one: str, what: str) -> str:
     if not count:
         return (
             f"Of {of:,} {one}s none was wrongly {what}. That does not mean that it cannot happen: "
-            f"with {of:,} tried, the rate may be anything up to {percent(share['high'])} (95% "
-            f"interval {interval(share)})."
+            f"with {of:,} tried, rates up to {percent(share['high'])} are compatible with that "
+            f"(95% interval {interval(share)})."
         )
     return (
         f"Of {of:,} {one}s, {_were(count)} wrongly {what}: {percent(share['share'])} (95% interval "
@@ -81,42 +95,61 @@ def _were(count: int) -> str:
 def odds(point: Told) -> Iterator[str]:
     """Why an error rate is not the probability that a picture called fake is a photograph."""
     if not point["photographs"] or not point["fakes"]:
+        yield "It judged one class alone, of which this cannot be told."
         return
-    accused, found = point["photographs"]["fake"], point["fakes"]["fake"]["share"]
+    accused, found = point["photographs"]["fake"], point["fakes"]["fake"]
+    if not accused["count"] and not found["count"]:
+        yield "It called nothing fake here, so what such a verdict is worth cannot be told."
+        return
     photographs = MANY - FEW_FAKES
-    fakes = round(FEW_FAKES * found)
-    usual, most = (round(photographs * accused[end]) for end in ("share", "high"))
     yield (
         f"Suppose that imgscan is shown {MANY:,} pictures, of which {FEW_FAKES:,} are fake, and "
         f"that it errs as often as here. Of the {photographs:,} photographs it would call "
-        f"{usual or 'none'} fake, or up to {most:,} at the upper end of the interval; of the "
-        f"{FEW_FAKES:,} fakes some {fakes:,}. Then of every 100 pictures called fake "
-        f"{_of_a_hundred(usual, fakes)}, or up to {_of_a_hundred(most, fakes)}, would be "
-        "photographs."
+        f"{_about(accused['share'], photographs)} fake, at the upper end of the interval "
+        f"{_about(accused['high'], photographs)}; of the {FEW_FAKES:,} fakes "
+        f"{_about(found['share'], FEW_FAKES)}, at the lower end {_about(found['low'], FEW_FAKES)}. "
+        f"Then of every 100 pictures called fake {_wrong(accused, found, photographs, FEW_FAKES)}."
     )
-    half = MANY // 2
-    usual, most = (round(half * accused[end]) for end in ("share", "high"))
-    fakes = round(half * found)
     yield (
-        f"Were half of the {MANY:,} fake, it would be {_of_a_hundred(usual, fakes)} of every 100, "
-        f"or up to {_of_a_hundred(most, fakes)}. The error rate is the same in both cases. What a "
-        "verdict is worth depends on how many fakes there are among the pictures that it is asked "
-        "about, which no validation can tell."
+        f"Were half of the {MANY:,} fake, of every 100 pictures called fake "
+        f"{_wrong(accused, found, MANY // 2, MANY // 2)}. The error rate is the same in both "
+        "cases. What a verdict is worth depends on how many fakes there are among the pictures "
+        "that it is asked about, which no validation can tell."
     )
 
 
-def _of_a_hundred(photographs: int, fakes: int) -> str:
-    wrong = 100 * photographs / max(1, photographs + fakes)
-    return "none" if not wrong else "less than 1" if wrong < 1 else f"{wrong:.0f}"
+def _wrong(accused: Told, found: Told, photographs: int, fakes: int) -> str:
+    """How many of a hundred accused pictures are photographs, and at the worse ends of both."""
+    usual, worst = (
+        photographs * accused[most] / (photographs * accused[most] + fakes * found[least])
+        for most, least in (("share", "share"), ("high", "low"))
+    )
+    return (
+        f"{_about(usual, 100)} would be photographs, at those ends of both intervals "
+        f"{_about(worst, 100)}"
+    )
+
+
+def _about(share: float, of: int) -> str:
+    """A share of so many in whole ones; nothing but none is "none", and nothing but all "all"."""
+    number = share * of
+    if share in (0, 1):
+        return "all" if share else "none"
+    if number < 1:
+        return "fewer than 1"
+    return f"more than {of - 1:,}" if number > of - 1 else f"{number:,.0f}"
 
 
 def flips_in_words(flips: Told) -> str:
-    """The worst of them first."""
+    """How many verdicts held; pictures that had none say nothing of that."""
     treated = flips["treated"]
     tried = sum(it["pictures"] for it in treated)
-    turned = sum(it["turned"] for it in treated)
+    had, kept, turned = (
+        sum(it[name] for it in treated) for name in ("had_verdict", "kept", "turned")
+    )
     wrong = sum(it["made_wrong"] for it in treated)
     return (
-        f"Of {tried:,} copies, {turned:,} have the opposite verdict of the picture that they were "
-        f"made from, and {wrong:,} have a wrong verdict where the picture had none or a right one."
+        f"Of {tried:,} copies, {had:,} are of a picture that had a verdict: of these {kept:,} have "
+        f"the same, and {turned:,} the opposite. Of all, {wrong:,} have a wrong verdict where the "
+        "picture had none or a right one."
     )

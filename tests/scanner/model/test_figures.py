@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -80,6 +82,16 @@ def test_the_error_by_chance_is_what_true_probabilities_give() -> None:
         np.repeat(logits, 20).astype(np.float32), np.repeat([0, 1], [6000, 2000]), 20
     )
     assert many < said / 2
+
+
+def test_the_error_by_chance_takes_no_more_memory_for_more_draws() -> None:
+    """A hundred thousand pictures, drawn two hundred times, would be hundreds of megabytes."""
+    logits, labels = np.zeros(2000, np.float32), np.repeat([0, 1], 1000)
+    tracemalloc.start()
+    error_by_chance(logits, labels, 200)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 200 * 2000
 
 
 def test_calibration_error_equals_one_computed_by_hand() -> None:

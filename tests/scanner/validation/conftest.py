@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 from scanner.looks import LOOKS
 from scanner.model import METADATA_KEY, Domain, ModelCard, OperatingPoint
 from scanner.preprocess import Preprocessing
+from scanner.validation import Asked, validate
 from tests.conftest import ModelMaker, encoded
 from tests.scanner.walking import zipped
 
@@ -84,3 +87,14 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "FAKE" / "note.txt").write_text("a note")
     (folder / "unknown.png").write_bytes(encoded(spot(1, 2, 3), "PNG"))
     return folder
+
+
+def asked(labelled: Path, report: Path, model: Path, flips: int = 0, **more: Any) -> Asked:
+    return Asked((labelled,), report, str(model), "cpu", 8, 1, flips, **more)
+
+
+def validated(labelled: Path, report: Path, model: Path, flips: int = 0) -> dict[str, Any]:
+    """The JSON of a validation."""
+    validate(asked(labelled, report, model, flips))
+    found: dict[str, Any] = json.loads(report.with_suffix(".json").read_bytes())
+    return found

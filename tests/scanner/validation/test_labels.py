@@ -19,7 +19,10 @@ from scanner.validation.labels import FAKE, REAL, Label, Labels
         ("progan/cat/0_real/1.png", Label(REAL, "progan")),
         ("progan/cat/1_fake/1.png", Label(FAKE, "progan")),
         ("Generated/x.png", Label(FAKE, ".")),
-        ("photographs/fake/x.png", Label(FAKE, "photographs")),  # the nearest counts
+        ("photographs/fake/x.png", Label(FAKE, ".")),  # the nearest counts
+        ("real/FAKE/a.jpg", Label(FAKE, ".")),  # a label is no source: no fakes of "real"
+        ("real/x/ai/b/a.jpg", Label(FAKE, "x")),
+        ("real.zip!/fake/a.jpg", Label(FAKE, ".")),
         ("real.zip!/1.jpg", Label(REAL, ".")),
         ("Fake.tar.xz!/a/1.jpg", Label(FAKE, "a")),
         ("x.tar!/test/REAL/1.jpg", Label(REAL, "x.tar")),
