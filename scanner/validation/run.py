@@ -16,7 +16,8 @@ from scanner.model.file import AUTO, ModelFile, open_models
 from scanner.record import columns
 from scanner.reports.read import read_records
 from scanner.scan import Request, Watcher, run_scan
-from scanner.scan.places import remove_journal
+from scanner.scan.places import check_places, remove_journal
+from scanner.validation.copies import clear_copies, copies_folder
 from scanner.validation.facts import facts
 from scanner.validation.figures import figures
 from scanner.validation.flips import flips
@@ -86,7 +87,7 @@ class Asked:
             workers=self.workers,
             fresh=self.fresh,
             carve=False,
-            also_written=(*written, *map(partial_path, written)),
+            also_written=(*written, *map(partial_path, written), copies_folder(self.scan)),
             command=self.command,
             keep_journal=True,
         )
@@ -100,6 +101,8 @@ def validate(asked: Asked, watcher: Watcher = Watcher()) -> Validated:  # noqa: 
     _check_beside(asked)
     models = open_models(asked.model)
     request = asked.request(laxest(models))
+    check_places(request)
+    clear_copies(request)
     outcome = run_scan(request, watcher)
     try:
         material = gather(read_records(asked.scan), Labels(asked.labelled), models)

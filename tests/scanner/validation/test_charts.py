@@ -9,8 +9,8 @@ import pytest
 
 from scanner.validation.charts import Chart, Mark, charts
 
-APART = [[0, 0], [0, 1], [1, 1]]
-COMMON = [[0, 0], [0, 0.4], [0.2, 0.9], [1, 1]]
+APART: list[list[float]] = [[0, 0], [0, 1], [1, 1]]
+COMMON: list[list[float]] = [[0, 0], [0, 0.4], [0.2, 0.9], [1, 1]]
 SPOTS = {
     "in a corner": [(0.0, 1.0), (0.0, 1.0), (0.0, 1.0)],
     "in the other": [(1.0, 0.0), (1.0, 0.0), (1.0, 0.0)],
