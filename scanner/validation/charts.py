@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import combinations
 from statistics import NormalDist
 from typing import Any
 
 from scanner.validation.words import figure
 
 LEFT, TOP, SIDE = 64, 12, 300  # of the square that is drawn in
-WIDTH, HEIGHT = LEFT + SIDE + 20, TOP + SIDE + 52
-LINEAR = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-PROBIT = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6)
-APART = 14  # units, for the text of a mark to be read beside another's
-LEAST, MOST = 0.0005, 0.7  # of a DET curve
+INSET = 24  # from the frame to the least and the most, so that no mark lies on the axes' numbers
+WIDTH, HEIGHT = LEFT + SIDE + 80, TOP + SIDE + 52  # a mark at the right has its text beside it
+LINEAR = {value / 100: f"{value}%" for value in (0, 20, 40, 60, 80, 100)}
+# Of a DET curve, whose axes have neither 0 nor 1. What lies beyond their ends is drawn there.
+LEAST, MOST = 0.001, 0.999
+PROBIT = {LEAST: "≤0.1%", 0.02: "2%", 0.1: "10%", 0.3: "30%", 0.6: "60%", 0.9: "90%"}
+PROBIT |= {0.98: "98%", MOST: "≥99.9%"}
 Place = tuple[float, float]
+Spot = tuple[float, float, str]  # of an operating point, and the rate it is set for
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,10 @@ class Tick:
 
 @dataclass(frozen=True)
 class Mark:
-    """An operating point, with the rate it is set for, unless one beside it says it."""
+    """An operating point, with the rate it is set for, unless one beside it says it.
+
+    The page writes the text to the right and below.
+    """
 
     x: float
     y: float
@@ -100,14 +107,15 @@ def charts(model: Mapping[str, Any]) -> Iterator[Chart]:
         _path([(0, 0), (1, 1)], _straight),
         _marks(points, _straight),
     )
-    missed = [(x, 1 - y) for x, y in curve if LEAST <= x <= MOST or LEAST <= 1 - y <= MOST]
+    apart = (0, 1) in map(tuple, curve)  # then it would run along the axes alone
+    nothing = "; the scores tell all of these pictures apart: there is no curve to draw"
     yield Chart(
         "DET curve",
-        "Both kinds of errors, by threshold; axes by the normal distribution",
+        "Both kinds of errors, by threshold; axes by the normal distribution" + nothing * apart,
         "photographs called fake",
         "fakes not called fake",
         *_ticks(PROBIT, _probit),
-        _path(missed, _probit),
+        "" if apart else _path([(x, 1 - y) for x, y in curve], _probit),
         "",
         _marks([(x, 1 - y, text) for x, y, text in points], _probit),
     )
@@ -125,16 +133,19 @@ def charts(model: Mapping[str, Any]) -> Iterator[Chart]:
     )
 
 
-def _ticks(values: Sequence[float], scale: Scale) -> tuple[tuple[Tick, ...], tuple[Tick, ...]]:
-    texts = [f"{100 * value:g}%" for value in values]
+def _ticks(texts: Mapping[float, str], scale: Scale) -> tuple[tuple[Tick, ...], tuple[Tick, ...]]:
     return (
-        tuple(Tick(_place(it, 0, scale)[0], text) for it, text in zip(values, texts, strict=True)),
-        tuple(Tick(_place(0, it, scale)[1], text) for it, text in zip(values, texts, strict=True)),
+        tuple(Tick(_place(value, 0, scale)[0], text) for value, text in texts.items()),
+        tuple(Tick(_place(0, value, scale)[1], text) for value, text in texts.items()),
     )
 
 
 def _place(x: float, y: float, scale: Scale) -> Place:
-    return round(LEFT + SIDE * scale(x), 1), round(TOP + SIDE * (1 - scale(y)), 1)
+    length = SIDE - 2 * INSET
+    return (
+        round(LEFT + INSET + length * scale(x), 1),
+        round(TOP + INSET + length * (1 - scale(y)), 1),
+    )
 
 
 def _path(places: Sequence[Place], scale: Scale) -> str:
@@ -143,17 +154,37 @@ def _path(places: Sequence[Place], scale: Scale) -> str:
     return " ".join(f"{x},{y}" for x, y in drawn)
 
 
-def _marks(points: Sequence[tuple[float, float, str]], scale: Scale) -> tuple[Mark, ...]:
-    """Those that would hide each other's text share one."""
-    marks: list[Mark] = []
-    for x, y, text in points:
-        across, up = _place(x, y, scale)
-        near = (it for it in marks if abs(it.x - across) < 2 * APART and abs(it.y - up) < APART)
-        if (first := next(near, None)) and first.text:
-            marks[marks.index(first)] = replace(first, text=f"{first.text}, {text}")
-            text = ""
-        marks.append(Mark(across, up, text))
+def _marks(points: Sequence[Spot], scale: Scale) -> tuple[Mark, ...]:
+    """Those that would hide each other's text share one, at the lowest, where none covers it."""
+    groups = [[(*_place(x, y, scale), text)] for x, y, text in points]
+    while pair := next((it for it in combinations(groups, 2) if _overlap(*it)), None):
+        pair[0].extend(pair[1])
+        groups = [group for group in groups if group is not pair[1]]
+    marks = []
+    for group in groups:
+        lowest = max(group, key=_height)
+        text = ", ".join(each[2] for each in group)
+        marks += [Mark(it[0], it[1], text if it is lowest else "") for it in group]
     return tuple(marks)
+
+
+def _height(spot: Spot) -> float:
+    return spot[1]
+
+
+def _overlap(one: Sequence[Spot], other: Sequence[Spot]) -> bool:
+    """Whether circles or texts of two groups would."""
+    (left, top, right, bottom), (west, north, east, south) = map(_box, (one, other))
+    return left < east and west < right and top < south and north < bottom
+
+
+def _box(group: Sequence[Spot]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom, with the text."""
+    lowest = max(group, key=_height)
+    text = ", ".join(each[2] for each in group)
+    across = [x for x, _, _ in group]
+    end = max(*across, lowest[0] + 8 + 6 * len(text))
+    return min(across) - 5, min(map(_height, group)) - 5, end, lowest[1] + 17
 
 
 def _bar(x: float, interval: Place) -> Bar:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,8 @@ from scanner.record import UNEXAMINED, Record, Verdict
 from scanner.scan import Request, Watcher, run_scan
 from scanner.sources.found import Found
 from scanner.sources.walk import walk
+from scanner.validation.copies import copies as own_folder
+from scanner.validation.copies import copy_name
 from scanner.validation.labels import CLASSES, FAKE
 from scanner.validation.pictures import Material, Picture, row_name, scored
 from scanner.validation.treated import TREATMENTS, NotTreated, Treater
@@ -149,8 +150,7 @@ def _batches(
     failed: Mapping[str, Counter[str]],
 ) -> Iterator[Iterable[tuple[Made, Record]]]:
     """What scans of treated copies say, of as many at once as may lie on disk."""
-    with tempfile.TemporaryDirectory(prefix="imgscan-") as place:
-        folder = Path(place, "copies")
+    with own_folder(request) as folder:
         made: dict[str, Made] = {}
         size = 0
         left = dict(drawn)
@@ -161,9 +161,8 @@ def _batches(
             except NotTreated as error:
                 failed[mine.model][str(error)] += 1
                 continue
-            folder.mkdir(exist_ok=True)
             for treatment, data in zip(TREATMENTS, files, strict=True):
-                name = f"{len(made):06}.{treatment.suffix}"
+                name = copy_name(len(made), treatment.suffix)
                 (folder / name).write_bytes(data)
                 made[name] = (mine, treatment.name)
                 size += len(data)

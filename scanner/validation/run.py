@@ -16,7 +16,8 @@ from scanner.model.file import AUTO, ModelFile, open_models
 from scanner.record import columns
 from scanner.reports.read import read_records
 from scanner.scan import Request, Watcher, run_scan
-from scanner.scan.places import remove_journal
+from scanner.scan.places import check_places, journal_place, remove_journal
+from scanner.validation.copies import clear_copies, copies_folder
 from scanner.validation.facts import facts
 from scanner.validation.figures import figures
 from scanner.validation.flips import flips
@@ -86,7 +87,7 @@ class Asked:
             workers=self.workers,
             fresh=self.fresh,
             carve=False,
-            also_written=(*written, *map(partial_path, written)),
+            also_written=(*written, *map(partial_path, written), copies_folder(self.scan)),
             command=self.command,
             keep_journal=True,
         )
@@ -97,14 +98,19 @@ def validate(asked: Asked, watcher: Watcher = Watcher()) -> Validated:  # noqa: 
 
     Until all is written the same carries on from the scan that was done. Raises ImgscanError.
     """
-    _check_beside(asked)
     models = open_models(asked.model)
     request = asked.request(laxest(models))
+    _check_beside(asked, request)
+    check_places(request)
+    clear_copies(request)
     outcome = run_scan(request, watcher)
     try:
         material = gather(read_records(asked.scan), Labels(asked.labelled), models)
     except LabelError:
-        remove_journal(request)  # or it would refuse the same pictures once they are labelled
+        # Or they would refuse the same pictures once these are labelled.
+        remove_journal(request)
+        for path in (asked.scan, manifest_path(asked.scan)):
+            path.unlink(missing_ok=True)
         raise
     turned = flips(request, material, models, asked.flips, watcher) if asked.flips else {}
     tested = tuple(
@@ -118,8 +124,13 @@ def validate(asked: Asked, watcher: Watcher = Watcher()) -> Validated:  # noqa: 
     return validated
 
 
-def _check_beside(asked: Asked) -> None:
-    """Raise ValidationError for a file that no validation left where the user named none."""
+def _check_beside(asked: Asked, request: Request) -> None:
+    """Raise ValidationError for a file that no validation left where the user named none.
+
+    The scan of one that ended has the figures beside it, and of one that did not, its journal: any
+    other is a report by itself.
+    """
+    is_scan_ours = asked.figures.exists() or journal_place(request).exists()
     for path, start in ((asked.figures, JSON_START), (asked.scan, CSV_START)):
         try:
             with path.open("rb") as stream:
@@ -128,7 +139,7 @@ def _check_beside(asked: Asked) -> None:
             continue
         except OSError as error:
             raise ValidationError(f"{path} cannot be read: {error.strerror or error}.") from error
-        if found != start:
+        if found != start or (path == asked.scan and not is_scan_ours):
             raise ValidationError(
                 f"{path} was left by no validation, whose files beside {asked.report.name} would "
                 "lie there. It was left as it is: move it away, or name another report."

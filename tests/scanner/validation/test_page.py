@@ -110,3 +110,40 @@ def test_a_browser_shows_it_in_silence(scheme: Literal["light", "dark"], report:
     assert [it for it in heard if it != report.as_uri() and not it.startswith("data:")] == []
     assert width == 390, "wide tables scroll by themselves"
     assert inks[0] == inks[1], "the curves' texts have the colour of the page's"
+
+
+def test_on_paper_nothing_is_cut(report: Path) -> None:
+    """Paper does not scroll. 680 pixels of CSS lie between the margins of A4."""
+    if reason := why_none():
+        pytest.skip(reason)
+    with chromium() as browser:
+        shown = browser.new_page(viewport={"width": 680, "height": 900})
+        shown.goto(report.as_uri())
+        shown.emulate_media(media="print")
+        beyond = shown.evaluate(
+            "[...document.body.querySelectorAll('*')].filter(it =>"
+            " it.getBoundingClientRect().right > innerWidth + 1).map(it => it.outerHTML)"
+        )
+        tables = shown.evaluate(
+            "[...document.querySelectorAll('.wide')].map(it => getComputedStyle(it).overflowX)"
+        )
+        inks = shown.evaluate(
+            "['.curve', '.frame'].map(it => getComputedStyle(document.querySelector(it)).stroke)"
+        )
+    assert beyond == []
+    assert set(tables) == {"visible"}
+    assert inks[0] != inks[1], "a curve that runs beside the frame is told from it"
+
+
+def test_captions_are_read_without_scrolling(report: Path) -> None:
+    if reason := why_none():
+        pytest.skip(reason)
+    with chromium() as browser:
+        shown = browser.new_page(viewport={"width": 400, "height": 800})
+        shown.goto(report.as_uri())
+        rights = shown.evaluate(
+            "[...document.querySelectorAll('caption, figcaption')]"
+            ".map(it => it.getBoundingClientRect().right)"
+        )
+    assert rights
+    assert max(rights) <= 400

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.scan import Request
+from scanner.scan import Request, run_scan
 from scanner.scan.journal import Journal
 from scanner.scan.places import PlaceError, journal_place, remove_journal
 from scanner.validation import Asked, validate
@@ -24,7 +24,7 @@ def test_without_labels_there_is_nothing_to_count(looking_model: Path, tmp_path:
     (tmp_path / "set" / "a.png").write_bytes(encoded(spot(9, 9, 1), "PNG"))
     with pytest.raises(LabelError, match="named real"):
         validate(asked(tmp_path / "set", tmp_path / "out.html", looking_model))
-    assert not (tmp_path / "out.html").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
     (tmp_path / "set" / "a.png").unlink()
     write_labelled(tmp_path / "set", 3)
     validate(asked(tmp_path / "set", tmp_path / "out.html", looking_model))  # no journal is left
@@ -40,6 +40,16 @@ def test_files_that_the_user_did_not_name_stay(
         validate(asked(labelled, tmp_path / "out.html", looking_model))
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "path;mine\n"
+
+
+def test_the_report_of_a_scan_stays(labelled: Path, looking_model: Path, tmp_path: Path) -> None:
+    """It begins as the scan of a validation does, and may be a case."""
+    report = tmp_path / "out.csv"
+    run_scan(Request((labelled,), (report,), str(looking_model), device="cpu", workers=1))
+    written = report.read_bytes()
+    with pytest.raises(ValidationError, match=r"out\.csv was left by no validation"):
+        validate(asked(labelled, tmp_path / "out.html", looking_model))
+    assert report.read_bytes() == written
 
 
 def test_a_validation_of_before_is_replaced(looking_model: Path, tmp_path: Path) -> None:
