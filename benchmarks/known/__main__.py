@@ -100,7 +100,7 @@ def main(hashes: int, folder: Path | None, output: Path) -> None:
         f"{hashes:,} hashes; {LOOKUPS:,} look-ups of listed ones and as many of others in each of "
         f"{ROUNDS} rounds, medians. A look-up in the database takes {lookup * 1e6:.0f} µs, "
         f"{lookup / hashing:.1%} of what the SHA-256 of a file of {FILE_BYTES / 1e6:.0f} MB does. "
-        f"Before the first one, its rows are checked and its SHA-256 is taken, at "
+        f"Before the first one, some of its rows are looked at and its SHA-256 is taken, at "
         f"{found.stored[DATABASE] / found.ready[DATABASE] / 1e6:,.0f} MB/s. "
         "The list's table is mapped into memory, once for all processes."
     )
