@@ -66,14 +66,15 @@ def results(point: Told) -> Iterator[str]:
 
 def _error(share: Told, one: str, what: str) -> str:
     count, of = share["count"], share["of"]
+    tried = f"{of:,} {one}" if of == 1 else f"{of:,} {one}s"
     if not count:
         return (
-            f"Of {of:,} {one}s none was wrongly {what}. That does not mean that it cannot happen: "
+            f"Of {tried} none was wrongly {what}. That does not mean that it cannot happen: "
             f"with {of:,} tried, rates up to {percent(share['high'])} are compatible with that "
             f"(95% interval {interval(share)})."
         )
     return (
-        f"Of {of:,} {one}s, {_were(count)} wrongly {what}: {percent(share['share'])} (95% interval "
+        f"Of {tried}, {_were(count)} wrongly {what}: {percent(share['share'])} (95% interval "
         f"{interval(share)})."
     )
 

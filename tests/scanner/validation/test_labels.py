@@ -55,3 +55,21 @@ def test_a_root_may_be_the_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert several.of("data/other/fake/1.jpg") == Label(FAKE, "other")
     mixed = Labels([Path("data/real"), Path("fake.zip")])
     assert mixed.of("fake.zip!/1.jpg") == Label(FAKE, ".")
+
+
+def test_of_a_file_that_is_named_the_folder_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for those that are met: imgscan validate known/*/*.jpg is no other material."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("real", "fake", "sets"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jpg").touch()
+    (tmp_path / "sets" / "phones.zip").touch()
+    assert Labels([Path("real/a.jpg")]).of("a.jpg") == Label(REAL, ".")
+    several = Labels([Path("real/a.jpg"), Path("fake/a.jpg"), Path("sets/a.jpg")])
+    assert several.of("real/a.jpg") == Label(REAL, ".")
+    assert several.of("fake/a.jpg") == Label(FAKE, ".")
+    assert several.of("sets/a.jpg") is None
+    packed = Labels([Path("sets/phones.zip"), Path("fake")])
+    assert packed.of("sets/phones.zip!/real/1.jpg") == Label(REAL, "phones.zip")
