@@ -33,7 +33,8 @@ class Labels:
 
     A label is the name, in any letters, of a folder or archive (up to its first dot) above the
     picture; of several the nearest to it counts. Where none within a root says what it is, the
-    root's own name counts, of a file that of the folder it lies in. The group is the first folder or archive, within the root, whose name is no label.
+    root's own name counts, of a file that of the folder it lies in. The group is the first folder
+    or archive, within the root, whose name is no label.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
@@ -46,10 +47,7 @@ class Labels:
         """The label of the row at `path`; None where nothing tells."""
         named, group, (*above, _) = self._split(path)
         known = [place for place, name in enumerate(above) if _label(name) is not None]
-        if known:
-            label = _label(above.pop(known[-1]))
-        else:
-            label = _label(named) if named else None
+        label = _label(above.pop(known[-1])) if known else _label(named or "")
         if label is None:
             return None
         if group:
