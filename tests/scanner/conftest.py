@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
+from benchmarks.shared.browser import chromium, why_none
 from tests.conftest import encoded, image_bytes, imgscan
 from tests.scanner.walking import COMPRESSIONS, tarred, zipped
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -98,3 +104,12 @@ def _scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scanned(_scanned: Path, tmp_path: Path) -> Path:
     """A folder with `evidence`, its signed scan `out.csv`, `.json` and `.jsonl`, and the keys."""
     return shutil.copytree(_scanned, tmp_path / "case")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for a file of tests: a process can have no other beside it, as benchmarks start."""
+    if reason := why_none():
+        pytest.skip(reason)
+    with chromium() as found:
+        yield found

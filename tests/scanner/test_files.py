@@ -198,6 +198,7 @@ WRITERS = {
     "scanner/custody/signing.py",  # a new key; no file is ever replaced
     "scanner/cli/streams.py",  # nothing, to nowhere
     "scanner/processes.py",
+    "scanner/validation/flips.py",  # copies, in a folder of their own that goes
     "scanner/containers/rar.py",  # a file in memory
     "export/trt.py",  # a folder of its own that goes
 }

@@ -6,16 +6,18 @@ import base64
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from PIL import Image
 
-from benchmarks.shared.browser import chromium, why_none
 from scanner.validation import Asked, page, validate
 from tests.conftest import encoded
 from tests.scanner.reports.html.reading import Reader, read
 from tests.scanner.validation.conftest import spot
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ODD = "<img src=x onerror=alert(1)> {{ 7 * 7 }}"
 
@@ -91,13 +93,11 @@ def test_a_long_list_of_errors_is_cut_and_says_so(report: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_shows_it_in_silence(scheme: Literal["light", "dark"], report: Path) -> None:
-    if reason := why_none():
-        pytest.skip(reason)
+def test_a_browser_shows_it_in_silence(
+    scheme: Literal["light", "dark"], report: Path, browser: Browser
+) -> None:
     heard: list[str] = []
-    with chromium() as browser:
-        context = browser.new_context(color_scheme=scheme, viewport={"width": 390, "height": 800})
-        shown = context.new_page()
+    with browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800}) as shown:
         shown.on("console", lambda message: heard.append(message.text))
         shown.on("pageerror", lambda error: heard.append(str(error)))
         shown.on("request", lambda request: heard.append(request.url))
@@ -112,12 +112,9 @@ def test_a_browser_shows_it_in_silence(scheme: Literal["light", "dark"], report:
     assert inks[0] == inks[1], "the curves' texts have the colour of the page's"
 
 
-def test_on_paper_nothing_is_cut(report: Path) -> None:
+def test_on_paper_nothing_is_cut(report: Path, browser: Browser) -> None:
     """Paper does not scroll. 680 pixels of CSS lie between the margins of A4."""
-    if reason := why_none():
-        pytest.skip(reason)
-    with chromium() as browser:
-        shown = browser.new_page(viewport={"width": 680, "height": 900})
+    with browser.new_page(viewport={"width": 680, "height": 900}) as shown:
         shown.goto(report.as_uri())
         shown.emulate_media(media="print")
         beyond = shown.evaluate(
@@ -135,11 +132,8 @@ def test_on_paper_nothing_is_cut(report: Path) -> None:
     assert inks[0] != inks[1], "a curve that runs beside the frame is told from it"
 
 
-def test_captions_are_read_without_scrolling(report: Path) -> None:
-    if reason := why_none():
-        pytest.skip(reason)
-    with chromium() as browser:
-        shown = browser.new_page(viewport={"width": 400, "height": 800})
+def test_captions_are_read_without_scrolling(report: Path, browser: Browser) -> None:
+    with browser.new_page(viewport={"width": 400, "height": 800}) as shown:
         shown.goto(report.as_uri())
         rights = shown.evaluate(
             "[...document.querySelectorAll('caption, figcaption')]"

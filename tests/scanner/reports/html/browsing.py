@@ -38,3 +38,17 @@ def wait(page: Page, truth: str) -> None:
             return
         page.wait_for_timeout(20)
     raise AssertionError(truth)
+
+
+def assert_shown(locator: Locator) -> None:
+    """A page answers to a click or key when it comes to it, which may take a while."""
+    from playwright.sync_api import expect
+
+    expect(locator).to_be_visible()
+
+
+def assert_hidden(locator: Locator) -> None:
+    """As `assert_shown`."""
+    from playwright.sync_api import expect
+
+    expect(locator).not_to_be_visible()

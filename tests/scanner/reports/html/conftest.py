@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.shared.browser import chromium, why_none
 from scanner.occlusion import Region
 from scanner.record import Origin, Record, Status, Verdict
 from scanner.reports import write_report
@@ -71,14 +70,6 @@ def report(tmp_path: Path, rows: list[Record], facts: dict[str, Any]) -> Path:
     facts |= {"origins": {Origin.AI_VALIDATED: 1}, "provenance": "Nothing proves nothing."}
     write_report(path, rows, facts, Gallery(picture))
     return path
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if reason := why_none():
-        pytest.skip(reason)
-    with chromium() as found:
-        yield found
 
 
 @dataclass

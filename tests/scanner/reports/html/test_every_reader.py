@@ -11,7 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from scanner.record import Record
-from tests.scanner.reports.html.browsing import Open, choose, style
+from tests.scanner.reports.html.browsing import Open, assert_shown, choose, style
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -85,6 +85,6 @@ def pdf_text(page: Page) -> str:
 def test_without_scripts_everything_is_there_to_read(opened: Open, rows: list[Record]) -> None:
     page = opened(java_script_enabled=False)
     assert page.locator("#cards li").count() == len(rows)
-    assert page.locator("noscript p").is_visible()
+    assert_shown(page.locator("noscript p"))
     page.locator("#cards li").last.scroll_into_view_if_needed()
-    assert page.locator("#cards li").last.is_visible()
+    assert_shown(page.locator("#cards li").last)

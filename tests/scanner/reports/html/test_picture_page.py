@@ -15,7 +15,15 @@ from scanner.occlusion import Region
 from scanner.record import Record
 from scanner.reports import write_report
 from scanner.reports.gallery import Gallery, Picture
-from tests.scanner.reports.html.browsing import Open, choose, paths, style, wait
+from tests.scanner.reports.html.browsing import (
+    Open,
+    assert_hidden,
+    assert_shown,
+    choose,
+    paths,
+    style,
+    wait,
+)
 from tests.scanner.reports.html.conftest import thumbnail
 
 if TYPE_CHECKING:
@@ -52,8 +60,8 @@ def test_the_page_of_a_picture(opened: Open) -> None:
     link = page.locator("#cards .path", has_text="a/fake.jpg")
     link.click()
     one = page.locator("#one")
-    assert one.is_visible()
-    assert not page.locator("#cards").is_visible()
+    assert_shown(one)
+    assert_hidden(page.locator("#cards"))
     assert one.locator("h1").text_content() == "a/fake.jpg"
     assert page.title() == "a/fake.jpg - imgscan report"
     assert "99.0%" in (one.locator(".statement").text_content() or "")
@@ -69,7 +77,7 @@ def test_the_page_of_a_picture(opened: Open) -> None:
     assert one.locator(".findings tbody tr").count() == 2
     assert one.locator(".fields th").first.get_attribute("title")
     page.keyboard.press("Escape")
-    assert not one.is_visible()
+    assert_hidden(one)
     assert page.evaluate("document.activeElement.textContent") == "a/fake.jpg"
 
 
@@ -96,7 +104,7 @@ def test_a_link_to_a_picture_opens_it(opened: Open) -> None:
     page = opened(place="#c2")
     assert page.locator("#one h1").text_content() == "a b/camera.jpg"
     page = opened(place="#nonsense")
-    assert page.locator("#cards").is_visible()
+    assert_shown(page.locator("#cards"))
 
 
 def test_the_pages_of_a_file_lead_to_each_other(opened: Open) -> None:
@@ -115,7 +123,7 @@ def test_the_pages_of_a_file_lead_to_each_other(opened: Open) -> None:
     choose_all = page.locator("#one .back")
     choose_all.click()
     page.locator("#cards .path", has_text="a/fake.jpg").click()
-    assert not page.locator("#one .of-file").is_visible()
+    assert_hidden(page.locator("#one .of-file"))
 
 
 def test_where_the_evidence_lies_is_drawn_on_the_picture(opened: Open) -> None:
@@ -123,7 +131,7 @@ def test_where_the_evidence_lies_is_drawn_on_the_picture(opened: Open) -> None:
     page.locator("#cards .path", has_text="a/fake.jpg").click()
     one = page.locator("#one")
     parts_drawn = one.locator(".map span")
-    assert not parts_drawn.first.is_visible(), "as blurred as the picture"
+    assert_hidden(parts_drawn.first)  # as blurred as the picture
     one.locator(".shot").click()
     image, red, blue = (it.bounding_box() for it in (one.locator("img"), *parts_drawn.all()))
     assert image
@@ -137,11 +145,11 @@ def test_where_the_evidence_lies_is_drawn_on_the_picture(opened: Open) -> None:
     assert parts_drawn.all_text_contents() == ["+", "\u2212"]
     assert "not which parts were" in (one.locator(".map-words").text_content() or "")
     one.locator(".map-choice input").uncheck()
-    assert not parts_drawn.first.is_visible()
+    assert_hidden(parts_drawn.first)
     page.keyboard.press("Escape")
     page.locator("#cards .path", has_text="views fake").click()
     assert parts_drawn.all_text_contents() == ["1.50", "-0.75"]
     page.keyboard.press("Escape")
     page.locator("#cards .path", has_text="small real").click()
     assert parts_drawn.count() == 0
-    assert not one.locator(".map-words").is_visible()
+    assert_hidden(one.locator(".map-words"))
