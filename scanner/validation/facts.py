@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.files import file_sha256
-from scanner.record import Status, Verdict
+from scanner.record import Status, Verdict, safe_text
 from scanner.scan.facts import decoders, libraries
 from scanner.validation.figures import share
 from scanner.validation.labels import CLASSES, FAKE
@@ -37,8 +37,8 @@ def facts(
         "instructions": manifest["instructions"],
         "libraries": libraries(),
         "decoders": decoders(),
-        "labelled": [str(path) for path in labelled],
-        "scan": {"report": scan.name, "sha256": file_sha256(scan)},
+        "labelled": [safe_text(str(path)) for path in labelled],
+        "scan": {"report": safe_text(scan.name), "sha256": file_sha256(scan)},
         "files": [_files(validated.material, label) for label in CLASSES],
         "unlabelled": validated.material.unlabelled,
         "unlabelled_not_examined": _counts(validated.material.unopened),

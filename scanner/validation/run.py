@@ -13,7 +13,7 @@ from scanner.errors import ImgscanError
 from scanner.files import file_sha256, partial_path, write_whole
 from scanner.model.card import ModelError
 from scanner.model.file import AUTO, ModelFile, open_models
-from scanner.record import columns
+from scanner.record import columns, safe_text
 from scanner.reports.read import read_records
 from scanner.scan import Request, Watcher, run_scan
 from scanner.scan.places import check_places, journal_place, remove_journal
@@ -167,7 +167,7 @@ def _write(asked: Asked, validated: Validated) -> None:
         told = facts(asked.labelled, asked.scan, validated, manifest)
         write_whole(asked.figures, _json(told))
         sha256 = file_sha256(asked.figures)
-        html = page(told, manifest["ended"], asked.figures.name, sha256)
+        html = page(told, manifest["ended"], safe_text(asked.figures.name), sha256)
         write_whole(asked.report, html.encode())
     except OSError as error:
         where = error.filename or asked.report

@@ -82,9 +82,8 @@ def examine(
 
     alive: called between the pages of an image, before what takes long of them, and while bytes are
     searched or, of a file too large for more, hashed. carve: whether to search for pictures, and in
-    which gaps.
-    trust_anchors: certificates of those whose C2PA signatures are trusted, as PEM. pictures:
-    whether thumbnails are wanted.
+    which gaps. trust_anchors: certificates of those whose C2PA signatures are trusted, as PEM.
+    pictures: whether thumbnails are wanted.
     """
     try:
         data = source if isinstance(source, bytes) else read(source, limits)

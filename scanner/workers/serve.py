@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
@@ -67,7 +68,8 @@ def serve(
         pass
     except KnownError as error:  # no file may pass for unknown because a list cannot be read
         limit_work(0)
-        _send(pipe, Refusal(str(error)))
+        with suppress(_ParentGone):
+            _send(pipe, Refusal(str(error)))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
 

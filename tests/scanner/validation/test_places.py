@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from scanner.record import safe_text
 from scanner.scan import Request, run_scan
 from scanner.scan.journal import Journal
 from scanner.scan.places import PlaceError, journal_place, remove_journal
@@ -89,3 +91,13 @@ def test_a_report_that_cannot_be_is_refused_at_once(name: str, why: str, tmp_pat
     (tmp_path / "d.html").mkdir()
     with pytest.raises(ValidationError, match=why):
         Asked((tmp_path,), tmp_path / name)
+
+
+def test_names_that_are_no_text_are_told_escaped(looking_model: Path, tmp_path: Path) -> None:
+    """Folders and reports may be named in bytes that no page or JSON can hold."""
+    folder = write_labelled(tmp_path / os.fsdecode(b"set\xff"), 2)
+    report = tmp_path / os.fsdecode(b"out\xff.html")
+    told = validated(folder, report, looking_model)
+    assert told["labelled"] == [safe_text(str(folder))]
+    assert told["scan"]["report"] == r"out\xff.csv"
+    assert r"out\xff.json" in report.read_text(encoding="utf-8")
