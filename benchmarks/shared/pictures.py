@@ -71,6 +71,6 @@ def _jpeg(seed: int, width: int, height: int) -> bytes:
 
 def _commented(jpeg: bytes, text: str) -> bytes:
     """The same JPEG with a comment segment behind its JFIF header."""
-    header = 4 + int.from_bytes(jpeg[4:6], "big") - 2
+    header = 4 + int.from_bytes(jpeg[4:6], "big")  # its length counts its own two bytes
     length = (len(text) + 2).to_bytes(2, "big")
     return jpeg[:header] + b"\xff\xfe" + length + text.encode("ascii") + jpeg[header:]
