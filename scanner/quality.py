@@ -72,7 +72,8 @@ class QualityBounds:
 
 def quality(rgb: Image.Image, views: NDArray[np.uint8], preprocessing: Preprocessing) -> Quality:
     """Of a picture, mode RGB, and of what a model sees of it, as `view` gives it."""
-    grey = views.reshape(-1, *views.shape[-3:]).mean(axis=-1, dtype=np.float32)
+    red, green, blue = np.moveaxis(views.reshape(-1, *views.shape[-3:]), -1, 0).astype(np.float32)
+    grey = (red + green + blue) / 3
     near, far = _difference(grey, 1), _difference(grey, 2)
     detail = near / far if far > FLAT else 0.0
     return Quality(detail, near, _blocks(rgb), share_seen(rgb.size, preprocessing))

@@ -54,7 +54,7 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         raise NoPicture(reason)
     samples = _png_samples(image)
     image.load()
-    upright = _turned(image)
+    upright = turned(image, turn_of(image))
     if samples and "transparency" in upright.info:
         upright.info["transparency"] = _in_pixels(upright.info["transparency"], samples)
     if upright.mode.startswith("I"):
@@ -64,17 +64,17 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return _on_white(upright)
 
 
-def _turned(image: Image.Image) -> Image.Image:
-    """Upright, as its EXIF says; EXIF that cannot be read turns nothing, and spoils no pixel.
-
-    ImageOps.exif_transpose writes EXIF anew, which fails where any of its other fields is broken.
-    """
-    turn = turn_of(image)
+def turned(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    """The image once it is turned; itself where nothing need be."""
     return image if turn is None else image.transpose(turn)
 
 
 def turn_of(image: Image.Image) -> Image.Transpose | None:
-    """What makes an image upright that is stored in another position; None where nothing need."""
+    """What makes an image upright that is stored in another position; None where nothing need.
+
+    EXIF that cannot be read turns nothing, and spoils no pixel: ImageOps.exif_transpose writes EXIF
+    anew, which fails where any of its other fields is broken.
+    """
     try:
         return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # its reader raises nearly anything on broken bytes

@@ -151,9 +151,9 @@ def matches(rgb: NDArray[np.uint8]) -> Iterator[Match]:
     more often is measured by benchmarks.provenance.watermark.
     """
     planes = _planes(rgb)
-    looks = (planes, _sharpened(planes))
+    looks = [[_extremes(plane) for plane in look] for look in (planes, _sharpened(planes))]
     votes = {
-        (look, reading): _votes(looks[look][reading[0]] + np.float32(reading[1]))
+        (look, reading): _votes(*looks[look][reading[0]], np.float32(reading[1]))
         for look in range(len(looks))
         for reading in (BYTES, FLOATS, SWAPPED)
     }
@@ -175,7 +175,7 @@ def _planes(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     width = rgb.shape[1] // SIDE * SIDE
     height = min(rgb.shape[0], max(READ_PIXELS // max(width, 1), SIDE)) // SIDE * SIDE
-    rows = np.add(rgb[:height:2, :width], rgb[1:height:2, :width], dtype=np.uint16)
+    rows = rgb[:height:2, :width].astype(np.uint16) + rgb[1:height:2, :width]
     pairs = rows.reshape(height // 2, width // 2, 6)
     sums = [(pairs[..., n] + pairs[..., n + 3]).astype(np.float32) for n in range(3)]
     # Not by a product of matrices, for which NumPy's library wakes threads that workers share.
@@ -198,24 +198,46 @@ def _sharpened(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     undoes that exactly for what changes slowest and fastest.
     """
     for axis in (1, 2):
-        there = np.moveaxis(planes, axis, 0)
-        sharp = np.moveaxis(1.5 * planes, axis, 0)
-        sharp[:-1] -= 0.25 * there[1:]
-        sharp[1:] -= 0.25 * there[:-1]
-        sharp[0] -= 0.25 * there[0]  # past the edge lies what is at the edge
-        sharp[-1] -= 0.25 * there[-1]
-        planes = np.moveaxis(sharp, 0, axis)
+        quarter = np.moveaxis(0.25 * planes, axis, 0)
+        planes = 1.5 * planes
+        sharp = np.moveaxis(planes, axis, 0)
+        sharp[:-1] -= quarter[1:]
+        sharp[1:] -= quarter[:-1]
+        sharp[0] -= quarter[0]  # past the edge lies what is at the edge
+        sharp[-1] -= quarter[-1]
     return planes
 
 
-def _votes(plane: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The bit that each block reads as, in order. plane: rows x columns of whole blocks."""
-    size = np.abs(plane)
-    size[::BLOCK, ::BLOCK] = 0  # the first of a block bears none
-    for axis in (0, 1):  # halved twice each way, which is faster than by fours
-        for _ in range(2):
-            pairs = np.moveaxis(size, axis, 0)
-            size = np.moveaxis(np.maximum(pairs[0::2], pairs[1::2]), 0, axis)
+Extremes = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def _extremes(plane: NDArray[np.float32]) -> Extremes:
+    """The largest and the smallest coefficient of each block but for its first, which bears no bit.
+
+    plane: rows x columns of whole blocks.
+    """
+    rows = plane.reshape(-1, BLOCK, plane.shape[1])
+    return _extreme(np.maximum, rows, -np.inf), _extreme(np.minimum, rows, np.inf)
+
+
+def _extreme(of_two: np.ufunc, rows: NDArray[np.float32], least: float) -> NDArray[np.float32]:
+    first = rows[:, 0].copy()
+    first[:, ::BLOCK] = least
+    # Two by two, which is faster than a reduction of so few.
+    down = of_two(of_two(first, rows[:, 1]), of_two(rows[:, 2], rows[:, 3]))
+    near, far = (
+        of_two(down[:, ::BLOCK], down[:, 1::BLOCK]),
+        of_two(down[:, 2::BLOCK], down[:, 3::BLOCK]),
+    )
+    found: NDArray[np.float32] = of_two(near, far)
+    return found
+
+
+def _votes(
+    largest: NDArray[np.float32], smallest: NDArray[np.float32], raised: np.float32
+) -> NDArray[np.bool_]:
+    """The bit that each block reads as, in order, where all coefficients are raised by so much."""
+    size = np.maximum(largest + raised, -(smallest + raised))
     return (size % SCALE > SCALE / 2).ravel()
 
 

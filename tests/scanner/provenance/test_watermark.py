@@ -176,7 +176,8 @@ def test_odds_are_those_of_drawing_lots() -> None:
 
 def test_a_message_drawn_at_random_fits_any_picture_as_often_as_the_odds_say() -> None:
     random = np.random.default_rng(6)
-    votes = watermark._votes(watermark._planes(photograph(6))[0] + np.float32(256))
+    plane = watermark._planes(photograph(6))[0]
+    votes = watermark._votes(*watermark._extremes(plane), np.float32(256))
     bits = np.array(MESSAGES[3].bits)
     ones = int(bits.sum())
     draws = 4000
