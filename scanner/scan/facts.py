@@ -95,7 +95,7 @@ def facts(
     # No times and no machine names: the same evidence must give the same bytes.
     return {
         "imgscan": __version__,
-        "decoder": f"Pillow {libraries()['pillow']}, Python {platform.python_version()}",
+        "decoder": ", ".join([*decoding(), f"Python {platform.python_version()}"]),
         "models": [_model_facts(judged) for judged in models],
         "provenance": CAVEAT,
         "c2pa_trust": trust_facts(trust),
@@ -192,6 +192,12 @@ def decoders() -> dict[str, str]:
     versions = {name: features.version(name) for name in features.get_supported()}
     known = {name: version for name, version in sorted(versions.items()) if version}
     return known | {"Python's zlib": zlib.ZLIB_RUNTIME_VERSION}
+
+
+def decoding() -> list[str]:
+    """The libraries that turn a file into pixels, with their versions."""
+    installed = libraries()
+    return [f"Pillow {installed['pillow']}", f"simplejpeg {installed['simplejpeg']}"]
 
 
 def unpackers() -> dict[str, str]:
