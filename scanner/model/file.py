@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.files import file_sha256
+from scanner.limits import AUTO
 from scanner.model.card import INPUT, METADATA_KEY, OOD, ModelCard, ModelError, parse_card
 from scanner.model.engine import SUFFIX, read_engine_card
 from scanner.record import path_text
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import onnxruntime
 
 BUNDLED = Path(__file__).parents[1] / "models"
-AUTO = "auto"  # names all bundled models together, so no model may have that name
 PIN = ".sha256"  # of the file beside an added model with the SHA-256 it had when it was added
 
 

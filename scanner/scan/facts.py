@@ -22,7 +22,7 @@ from scanner.environment import programs
 from scanner.files import file_sha256
 from scanner.hashes.hashing import Hashing
 from scanner.model.card import ModelCard
-from scanner.paths import resolved
+from scanner.paths import Roots
 from scanner.provenance import CAVEAT
 from scanner.provenance.trust import Trust
 from scanner.record import RECORDS_VERSION, Origin, Status, Verdict
@@ -41,14 +41,18 @@ LIBRARIES = (
 
 
 def identity(
-    request: Request, scorers: Sequence[Scorer], hashing: Hashing, trust: Trust
+    request: Request,
+    evidence: Roots,
+    scorers: Sequence[Scorer],
+    hashing: Hashing,
+    trust: Trust,
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan is carried on only where all of it is the same."""
     cards = [scorer.model.card for scorer in scorers]
     return {
         "version": __version__,
         "kind of record": RECORDS_VERSION,
-        "evidence": [str(resolved(path)) for path in request.paths],
+        "evidence": evidence.places,
         "model": [[scorer.model.name, scorer.model.sha256] for scorer in scorers],
         "model card": [_card_sha256(card) for card in cards],
         "false-positive rate": [card.operating_points[0].false_positive_rate for card in cards],

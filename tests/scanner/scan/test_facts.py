@@ -19,6 +19,7 @@ from scanner import record
 from scanner.backends.choose import open_backend
 from scanner.hashes.hashing import Hashing
 from scanner.model import ModelCard, ModelFile, open_model
+from scanner.paths import Roots
 from scanner.provenance.trust import Trust, TrustList
 from scanner.scan import facts
 from scanner.scan.journal import Journal
@@ -35,7 +36,9 @@ def bundled() -> Scorer:
 
 
 def identity(evidence: Path, *trusted: TrustList) -> dict[str, object]:
-    return facts.identity(Request((evidence,)), [bundled()], Hashing(), Trust(trusted))
+    return facts.identity(
+        Request((evidence,)), Roots([evidence]), [bundled()], Hashing(), Trust(trusted)
+    )
 
 
 CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -89,7 +92,9 @@ def test_another_card_is_another_identity(tmp_path: Path, card: ModelCard) -> No
 
     def key(*cards: ModelCard) -> object:
         scorers = [Scorer(replace(engine, card=card), backend) for card in cards]
-        return facts.identity(Request((tmp_path,)), scorers, Hashing(), Trust())["model card"]
+        return facts.identity(Request((tmp_path,)), Roots([tmp_path]), scorers, Hashing(), Trust())[
+            "model card"
+        ]
 
     assert key(card) == key(card.at(0.001)), "which point is chosen is told for itself"
     assert key(card) != key(other)
