@@ -123,13 +123,16 @@ def prepare(module: str, evidence: Roots) -> None:
             forkserver.ensure_running()
 
 
-def start(target: Callable[..., None], memory_bytes: int, *arguments: Any) -> Child:
+def start(
+    target: Callable[..., None], memory_bytes: int, *arguments: Any, imported: str | None = None
+) -> Child:
     """Start `target(pipe, *arguments)` in a child that is confined, see `_confine`.
 
-    target: a function of a module other than the main one, which the child imports. Raises
-    ProcessError.
+    target: a function of a module other than the main one, which the child imports. imported: the
+    module that is imported once for all children that are copies of one process, where that is not
+    the target's own. Raises ProcessError.
     """
-    context = _context(target.__module__)
+    context = _context(imported or target.__module__)
     ours, theirs = context.Pipe()
     life = (theirs, memory_bytes, target, arguments)
     process = context.Process(target=_live, args=life, daemon=True)

@@ -6,13 +6,14 @@ They stand side by side so that nothing a record depends on is left out of what 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import platform
+import re
 import sys
 import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ LIBRARIES = (
     "py7zr", "pylibmagic", "pypdf", "pyzipper", "rarfile", "rawpy", "simplejpeg", "tensorrt",
     "tensorrt-rtx-cu13",
 )  # fmt: skip
+NAMED = {name: re.compile(rf"^{name}: *(.*?) *$", re.MULTILINE) for name in ("Name", "Version")}
 
 
 def identity(
@@ -131,8 +133,7 @@ def _model_facts(judged: Judged) -> dict[str, Any]:
 
 def surroundings(command: Sequence[str]) -> dict[str, Any]:
     """The software that a scan's results may depend on, and the command that started it."""
-    installed = importlib.metadata.distributions()
-    libraries = {library.name: library.version for library in installed if library.name}
+    libraries = dict(installed())
     return {
         "python": sys.version,
         # Not platform.platform(), which runs a program to learn of the processor.
@@ -180,12 +181,30 @@ def instructions() -> list[str]:
 
 def libraries() -> dict[str, str]:
     """Name to version of those of LIBRARIES that are installed."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    first = {_plain(name): version for name, version in reversed(installed())}
+    return {name: first[_plain(name)] for name in LIBRARIES if _plain(name) in first}
+
+
+def _plain(name: str) -> str:
+    """A library's name, of which upper case and the kind of punctuation tell nothing."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@cache
+def installed() -> list[tuple[str, str]]:
+    """Name and version of each library that is installed, in the order that Python finds them in.
+
+    Of its metadata only these two lines are looked at: most of it is long descriptions.
+    """
+    from importlib.metadata import distributions
+
+    found = []
+    for library in distributions():
+        text = library.read_text("METADATA") or library.read_text("PKG-INFO") or ""
+        header = text.partition("\n\n")[0]
+        facts = {name: NAMED[name].search(header) for name in NAMED}
+        if facts["Name"] and facts["Version"]:
+            found.append((facts["Name"][1], facts["Version"][1]))
     return found
 
 

@@ -14,8 +14,7 @@ from scanner.processes import prepare
 from scanner.scan.outcome import Outcome
 from scanner.scan.request import Request
 from scanner.scan.watcher import Watcher
-
-WORKER = "scanner.workers.serve"  # what workers import
+from scanner.workers import SERVED_BY
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
     """
     try:
         evidence = Roots(request.paths)
-        prepare(WORKER, evidence)
+        prepare(SERVED_BY, evidence)
         from scanner.scan.run import run
 
         return run(request, evidence, watcher)
