@@ -44,20 +44,21 @@ class Roots:
 def _place(path: Path, met: dict[str, str]) -> tuple[str, os.stat_result | None]:
     """Where a path leads, and what is there, if anything.
 
-    met: folders that were met before, with where they lie. So of many paths in one folder, no more
-    is looked up than the last name of each, unless that is a link.
+    met: folders that were met before, with how the places of what lies in them begin. So of many
+    paths in one folder, no more is looked up than the last name of each, unless that is a link.
     """
     name = os.fspath(path)
-    folder, last = os.path.split(name)
     try:
         facts = os.lstat(name)
     except OSError:
         return str(resolved(path)), None
+    folder, separator, last = name.rpartition(os.sep)
     is_plain = os.name == "posix" and last not in ("", os.curdir, os.pardir)
     if is_plain and not stat.S_ISLNK(facts.st_mode):
-        if folder not in met:
-            met[folder] = str(resolved(Path(folder)))
-        return os.path.join(met[folder], last), facts  # noqa: PTH118
+        if (beginning := met.get(folder)) is None:
+            place = str(resolved(Path(folder + separator)))
+            beginning = met[folder] = place.removesuffix(os.sep) + os.sep
+        return beginning + last, facts
     try:
         return str(resolved(path)), path.stat()
     except OSError:

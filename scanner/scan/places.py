@@ -116,6 +116,8 @@ def check_roots(roots: Roots) -> None:
     # What does not exist has its place for an identity, and nothing else has.
     folders |= {it: root for it, root in roots.identities.items() if isinstance(it, Path)}
     holders = {above: holder(Path(above), folders) for above in roots.above()}
+    if not any(holders.values()):
+        return
     for root, place in zip(roots.paths, roots.places, strict=True):
         if folder := holders[os.path.dirname(place)]:  # noqa: PTH120
             raise OverlapError(
@@ -160,8 +162,9 @@ def check_pages(folders: Sequence[Path], evidence: Roots, outputs: Sequence[Path
     """
     places = {identity(folder): folder for folder in folders}
     inside = {above: holder(Path(above), places) for above in evidence.above()}
-    for path, place in zip(evidence.paths, evidence.places, strict=True):
-        _refuse_inside(path, inside.get(os.path.dirname(place)))  # noqa: PTH120
+    if any(inside.values()):
+        for path, place in zip(evidence.paths, evidence.places, strict=True):
+            _refuse_inside(path, inside[os.path.dirname(place)])  # noqa: PTH120
     for this, folder in places.items():
         if root := evidence.identities.get(this):
             _refuse_inside(root, folder)

@@ -110,7 +110,7 @@ def examine(
     facts: dict[str, Any] = {**vars(hashes), "known": known}
     facts |= {"bytes": len(data), **provenance._asdict()}
     first, *further = (replace(outcome, **facts) for outcome in outcomes)
-    return replace(first, further=further)
+    return replace(first, further=further) if further else first
 
 
 def _carve(
