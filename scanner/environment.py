@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from scanner.errors import ImgscanError
-from scanner.paths import holder, identity, resolved
+from scanner.paths import Roots
 
 HOME = Path(__file__).parent  # the scanner's own folder, in which no evidence lies
 # The programs that may be run, all to unpack RAR; the first that works is taken.
@@ -34,7 +34,7 @@ class UnsafeError(ImgscanError):
     """Code could come from the evidence, or the evidence would be written to; says how."""
 
 
-def close_search_paths(evidence: Sequence[Path]) -> None:
+def close_search_paths(evidence: Roots) -> None:
     """Let this process and its children find no module and no program where evidence may lie.
 
     Modules come from no relative and not from the current folder, though Python may look there
@@ -49,7 +49,7 @@ def close_search_paths(evidence: Sequence[Path]) -> None:
     sys.path[:] = _module_folders(sys.path)
     if given := os.environ.get("PYTHONPATH"):
         os.environ["PYTHONPATH"] = os.pathsep.join(_module_folders(given.split(os.pathsep)))
-    roots = {resolved(path) for path in evidence}
+    roots = frozenset(evidence.places)
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     kept = [
         folder
@@ -68,7 +68,7 @@ def _module_folders(folders: Sequence[str]) -> list[str]:
 
 
 def _is_installed(folder: str) -> bool:
-    installation = {Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)}
+    installation = {str(Path(prefix).resolve()) for prefix in (sys.prefix, sys.base_prefix)}
     return Path(folder).is_absolute() and _lies_in(installation, folder)
 
 
@@ -77,10 +77,10 @@ def _is_here(folder: str) -> bool:
     return not Path(folder).is_absolute() or Path(folder).resolve() == Path.cwd().resolve()
 
 
-def _lies_in(roots: Set[Path], path: str) -> bool:
+def _lies_in(roots: Set[str], path: str) -> bool:
     """Whether a path, links followed, is one of `roots`, which are without links, or below one."""
     place = Path(path).resolve()
-    return not roots.isdisjoint((place, *place.parents))
+    return not roots.isdisjoint(map(str, (place, *place.parents)))
 
 
 def _programs_in(folder: str) -> Iterator[str]:
@@ -95,7 +95,7 @@ def programs() -> dict[str, str]:
     return {name: path for name, path in found.items() if path}
 
 
-def check_temporary_folder(evidence: Sequence[Path]) -> None:
+def check_temporary_folder(evidence: Roots) -> None:
     """Raise UnsafeError if the folder for temporary files lies in the evidence; else, settle on it.
 
     Processes talk to each other through it, databases use it, and a scan without a report keeps its
@@ -115,8 +115,8 @@ def check_temporary_folder(evidence: Sequence[Path]) -> None:
     os.environ[SQLITES] = tempfile.gettempdir()  # or it would look for one by itself
 
 
-def _refuse_temporary(folder: Path, name: str, evidence: Sequence[Path]) -> None:
-    if root := holder(resolved(folder), {identity(path): path for path in evidence}):
+def _refuse_temporary(folder: Path, name: str, evidence: Roots) -> None:
+    if root := evidence.holder(folder):
         raise UnsafeError(
             f"the temporary folder {folder} lies inside the evidence {root}, which must not be "
             f"written to; set {name} to a folder outside of it."

@@ -101,50 +101,70 @@ def check_read(stream: BinaryIO) -> None:
 class _Whole(io.FileIO):
     """A file that raises OSError where its bytes end before its size says so.
 
-    trouble: what reading it last met.
+    size: in bytes, when it was opened. trouble: what reading it last met.
     """
 
     def __init__(self, path: str, opener: Callable[[str, int], int]) -> None:
         super().__init__(path, "rb", opener=opener)
         self.trouble: OSError | None = None
-        self._size = os.fstat(self.fileno()).st_size
+        self.size = os.fstat(self.fileno()).st_size
 
     def buffered(self) -> io.BufferedReader:
         return io.BufferedReader(self, BUFFER_BYTES)
 
     def seek(self, position: int, whence: int = os.SEEK_SET, /) -> int:
-        with self._noted():
+        try:
             return super().seek(position, whence)
+        except OSError as error:
+            self._note(error)
+            raise
 
     def tell(self) -> int:
-        with self._noted():
+        try:
             return super().tell()
+        except OSError as error:
+            self._note(error)
+            raise
 
     def readinto(self, buffer: Any, /) -> int:
-        with self._noted():
+        try:
             read = super().readinto(buffer) or 0
             if not read and len(buffer):
                 self._check_end()
-            return read
+        except OSError as error:
+            self._note(error)
+            raise
+        return read
 
     def readall(self) -> bytes:
-        with self._noted():
+        try:
             data = super().readall()
             self._check_end()
-            return data
+        except OSError as error:
+            self._note(error)
+            raise
+        return data
 
     def _check_end(self) -> None:
-        if (end := self.tell()) < self._size:
-            raise OSError(errno.EIO, f"only {end:,} of its {self._size:,} bytes can be had")
+        if (end := self.tell()) < self.size:
+            raise OSError(errno.EIO, f"only {end:,} of its {self.size:,} bytes can be had")
 
-    @contextmanager
-    def _noted(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # which a parser gets that asks for an impossible place
-                self.trouble = error
-            raise
+    def _note(self, error: OSError) -> None:
+        if error.errno != errno.EINVAL:  # which a parser gets that asks for an impossible place
+            self.trouble = error
+
+
+def held_if_small(stream: BinaryIO) -> BinaryIO:
+    """A small file of `open_readonly` as bytes in memory, any other as it is; at their beginning.
+
+    Whoever looks at many places in it asks the system once. Raises OSError as reading does.
+    """
+    raw = getattr(stream, "raw", None)
+    if not isinstance(raw, _Whole) or raw.size > BUFFER_BYTES:
+        return stream
+    content = stream.read(BUFFER_BYTES + 1)  # some files of the system's own do not say their size
+    stream.seek(0)
+    return stream if len(content) > BUFFER_BYTES else io.BytesIO(content)
 
 
 def file_facts(path: Path) -> os.stat_result:

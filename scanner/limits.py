@@ -7,6 +7,7 @@ from dataclasses import dataclass
 # Pillow's own limit for a decompression bomb: twice the pixels of a 256 MiB RGB image.
 MAX_PIXELS = 178_956_970
 A_DAY = 86_400.0
+AUTO = "auto"  # names all bundled models together, so no model may have that name
 # The most that a scan may be asked for.
 MOST_WORKERS, LARGEST_BATCH = 256, 4_096
 # The lowest and the highest value of each limit: beyond them nothing could work, or no system would

@@ -3,8 +3,66 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+
+class Roots:
+    """Evidence as a scan is asked for it, and where it lies: looked up once, of a million paths.
+
+    paths: as they were named. places: the same, resolved, as text. folders: of which of them, by
+    their number, is known that they are folders. identities: whose each `identity` is; of two that
+    share one, the later path.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+        self.places: list[str] = []
+        self.identities: dict[object, Path] = {}
+        self.folders: set[int] = set()
+        met: dict[str, str] = {}
+        for number, path in enumerate(paths):
+            place, facts = _place(path, met)
+            self.places.append(place)
+            if facts is None:
+                self.identities[Path(place)] = path
+                continue
+            self.identities[facts.st_dev, facts.st_ino] = path
+            if stat.S_ISDIR(facts.st_mode):
+                self.folders.add(number)
+
+    def holder(self, place: Path) -> Path | None:
+        """Which of them the path is, links followed, or a folder above it."""
+        return holder(resolved(place), self.identities)
+
+    def above(self) -> Iterable[str]:
+        """The folders that they lie in, resolved, each once."""
+        return dict.fromkeys(map(os.path.dirname, self.places))
+
+
+def _place(path: Path, met: dict[str, str]) -> tuple[str, os.stat_result | None]:
+    """Where a path leads, and what is there, if anything.
+
+    met: folders that were met before, with how the places of what lies in them begin. So of many
+    paths in one folder, no more is looked up than the last name of each, unless that is a link.
+    """
+    name = os.fspath(path)
+    try:
+        facts = os.lstat(name)
+    except OSError:
+        return str(resolved(path)), None
+    folder, separator, last = name.rpartition(os.sep)
+    is_plain = os.name == "posix" and last not in ("", os.curdir, os.pardir)
+    if is_plain and not stat.S_ISLNK(facts.st_mode):
+        if (beginning := met.get(folder)) is None:
+            place = str(resolved(Path(folder + separator)))
+            beginning = met[folder] = place.removesuffix(os.sep) + os.sep
+        return beginning + last, facts
+    try:
+        return str(resolved(path)), path.stat()
+    except OSError:
+        return str(resolved(path)), None
 
 
 def holder(place: Path, roots: Mapping[object, Path]) -> Path | None:

@@ -24,8 +24,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
-from scanner.environment import HOME, STOP_SIGNALS, programs
+from scanner.environment import (
+    HOME,
+    STOP_SIGNALS,
+    check_temporary_folder,
+    close_search_paths,
+    programs,
+)
 from scanner.errors import ImgscanError
+from scanner.paths import Roots
 
 START_SECONDS = 60.0  # a new process may take this long to import its libraries
 LONGEST_LAP = 1.0  # seconds between two looks at a child that count
@@ -99,29 +106,61 @@ class Watch:
         return min(lap, LONGEST_LAP)
 
 
-def start(target: Callable[..., None], memory_bytes: int, *arguments: Any) -> Child:
+def prepare(module: str, evidence: Roots) -> None:
+    """Make it safe to start children of a scan of `evidence`, and let them import `module` already.
+
+    Where children are copies of one process, that one starts, and imports while this one goes on.
+    Its import path and its temporary files are the same as theirs, so all is closed to the evidence
+    first. Raises UnsafeError, ProcessError.
+    """
+    close_search_paths(evidence)
+    check_temporary_folder(evidence)
+    context = _context(module)
+    if context.get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        with _trouble_explained(), _deaf_children(), _no_main_module():
+            forkserver.ensure_running()
+
+
+def start(
+    target: Callable[..., None], memory_bytes: int, *arguments: Any, imported: str | None = None
+) -> Child:
     """Start `target(pipe, *arguments)` in a child that is confined, see `_confine`.
 
-    target: a function of a module other than the main one, which the child imports. Raises
-    ProcessError.
+    target: a function of a module other than the main one, which the child imports. imported: the
+    module that is imported once for all children that are copies of one process, where that is not
+    the target's own. Raises ProcessError.
     """
+    context = _context(imported or target.__module__)
+    ours, theirs = context.Pipe()
+    life = (theirs, memory_bytes, target, arguments)
+    process = context.Process(target=_live, args=life, daemon=True)
+    with _trouble_explained(), _deaf_children(), _no_main_module():
+        process.start()
+    theirs.close()
+    return Child(process, ours)
+
+
+def _context(module: str) -> Any:
+    """How children start. module: what they import, where they are copies only once for all."""
     # Not fork: a copy of a process that runs inference threads may deadlock.
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
-        context.set_forkserver_preload([target.__module__])
-    ours, theirs = context.Pipe()
-    life = (theirs, memory_bytes, target, arguments)
-    process = context.Process(target=_live, args=life, daemon=True)
+        context.set_forkserver_preload([module])
+    return context
+
+
+@contextmanager
+def _trouble_explained() -> Iterator[None]:
+    """Turn the OSError of a process that does not start into a ProcessError."""
     try:
-        with _deaf_children(), _no_main_module():
-            process.start()
+        yield
     except OSError as error:  # processes meet at a socket in the folder for temporary files
         where = "set TMPDIR to a folder of a shorter name" if "too long" in str(error) else ""
         what = where or "look for what the system lacks"
         raise ProcessError(f"no process can be started: {error}; {what}.") from error
-    theirs.close()
-    return Child(process, ours)
 
 
 def exit_reason(exitcode: int | None) -> str:

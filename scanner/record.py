@@ -238,6 +238,8 @@ def path_from_text(text: str) -> str:
 
 def trouble(value: object) -> str | None:
     """What `value` is that no report can hold, such as "no Unicode"; None where all can."""
+    if value is None:
+        return None
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return "no number of 64 bits"
     if isinstance(value, float) and not math.isfinite(value):

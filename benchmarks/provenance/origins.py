@@ -20,7 +20,7 @@ from benchmarks.provenance.pictures import FAKES, OTHERS, PHOTOGRAPHS, pictures
 from benchmarks.shared.options import shared_option
 from benchmarks.shared.results import Row, write_part
 from scanner.images.decode import decode
-from scanner.provenance import gather, of_pixels
+from scanner.provenance.readers import gather, of_pixels
 from scanner.provenance.trust import read_trust
 from scanner.record import Origin
 from trainer.command import Command

@@ -30,7 +30,7 @@ from scanner.limits import Limits
 from scanner.model import ModelFile
 from scanner.model.verdict import Score, judge, outside
 from scanner.preprocess import view
-from scanner.provenance import gather, of_pixels
+from scanner.provenance.readers import gather, of_pixels
 from scanner.record import Status
 from scanner.reports import write_report
 from scanner.scan.journal import Journal

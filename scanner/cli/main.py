@@ -26,6 +26,9 @@ class ImgscanGroup(DefaultGroup):
     def main(self, *args: Any, **extra: Any) -> Any:
         prepare_streams()
         _speak_utf8()
+        # NumPy would start a thread a core as it is imported, for large products of matrices that
+        # no command computes. Children inherit it.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:
             with told("the command"):
                 return super().main(*args, **extra)

@@ -38,9 +38,9 @@ def show_command(name: str | None) -> None:
 
     Example: imgscan models resnet18
     """
+    from scanner.limits import AUTO
     from scanner.model.card import ModelError
     from scanner.model.file import (
-        AUTO,
         added_models,
         bundled_models,
         model_path,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any
 
 from scanner.cli.logs import set_up_logging
 from scanner.cli.streams import say, standard_output
 from scanner.record import Record
 from scanner.reports import write_stream
 from scanner.scan import Progress, Watcher
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LONGEST_SHOWN = 30  # characters of a path in the bar
 
@@ -39,12 +40,18 @@ class Terminal(Watcher):
 
     def say(self, sentence: str) -> None:
         if not self._quiet:
+            from tqdm import tqdm
+
             with tqdm.external_write_mode(sys.stderr):  # between redraws of the bar
                 say(sentence)
 
     def show(self, progress: Progress) -> None:
+        if self._quiet:
+            return
         if self._bar is None:
-            self._bar = tqdm(unit="file", disable=True if self._quiet else None)
+            from tqdm import tqdm
+
+            self._bar = tqdm(unit="file", disable=None)
         told: dict[str, object] = {"fakes": progress.fakes, "errors": progress.unexamined}
         if progress.reading is not None:
             path, share = progress.reading

@@ -6,7 +6,6 @@ ISOLATED when its parser is to run in a process of its own.
 
 from __future__ import annotations
 
-import contextlib
 from types import ModuleType
 from typing import BinaryIO
 
@@ -23,7 +22,7 @@ from scanner.containers import (
     zip,
 )
 from scanner.containers.container import HEAD_BYTES
-from scanner.files import check_read
+from scanner.files import check_read, held_if_small
 from scanner.images.signatures import is_image
 
 ISOLATED = (sevenzip, rar, pdf, mail, outlook, disk)
@@ -38,8 +37,9 @@ def container_of(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
 
     The flag says that the file is more than the container, such as an image with a zip behind it.
     """
-    head = stream.read(HEAD_BYTES)
-    found = next((kind for kind in CONTAINERS if recognises(kind, head, stream)), None)
+    looked_at = held_if_small(stream)
+    head = looked_at.read(HEAD_BYTES)
+    found = next((kind for kind in CONTAINERS if recognises(kind, head, looked_at)), None)
     check_read(stream)
     stream.seek(0)
     is_behind_content = found is appended_zip and not head.startswith(appended_zip.PROGRAMS)
@@ -49,6 +49,7 @@ def container_of(stream: BinaryIO) -> tuple[ModuleType | None, bool]:
 def recognises(kind: ModuleType, head: bytes, stream: BinaryIO) -> bool:
     """Whether `stream`, which is left anywhere, is of the kind."""
     stream.seek(0)
-    with contextlib.suppress(Exception):  # what a parser chokes on may still be an image
+    try:
         return bool(kind.recognises(head, stream))
-    return False
+    except Exception:  # what a parser chokes on may still be an image
+        return False

@@ -25,7 +25,7 @@ from scanner.environment import check_temporary_folder, close_search_paths
 from scanner.files import file_sha256
 from scanner.hashes.hashing import WEAK, Hashes, hash_source
 from scanner.limits import Limits
-from scanner.paths import is_folder
+from scanner.paths import Roots, is_folder
 from scanner.record import path_text
 from scanner.reports import pages_folder
 from scanner.reports.read import READERS, ReadError, is_readable, read_records
@@ -85,8 +85,9 @@ def verify(
     Raises ManifestError or SigningError where there is nothing to check by, UnsafeError where the
     evidence would be written to or could run, ProcessError where no process can be had to read it.
     """
-    close_search_paths(evidence)
-    check_temporary_folder(evidence)
+    roots = Roots(evidence)
+    close_search_paths(roots)
+    check_temporary_folder(roots)
     path = find_manifest(report)
     manifest = read_manifest(path)
     yield from _check_signature(path, manifest, key)

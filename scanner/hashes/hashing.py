@@ -7,12 +7,14 @@ import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from scanner.containers.container import CHUNK_BYTES
 from scanner.containers.sources import Source, open_source
-from scanner.hashes.known import KnownHashes
-from scanner.hashes.similar import SimilarPictures
+
+if TYPE_CHECKING:
+    from scanner.hashes.known import KnownHashes
+    from scanner.hashes.similar import SimilarPictures
 
 # They prove nothing against a forger, and are taken for those who have no other: lists, tools.
 WEAK = ("sha1", "md5")

@@ -21,7 +21,6 @@ from PIL import Image
 from scanner.errors import ImgscanError
 from scanner.files import file_sha256
 from scanner.record import path_text, safe_text
-from scanner.reports.read import LARGEST_CELL
 
 BITS = 256
 WORDS = BITS // 64
@@ -142,6 +141,8 @@ def read_similar(files: Sequence[Path]) -> SimilarPictures:
 
 def _entries(file: Path) -> Iterator[tuple[int, str]]:
     """The list's hashes as hex digits, each with the line that it stands in."""
+    from scanner.reports.read import LARGEST_CELL
+
     csv.field_size_limit(LARGEST_CELL)
     with file.open(encoding="utf-8-sig", newline="") as stream:
         header = next(csv.reader([stream.readline()]), [])

@@ -1,5 +1,6 @@
 """The model-file contract: a file that describes itself, and how it is found and read."""
 
+from scanner.limits import AUTO
 from scanner.model.card import (
     INPUT,
     INT8_ROWS,
@@ -19,7 +20,6 @@ from scanner.model.card import (
     parse_card,
 )
 from scanner.model.file import (
-    AUTO,
     BUNDLED,
     ModelFile,
     bundled_models,

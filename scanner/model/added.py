@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scanner.files import own_partial_path
+from scanner.limits import AUTO
 from scanner.model.card import ModelError
 from scanner.model.file import (
-    AUTO,
     ModelFile,
     added_folder,
     added_models,

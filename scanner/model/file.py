@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.files import file_sha256
+from scanner.limits import AUTO
 from scanner.model.card import INPUT, METADATA_KEY, OOD, ModelCard, ModelError, parse_card
 from scanner.model.engine import SUFFIX, read_engine_card
 from scanner.record import path_text
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     import onnxruntime
 
 BUNDLED = Path(__file__).parents[1] / "models"
-AUTO = "auto"  # names all bundled models together, so no model may have that name
 PIN = ".sha256"  # of the file beside an added model with the SHA-256 it had when it was added
 
 
@@ -77,7 +78,10 @@ def model_paths(name_or_file: str) -> list[Path]:
 
 def open_models(name_or_file: str) -> tuple[ModelFile, ...]:
     """The models a scan uses: of `auto` all bundled ones, else the one named. Raises ModelError."""
-    if models := tuple(map(open_model, _names(name_or_file))):
+    names = _names(name_or_file)
+    with ThreadPoolExecutor(len(names) or 1) as pool:  # hashing and opening hold no lock of Python
+        models = tuple(pool.map(open_model, names))
+    if models:
         return models
     raise ModelError(f"there is no model in {BUNDLED}; name an .onnx file with --model.")
 
@@ -136,6 +140,7 @@ def _read_card(path: Path) -> ModelCard:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
+    options.intra_op_num_threads = 1  # it is opened to be looked at, and nothing will run
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no public base class

@@ -8,28 +8,27 @@ program's making has a module of its own, `sqlite`, and what also shows pictures
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from scanner.errors import ImgscanError
 from scanner.files import replacing
 from scanner.record import Record, Status, path_text, trouble
-from scanner.reports import case, csv, html, json, jsonl, sqlite, vics
 from scanner.reports.gallery import Gallery
-from scanner.reports.html import parts
 from scanner.vics import SUFFIX
 
 Writer = Callable[[BinaryIO, Iterable[Record], dict[str, Any]], None]
 
-WRITERS: dict[str, Writer] = {
-    ".csv": csv.write,
-    ".json": json.write,
-    ".jsonl": jsonl.write,
-    ".ndjson": jsonl.write,
-    ".jsonld": case.write,
-    SUFFIX: vics.write,
+# The module of each format, which is imported once a report is to be written by it.
+WRITERS = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".jsonld": "case",
+    SUFFIX: "vics",
 }
 DATABASES = (".sqlite", ".db")
 PAGES = (".html", ".htm")  # reports that show pictures
@@ -85,18 +84,24 @@ def write_report(
     pictures. Returns the files that make up the report, `path` first. Raises ReportError and, of
     pages that have no place, PagesError.
     """
+    from sqlite3 import Error
+
     try:
         if has_pictures(path):
+            from scanner.reports import html
+
             return html.write(path, map(writable, records), scan, gallery)
         suffix = suffix_of(path) or ""
         with replacing(path) as partial:
             if suffix in DATABASES:
+                from scanner.reports import sqlite
+
                 sqlite.write(partial, map(writable, records), scan)
             else:
                 with partial.open("wb") as stream:
-                    WRITERS[suffix](stream, map(writable, records), scan)
+                    writer(suffix)(stream, map(writable, records), scan)
         return [path]
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ReportError(f"{path} cannot be written: {reason}.") from error
 
@@ -108,16 +113,28 @@ def write_stream(
 
     records: that any report can hold, as `writable` gives them.
     """
-    WRITERS[f".{name}"](stream, records, scan)
+    writer(f".{name}")(stream, records, scan)
+
+
+def writer(suffix: str) -> Writer:
+    """What fills a stream with a report of that suffix, one of WRITERS."""
+    written: Writer = import_module(f"{__name__}.{WRITERS[suffix]}").write
+    return written
 
 
 def pages_folder(path: Path) -> Path | None:
     """Where pages of a report lie beside it, if it is one that may have several."""
-    return parts.folder_of(path) if has_pictures(path) else None
+    if not has_pictures(path):
+        return None
+    from scanner.reports.html import parts
+
+    return parts.folder_of(path)
 
 
 def _check_pages(path: Path) -> None:
     """As `parts.check_place`. Raises ReportError and PagesError."""
+    from scanner.reports.html import parts
+
     try:
         parts.check_place(path)
     except OSError as error:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from scanner.occlusion import Region
 from scanner.record import Record
+
+if TYPE_CHECKING:
+    from scanner.occlusion import Region
 
 
 @dataclass(frozen=True)

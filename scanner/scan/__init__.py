@@ -7,7 +7,7 @@ is what `imgscan evidence --report out.json` does, and prints nothing.
 
 from scanner.scan.outcome import Outcome
 from scanner.scan.request import Request
-from scanner.scan.run import run_scan
+from scanner.scan.start import run_scan
 from scanner.scan.watcher import Progress, Watcher
 
 __all__ = ["Outcome", "Progress", "Request", "Watcher", "run_scan"]

@@ -6,13 +6,14 @@ They stand side by side so that nothing a record depends on is left out of what 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import platform
+import re
 import sys
 import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from scanner.environment import programs
 from scanner.files import file_sha256
 from scanner.hashes.hashing import Hashing
 from scanner.model.card import ModelCard
-from scanner.paths import resolved
+from scanner.paths import Roots
 from scanner.provenance import CAVEAT
 from scanner.provenance.trust import Trust
 from scanner.record import RECORDS_VERSION, Origin, Status, Verdict
@@ -38,17 +39,22 @@ LIBRARIES = (
     "py7zr", "pylibmagic", "pypdf", "pyzipper", "rarfile", "rawpy", "simplejpeg", "tensorrt",
     "tensorrt-rtx-cu13",
 )  # fmt: skip
+NAMED = {name: re.compile(rf"^{name}: *(.*?) *$", re.MULTILINE) for name in ("Name", "Version")}
 
 
 def identity(
-    request: Request, scorers: Sequence[Scorer], hashing: Hashing, trust: Trust
+    request: Request,
+    evidence: Roots,
+    scorers: Sequence[Scorer],
+    hashing: Hashing,
+    trust: Trust,
 ) -> dict[str, Any]:
     """What a journal's records depend on; a scan is carried on only where all of it is the same."""
     cards = [scorer.model.card for scorer in scorers]
     return {
         "version": __version__,
         "kind of record": RECORDS_VERSION,
-        "evidence": [str(resolved(path)) for path in request.paths],
+        "evidence": evidence.places,
         "model": [[scorer.model.name, scorer.model.sha256] for scorer in scorers],
         "model card": [_card_sha256(card) for card in cards],
         "false-positive rate": [card.operating_points[0].false_positive_rate for card in cards],
@@ -127,8 +133,7 @@ def _model_facts(judged: Judged) -> dict[str, Any]:
 
 def surroundings(command: Sequence[str]) -> dict[str, Any]:
     """The software that a scan's results may depend on, and the command that started it."""
-    installed = importlib.metadata.distributions()
-    libraries = {library.name: library.version for library in installed if library.name}
+    libraries = dict(installed())
     return {
         "python": sys.version,
         # Not platform.platform(), which runs a program to learn of the processor.
@@ -176,12 +181,30 @@ def instructions() -> list[str]:
 
 def libraries() -> dict[str, str]:
     """Name to version of those of LIBRARIES that are installed."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    first = {_plain(name): version for name, version in reversed(installed())}
+    return {name: first[_plain(name)] for name in LIBRARIES if _plain(name) in first}
+
+
+def _plain(name: str) -> str:
+    """A library's name, of which upper case and the kind of punctuation tell nothing."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@cache
+def installed() -> list[tuple[str, str]]:
+    """Name and version of each library that is installed, in the order that Python finds them in.
+
+    Of its metadata only these two lines are looked at: most of it is long descriptions.
+    """
+    from importlib.metadata import distributions
+
+    found = []
+    for library in distributions():
+        text = library.read_text("METADATA") or library.read_text("PKG-INFO") or ""
+        header = text.partition("\n\n")[0]
+        facts = {name: NAMED[name].search(header) for name in NAMED}
+        if facts["Name"] and facts["Version"]:
+            found.append((facts["Name"][1], facts["Version"][1]))
     return found
 
 

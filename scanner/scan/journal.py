@@ -57,6 +57,8 @@ CREATE TABLE in_flight (
 {pictures.SCHEMA}"""
 # What is known of a file's bytes, which of a container are no more than their hashes.
 OF_FILE = "ON content.sha256 = file.sha256 AND file.container IS NULL"
+ADD_CONTENT = f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 26)})"
+ADD_FILE = f"INSERT OR REPLACE INTO file VALUES ({', '.join('?' * 12)})"
 NO_PAGE = 0  # where a content's outcome is not of one of its pages
 SALT_BYTES = 16
 
@@ -95,9 +97,10 @@ class Journal:
                 **identity,
                 "passwords": [salt.hex(), slow_hash(passwords, salt)],
             }
+            facts = {key: json.dumps(value) for key, value in identity.items()}
             if not self.resumed:
-                self._create(identity)
-            self._refuse_other(identity)
+                self._create(facts)
+            self._refuse_other(facts)
             self._run = self._next_run()
             self.suspects = self._recall_in_flight()
             self._unmet = self.files()
@@ -111,18 +114,17 @@ class Journal:
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
         return [name for (name,) in self._database.execute(query)]
 
-    def _create(self, identity: dict[str, Any]) -> None:
+    def _create(self, facts: dict[str, str]) -> None:
         """Begin anew; what an earlier scan left goes in the same step."""
         drops = "".join(f'DROP TABLE "{name}";' for name in self._tables())
         self._database.executescript(f"BEGIN; {drops} {SCHEMA}")
-        facts = ((key, json.dumps(value)) for key, value in identity.items())
-        self._database.executemany("INSERT INTO scan VALUES (?, ?)", facts)
+        self._database.executemany("INSERT INTO scan VALUES (?, ?)", facts.items())
         self._database.commit()
         self._empty = False
 
-    def _refuse_other(self, identity: dict[str, Any]) -> None:
+    def _refuse_other(self, facts: dict[str, str]) -> None:
         found = dict(self._database.execute("SELECT key, value FROM scan"))
-        changed = [key for key, value in identity.items() if found.get(key) != json.dumps(value)]
+        changed = [key for key, fact in facts.items() if found.get(key) != fact]
         if changed:
             raise JournalError(
                 f"{self.path} belongs to an interrupted scan with another {' and '.join(changed)}; "
@@ -255,9 +257,8 @@ class Journal:
             if not by_place:
                 row = (examined.sha256, *(None,) * 6)
             self.add_page(examined, model, score, judgement, explanation)
-        insert = f"INSERT OR REPLACE INTO file VALUES ({', '.join('?' * 12)})"
         place = (_stamp_text(stamp), container, self._run)
-        self._database.execute(insert, (path, position, *row, *place))
+        self._database.execute(ADD_FILE, (path, position, *row, *place))
         if (path, position) in self.suspects:
             self._acquit(path, position)
 
@@ -274,7 +275,7 @@ class Journal:
         explanation: as `scanner.scan.pictures` has it.
         """
         added = self._database.execute(
-            f"INSERT OR IGNORE INTO content VALUES ({', '.join('?' * 26)})",
+            ADD_CONTENT,
             (
                 examined.sha256,
                 examined.page or NO_PAGE,

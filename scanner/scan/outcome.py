@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scanner.model.file import ModelFile
 from scanner.record import UNEXAMINED, Origin, Status, Verdict
+
+if TYPE_CHECKING:
+    from scanner.model.file import ModelFile
 
 
 @dataclass(frozen=True)

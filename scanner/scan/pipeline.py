@@ -223,14 +223,16 @@ class Pipeline:
             return
         self._journal.answered(found)
         # A page that waits for its score holds no other page meanwhile.
-        first = replace(examined, further=(), carved=None)
+        first = examined
+        if examined.further or examined.carved is not None:
+            first = replace(examined, further=(), carved=None)
         pages = [storable(page) for page in (first, *examined.further)]
         file = File(found, len(pages), origin=self._origin(found))
         file.carved = carved.count(found, examined.carved, self._limits)
         if examined.carved is not None and file.carved:
             self._to_carve.append((file, found, examined.carved))
         # Nor does it hold a member's bytes, but where they may have to be looked at again.
-        if not any(self._may_be_looked_at_again(page) for page in pages):
+        if held_bytes(found) and not any(map(self._may_be_looked_at_again, pages)):
             file.found = replace(found, source=b"")
         for page in pages:
             self._take_page(Page(file, page))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scanner.custody.manifest import check_manifest, manifest_path, signature_path
-from scanner.environment import check_temporary_folder
 from scanner.errors import ImgscanError
 from scanner.files import partial_path
 from scanner.hashes.known import index_path
+from scanner.limits import AUTO
 from scanner.model.engine import card_path
-from scanner.model.file import AUTO, added_folder, bundled_models, model_paths
-from scanner.paths import holder, identity, is_folder, resolved
+from scanner.model.file import added_folder, bundled_models, model_paths
+from scanner.paths import Roots, holder, identity, resolved
 from scanner.reports import check_report, pages_folder
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import SUFFIX, JournalError, journal_files
@@ -29,14 +30,12 @@ class PlaceError(ImgscanError):
     """A file that the scan writes would damage another; the sentence says which."""
 
 
-def check_places(request: Request) -> None:
+def check_places(request: Request, evidence: Roots) -> None:
     """Raise PlaceError or ReportError for an output that cannot be written, or not there.
 
-    And OverlapError for evidence that is named twice, UnsafeError where the evidence would be
-    written to.
+    And OverlapError for evidence that is named twice. evidence: the request's.
     """
-    check_roots(request.paths)
-    check_temporary_folder(request.paths)
+    check_roots(evidence)
     place = journal_place(request)
     outputs = [*journal_files(place), index_path(place), *request.also_written]
     in_place = tuple(outputs)
@@ -59,9 +58,9 @@ def check_places(request: Request) -> None:
         if model.name:
             inputs += [model, card_path(model)]
         if request.model not in (AUTO, *bundled_models()) and model.parent == added_folder():
-            check_added_model(model, request.paths)
-    check_outputs(outputs, request.paths, inputs)
-    check_pages(folders, request.paths, [it for it in outputs if it not in folders])
+            check_added_model(model, evidence)
+    check_outputs(outputs, evidence, inputs)
+    check_pages(folders, evidence, [it for it in outputs if it not in folders])
     check_written_in_place(in_place)
     for report in request.reports[:1]:
         check_manifest(report)
@@ -97,38 +96,44 @@ def journal_folder(request: Request) -> Iterator[Path]:
         yield Path(folder) / place.name
 
 
-def check_roots(roots: Sequence[Path]) -> None:
+def check_roots(roots: Roots) -> None:
     """Raise OverlapError if one of `roots` is another or lies in it.
 
     Records go by path: two of one name would replace each other, and would be counted as two when
     an interrupted scan looks whether all that it recorded is still there.
     """
-    met: dict[object, Path] = {}
-    for root in roots:
+    folders: dict[object, Path] = {}
+    others: dict[str, Path] = {}
+    for number, (root, place) in enumerate(zip(roots.paths, roots.places, strict=True)):
         # A second hard link to a file is evidence of its own; folders have none.
-        same = met.setdefault(identity(root) if is_folder(root) else resolved(root), root)
+        if number in roots.folders:
+            same = folders.setdefault(identity(root), root)
+        else:
+            same = others.setdefault(place, root)
         if same is not root:
             both = f"{root} and {same} are the same" if root != same else f"{root} is named twice"
             raise OverlapError(f"{both}, and its files would be met twice; name it once.")
-    for root in roots:
-        if folder := holder(resolved(root).parent, met):
+    # What does not exist has its place for an identity, and nothing else has.
+    folders |= {it: root for it, root in roots.identities.items() if isinstance(it, Path)}
+    holders = {above: holder(Path(above), folders) for above in roots.above()}
+    if not any(holders.values()):
+        return
+    for root, place in zip(roots.paths, roots.places, strict=True):
+        if folder := holders[os.path.dirname(place)]:  # noqa: PTH120
             raise OverlapError(
                 f"{root} lies in {folder}, and its files would be met twice; name only one of them."
             )
 
 
-def check_outputs(
-    outputs: Sequence[Path], evidence: Sequence[Path], inputs: Sequence[Path]
-) -> None:
+def check_outputs(outputs: Sequence[Path], evidence: Roots, inputs: Sequence[Path]) -> None:
     """Raise PlaceError for the first of `outputs` that must not be written where it is named.
 
     outputs: every file that the scan writes. inputs: files it reads besides the evidence.
     """
-    roots = {identity(path): path for path in evidence}
     others = {identity(path): path for path in inputs}
     written = set()
     for output in outputs:
-        if root := holder(resolved(output), roots):
+        if root := evidence.holder(output):
             raise PlaceError(f"{output} lies inside the evidence {root}; write it elsewhere.")
         this = identity(output)
         if other := others.get(this):
@@ -138,30 +143,41 @@ def check_outputs(
         written.add(this)
 
 
-def check_added_model(model: Path, evidence: Sequence[Path]) -> None:
+def check_added_model(model: Path, evidence: Roots) -> None:
     """Raise PlaceError if a model that is known by its name lies in the evidence.
 
     Whoever made the evidence may have put it there.
     """
-    if root := holder(resolved(model), {identity(path): path for path in evidence}):
+    if root := evidence.holder(model):
         raise PlaceError(
             f"the added model {model} lies inside the evidence {root}, which may have brought it; "
             "name a model outside of it, or set XDG_DATA_HOME to a folder that is."
         )
 
 
-def check_pages(folders: Sequence[Path], evidence: Sequence[Path], outputs: Sequence[Path]) -> None:
+def check_pages(folders: Sequence[Path], evidence: Roots, outputs: Sequence[Path]) -> None:
     """Raise PlaceError if anything lies in one of `folders`, which are for pages of a report alone.
 
     outputs: what else the scan writes.
     """
     places = {identity(folder): folder for folder in folders}
-    for path in (*evidence, *outputs):
-        if folder := holder(resolved(path), places):
-            raise PlaceError(
-                f"{path} lies in {folder}, where pages of the report would be written; name "
-                "another report."
-            )
+    inside = {above: holder(Path(above), places) for above in evidence.above()}
+    if any(inside.values()):
+        for path, place in zip(evidence.paths, evidence.places, strict=True):
+            _refuse_inside(path, inside[os.path.dirname(place)])  # noqa: PTH120
+    for this, folder in places.items():
+        if root := evidence.identities.get(this):
+            _refuse_inside(root, folder)
+    for path in outputs:
+        _refuse_inside(path, holder(resolved(path), places))
+
+
+def _refuse_inside(path: Path, folder: Path | None) -> None:
+    if folder is not None:
+        raise PlaceError(
+            f"{path} lies in {folder}, where pages of the report would be written; name another "
+            "report."
+        )
 
 
 def check_written_in_place(outputs: Sequence[Path]) -> None:

@@ -107,8 +107,9 @@ class Recorder:
             self._file(origin)
 
     def _outcome(self, examined: Examined, score: Score | None) -> Outcome:
-        if examined.error:  # a decoder may quote any byte of the file
-            examined = replace(examined, error=safe_text(examined.error))
+        # A decoder may quote any byte of the file.
+        if examined.error and (told := safe_text(examined.error)) != examined.error:
+            examined = replace(examined, error=told)
         model, judgement = None, NO_JUDGEMENT
         if examined.model is not None and score is not None:
             scorer = self._scorers[examined.model]

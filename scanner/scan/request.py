@@ -7,8 +7,7 @@ from pathlib import Path
 
 from scanner.containers.zip_names import CP437, code_page
 from scanner.errors import ImgscanError
-from scanner.limits import LARGEST_BATCH, MOST_WORKERS, Limits
-from scanner.model.file import AUTO
+from scanner.limits import AUTO, LARGEST_BATCH, MOST_WORKERS, Limits
 from scanner.record import Verdict
 from scanner.reports import has_pictures
 

@@ -1,4 +1,4 @@
-"""How a scan runs: checks, model and backend, journal, examination, reports, manifest."""
+"""How a scan runs: models and backends, journal, examination, reports, manifest."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from scanner.backends.backend import usable_cores
 from scanner.containers.zip_names import code_page
 from scanner.custody.manifest import utc_now, write_manifest
 from scanner.custody.signing import load_private_key
-from scanner.environment import close_search_paths
-from scanner.errors import ImgscanError
 from scanner.hashes.hashing import Hashing
 from scanner.hashes.known import check_index, index_path, read_lists
 from scanner.hashes.similar import check_installed, read_similar
 from scanner.log import FACTS
+from scanner.paths import Roots
 from scanner.provenance.trust import Trust, read_trust
 from scanner.record import RECORDS_VERSION, Verdict
 from scanner.reports import identifies_by_weak_hashes, writable, write_report
@@ -42,44 +41,34 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa: B008  stateless
-    """Scan what is asked for, write its reports and their manifest, and say what was found.
-
-    In the calling process, modules and programs are from then on no longer looked for in the
-    current folder, nor programs in the evidence. Raises ImgscanError when the scan cannot start or
-    finish; an interrupted one carries on when the same is asked for again. While a process of the
-    scan starts, one that another thread starts would miss the main module.
-    """
+def run(request: Request, evidence: Roots, watcher: Watcher) -> Outcome:
+    """As `scanner.scan.start.run_scan`, of evidence that nothing is looked for in any more."""
 
     def tell(sentence: str) -> None:
         logger.info(sentence)
         watcher.say(sentence)
 
-    try:
-        close_search_paths(request.paths)
-        check_places(request)
-        watcher.checked()
-        key = load_private_key(request.sign) if request.sign else None
-        trust = read_trust(request.c2pa_trust)
-        scorers = open_scorers(request, tell)
-        # The lock comes first: the hash lists' index that lies beside it may be a running scan's.
-        with (
-            journal_folder(request) as place,
-            closing(Journal(place, request.fresh)) as journal,
-            trouble_explained(place),
-        ):
-            with _hashing(request, place, tell) as hashing:
-                outcome = _scan(request, watcher, scorers, journal, hashing, trust, key)
-            if request.reports and not request.keep_journal:
-                journal.remove()
-    except ImgscanError as error:
-        logger.error("stopped: %s", error)
-        raise
+    check_places(request, evidence)
+    watcher.checked()
+    key = load_private_key(request.sign) if request.sign else None
+    trust = read_trust(request.c2pa_trust)
+    scorers = open_scorers(request, tell)
+    # The lock comes first: the hash lists' index that lies beside it may be a running scan's.
+    with (
+        journal_folder(request) as place,
+        closing(Journal(place, request.fresh)) as journal,
+        trouble_explained(place),
+    ):
+        with _hashing(request, place, tell) as hashing:
+            outcome = _scan(request, evidence, watcher, scorers, journal, hashing, trust, key)
+        if request.reports and not request.keep_journal:
+            journal.remove()
     return outcome
 
 
 def _scan(
     request: Request,
+    evidence: Roots,
     watcher: Watcher,
     scorers: Sequence[Scorer],
     journal: Journal,
@@ -88,7 +77,7 @@ def _scan(
     key: Ed25519PrivateKey | None,
 ) -> Outcome:
     """From the evidence to reports and manifest, by way of the journal."""
-    identity = facts.identity(request, scorers, hashing, trust)
+    identity = facts.identity(request, evidence, scorers, hashing, trust)
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
     seconds, rate = _examine(request, watcher, scorers, journal, hashing, trust, identity)

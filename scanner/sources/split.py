@@ -7,7 +7,8 @@ into by itself: what is an image or a container is opened, part or not.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, NamedTuple
@@ -19,6 +20,7 @@ from scanner.files import open_readonly
 from scanner.images.signatures import is_image
 from scanner.kinds import encrypted, unopened
 from scanner.limits import Limits
+from scanner.paths import Roots
 from scanner.sources.holes import mostly_holes
 from scanner.sources.parts import (
     ARCHIVE,
@@ -62,18 +64,19 @@ class _Set(NamedTuple):
 class Splits:
     """Which files of a walk are parts of one.
 
-    named: files that are evidence though the folders that they lie in are not.
+    roots: what is walked. Files among them are evidence, and what lies beside them is not.
     """
 
-    def __init__(self, limits: Limits, named: Collection[Path] = ()) -> None:
+    def __init__(self, limits: Limits, roots: Sequence[Path] = ()) -> None:
         self._limits = limits
-        self._named = frozenset(named)
+        self._roots = roots
         self._sets: dict[tuple[object, ...], _Set | None] = {}
         self._remembered = 0
 
     def of(self, path: Path, stream: BinaryIO) -> Split | None:
         """What the file at `path`, which `stream` reads, is a part of, if it is one. Rewinds."""
-        shapes = [(it, found) for it in SHAPES if (found := it.pattern.fullmatch(path.name))]
+        name = path.name
+        shapes = [(it, found) for it in SHAPES if (found := it.pattern.fullmatch(name))]
         if not shapes:
             return None
         head = stream.read(HEAD_BYTES)
@@ -124,9 +127,17 @@ class Splits:
             return None
         return parts
 
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        """Where the files lie that are roots; looked up once a part is met."""
+        roots = Roots(self._roots)
+        return frozenset(
+            place for number, place in enumerate(roots.places) if number not in roots.folders
+        )
+
     def _is_evidence(self, owner: Path, path: Path) -> bool:
         """Whether the owner is met by the walk as the file at `path` is."""
-        return path not in self._named or owner in self._named
+        return str(path) not in self._named or str(owner) in self._named
 
 
 def number_inside(path: str, data: bytes) -> int:

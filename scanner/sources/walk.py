@@ -42,19 +42,11 @@ def walk(
     Whatever an entry does costs that entry, which gets a Met; raises ProcessError when no process
     can be had to read a container.
     """
-    named = [root.resolve() for root in roots if _is_file(root)]
     with Readers(limits, passwords, zip_names) as readers:
-        means = Means(readers, Splits(limits, named), total or Budget.of_scan(limits))
+        means = Means(readers, Splits(limits, roots), total or Budget.of_scan(limits))
         for root in roots:
             name = root.name if len(roots) == 1 else str(root)
             yield from _kept(path_text(name), _walk_root(root, name, len(roots) == 1, means))
-
-
-def _is_file(root: Path) -> bool:
-    try:
-        return root.is_file()
-    except OSError:  # which its row will say
-        return False
 
 
 def _walk_root(root: Path, name: str, is_single: bool, means: Means) -> Iterator[Found | Met]:
@@ -169,6 +161,13 @@ def _list(
         yield from _kept(text, _meet(entry, folder, text, subfolders, means))
 
 
+def _leads_elsewhere(name: str) -> bool:
+    """Whether a name in a folder is none that a file in it can have."""
+    if os.name == "posix":  # where asking pathlib takes longer, and says the same
+        return "/" in name or name in ("", ".")
+    return Path(name).name != name
+
+
 def _meet(
     entry: os.DirEntry[str],
     folder: Folder,
@@ -176,7 +175,7 @@ def _meet(
     subfolders: list[str],
     means: Means,
 ) -> Iterator[Found | Met]:
-    if Path(entry.name).name != entry.name:  # of a damaged file system; it would lead elsewhere
+    if _leads_elsewhere(entry.name):  # of a damaged file system; it would lead elsewhere
         yield Met(text, 0, Status.UNREADABLE, "the folder lists a name that no file can have")
         return
     mode = entry.stat(follow_symlinks=False).st_mode

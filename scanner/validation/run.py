@@ -11,8 +11,10 @@ from typing import Any
 from scanner.custody.manifest import manifest_path, read_manifest
 from scanner.errors import ImgscanError
 from scanner.files import file_sha256, partial_path, write_whole
+from scanner.limits import AUTO
 from scanner.model.card import ModelError
-from scanner.model.file import AUTO, ModelFile, open_models
+from scanner.model.file import ModelFile, open_models
+from scanner.paths import Roots
 from scanner.record import columns, safe_text
 from scanner.reports.read import read_records
 from scanner.scan import Request, Watcher, run_scan
@@ -101,7 +103,7 @@ def validate(asked: Asked, watcher: Watcher = Watcher()) -> Validated:  # noqa: 
     models = open_models(asked.model)
     request = asked.request(laxest(models))
     _check_beside(asked, request)
-    check_places(request)
+    check_places(request, Roots(request.paths))
     clear_copies(request)
     outcome = run_scan(request, watcher)
     try:

@@ -40,8 +40,8 @@ from scanner.kinds import kind_of
 from scanner.limits import Limits
 from scanner.preprocess import view
 from scanner.processes import Alive, unheard
-from scanner.provenance import Provenance, gather, of_pixels
 from scanner.provenance.finding import Finding
+from scanner.provenance.readers import Provenance, gather, of_pixels
 from scanner.quality import quality
 from scanner.record import Status
 from scanner.sources.found import Part, stamp_of
@@ -110,7 +110,7 @@ def examine(
     facts: dict[str, Any] = {**vars(hashes), "known": known}
     facts |= {"bytes": len(data), **provenance._asdict()}
     first, *further = (replace(outcome, **facts) for outcome in outcomes)
-    return replace(first, further=further)
+    return replace(first, further=further) if further else first
 
 
 def _carve(

@@ -14,6 +14,7 @@ import multiprocessing.connection
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from scanner.containers.sources import in_memory
 from scanner.hashes.hashing import Hashing
@@ -29,8 +30,9 @@ from scanner.processes import (
 )
 from scanner.record import Status
 from scanner.sources.found import Found
+from scanner.workers import SERVED_BY
 from scanner.workers.examined import Examined, Views
-from scanner.workers.serve import OUT_OF_MEMORY, send_files, serve
+from scanner.workers.messages import OUT_OF_MEMORY, send_files
 
 CHUNK_FILES = 16  # sent to a worker at once: hides the pipe's latency
 CHUNK_BYTES = 32 * 2**20  # of archive members in one chunk
@@ -202,12 +204,20 @@ class Workers:
         return self._start()
 
     def _start(self) -> _Worker:
-        return _Worker(start(serve, self._limits.memory_bytes, *self._life))
+        memory = self._limits.memory_bytes
+        return _Worker(start(_serve, memory, *self._life, imported=SERVED_BY))
 
     def _stop(self, worker: _Worker) -> None:
         # Not for ever: a process inside a dead network drive cannot even be killed.
         worker.child.process.join(STOP_SECONDS)
         worker.child.pipe.close()
+
+
+def _serve(*life: Any) -> None:
+    """A worker's life; here, so that this process needs none of its libraries."""
+    from scanner.workers.serve import serve
+
+    serve(*life)
 
 
 def held_bytes(found: Found) -> int:

@@ -1,12 +1,10 @@
-"""A worker's life, in its own process, and what passes between it and its parent."""
+"""A worker's life, in its own process."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from PIL import Image
@@ -21,10 +19,10 @@ from scanner.workers.examine import examine
 from scanner.workers.examined import Examined, Views
 from scanner.workers.freed_memory import keep_freed_memory
 from scanner.workers.look_again import look_again
+from scanner.workers.messages import OUT_OF_MEMORY, receive_files
 from scanner.workers.streamed import beside_disk, take_hashes
 
 SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stream
-OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit outside of a decoder
 
 
 def serve(
@@ -102,20 +100,8 @@ def _send(pipe: Connection, answer: Examined | Refusal | int | None) -> None:
         raise _ParentGone from error
 
 
-def send_files(pipe: Connection, files: Collection[Found]) -> None:
-    """What `_receive` takes. Members go unpickled: that would hold each twice, at both ends."""
-    members = [found.source for found in files if isinstance(found.source, bytes)]
-    pipe.send([replace(it, source=b"") if isinstance(it.source, bytes) else it for it in files])
-    for member in members:
-        pipe.send_bytes(member)
-
-
 def _receive(pipe: Connection) -> list[tuple[Source, Found]]:
-    """Sources, each with the rest of what was found."""
     try:
-        return [
-            (pipe.recv_bytes() if isinstance(found.source, bytes) else found.source, found)
-            for found in pipe.recv()
-        ]
+        return receive_files(pipe)
     except (EOFError, OSError) as error:
         raise _ParentGone from error

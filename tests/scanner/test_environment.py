@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scanner.environment import HOME, close_search_paths, programs
+from scanner.paths import Roots
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX processes and signals")
 
@@ -30,14 +31,14 @@ def test_programs_of_the_evidence_are_never_found(
     monkeypatch.chdir(here)
     folders = [".", "", str(here), str(evidence), f"{tmp_path}/alias", "../e", str(linked)]
     monkeypatch.setenv("PATH", os.pathsep.join([*folders, str(trusted)]))
-    close_search_paths([evidence])
+    close_search_paths(Roots([evidence]))
     assert os.environ["PATH"] == str(trusted)
     assert programs() == {}
     (trusted / "unrar").write_text("#!/bin/sh\n")
     (trusted / "unrar").chmod(0o755)
     assert programs() == {"unrar": str(trusted / "unrar")}
     monkeypatch.setenv("PATH", ".")
-    close_search_paths([evidence])
+    close_search_paths(Roots([evidence]))
     assert os.get_exec_path() == [str(HOME)], "none at all would mean the current one"
 
 
@@ -47,13 +48,13 @@ def test_modules_come_from_where_python_is_installed_or_from_elsewhere(
     monkeypatch.chdir(tmp_path)
     standard_library = str(Path(os.__file__).parent)
     monkeypatch.setattr(sys, "path", ["", ".", str(tmp_path), "/elsewhere", standard_library])
-    close_search_paths([tmp_path])
+    close_search_paths(Roots([tmp_path]))
     assert sys.path == ["/elsewhere", standard_library]
     monkeypatch.chdir(standard_library)
-    close_search_paths([])
+    close_search_paths(Roots([]))
     assert sys.path == ["/elsewhere", standard_library], "Python needs its own"
     code = str(HOME.parent)
     monkeypatch.chdir(code)
     monkeypatch.setattr(sys, "path", [code, "/elsewhere"])
-    close_search_paths([])
+    close_search_paths(Roots([]))
     assert sys.path == ["/elsewhere", code], "the scanner may lie there, but nothing before it"

@@ -14,7 +14,16 @@ import pytest
 
 from scanner import files
 from scanner.environment import PROGRAMS
-from scanner.files import Folder, file_facts, open_readonly, replacing, write_whole
+from scanner.files import (
+    BUFFER_BYTES,
+    Folder,
+    check_read,
+    file_facts,
+    held_if_small,
+    open_readonly,
+    replacing,
+    write_whole,
+)
 from scanner.limits import Limits
 from scanner.sources.walk import walk
 from tests.conftest import image_bytes, imgscan
@@ -213,3 +222,29 @@ def test_no_output_is_written_in_place() -> None:
     reports = {path for path in found if path.startswith("scanner/reports/")}  # to a partial path
     assert found - reports <= WRITERS
     assert found & {"scanner/files.py", "export/trt.py"}, "it sees them"
+
+
+def test_what_a_small_file_is_told_by_is_read_once(tmp_path: Path) -> None:
+    """And one that is larger, or that ends early, is what it was."""
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"x" * BUFFER_BYTES)
+    large.write_bytes(b"x" * (BUFFER_BYTES + 1))
+    with open_readonly(small) as stream:
+        held = held_if_small(stream)
+        assert held is not stream
+        assert held.read() == small.read_bytes()
+        assert stream.tell() == 0
+    with open_readonly(large) as stream:
+        assert held_if_small(stream) is stream
+    with open_readonly(small) as stream:
+        small.write_bytes(b"x")
+        with pytest.raises(OSError, match="only 1 of its 65,536 bytes"):
+            held_if_small(stream)
+        with pytest.raises(OSError, match="only 1 of its 65,536 bytes"):
+            check_read(stream)
+    with open_readonly(small) as stream:
+        with large.open("ab") as grown:
+            grown.write(b"y")
+        small.write_bytes(b"x" * (BUFFER_BYTES + 2))
+        assert held_if_small(stream) is stream, "as what never ends"
+        assert stream.tell() == 0

@@ -19,6 +19,7 @@ import pytest
 from scanner import processes
 from scanner.environment import close_search_paths
 from scanner.limits import Limits
+from scanner.paths import Roots
 from scanner.processes import Child, ProcessError, Watch, start
 from scanner.record import Status
 from scanner.sources.found import Found
@@ -93,7 +94,7 @@ def test_a_child_works_in_the_scanners_own_folder(
 ) -> None:
     """Libraries look for parts of theirs in the current folder, which may be the evidence."""
     monkeypatch.chdir(tmp_path)
-    close_search_paths([tmp_path])
+    close_search_paths(Roots([tmp_path]))
     told = first_message(start(tell_where, MEMORY))
     assert isinstance(told, tuple)
     assert told[0] == str(Path(processes.__file__).parent)

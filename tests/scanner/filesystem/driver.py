@@ -17,7 +17,6 @@ import traceback
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 CHILDREN_IMPORT = [
     "scanner.workers.examine",
@@ -34,8 +33,6 @@ def serve() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     multiprocessing.set_forkserver_preload(CHILDREN_IMPORT)
     forkserver.ensure_running()
-    # A manifest lists what is installed here, which takes longer than such a small scan.
-    mock.patch("importlib.metadata.distributions", return_value=()).start()
     for line in sys.stdin:
         job = json.loads(line)
         faulthandler.dump_traceback_later(job["patience"], exit=True)

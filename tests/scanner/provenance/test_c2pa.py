@@ -78,7 +78,7 @@ def test_a_broken_manifest_is_no_intact_one(encode: Any, signer: Any) -> None:
 def test_no_manifest_names_no_library(encode: Any) -> None:
     """The library costs time and memory; a file without the marker must not load it."""
     code = (
-        "import sys; from scanner.provenance import gather; "
+        "import sys; from scanner.provenance.readers import gather; "
         "gather(sys.stdin.buffer.read()); sys.exit('c2pa' in sys.modules)"
     )
     arguments = [sys.executable, "-c", code]
@@ -117,7 +117,7 @@ def test_a_library_in_the_current_folder_is_not_loaded(
     other = Path(_rust.__file__)  # any library that loads and is not the right one
     (tmp_path / LIBRARIES[sys.platform]).write_bytes(other.read_bytes())
     code = (
-        f"import sys; sys.path[0] = {str(ROOT)!r}; from scanner.provenance import gather; "
+        f"import sys; sys.path[0] = {str(ROOT)!r}; from scanner.provenance.readers import gather; "
         "print(gather(sys.stdin.buffer.read()))"
     )
     finished = subprocess.run(

@@ -17,7 +17,8 @@ import pytest
 from PIL import PngImagePlugin
 
 from scanner.limits import Limits
-from scanner.provenance import CAVEAT, gather
+from scanner.provenance import CAVEAT
+from scanner.provenance.readers import gather
 from scanner.record import Status
 from scanner.workers.examine import examine
 from tests.conftest import EVERY_SIZE

@@ -6,9 +6,10 @@ import itertools
 
 import pytest
 
-from scanner.provenance import gather, source_type
+from scanner.provenance import source_type
 from scanner.provenance.finding import Claim, Finding, Tag
 from scanner.provenance.origin import contradictions, origin
+from scanner.provenance.readers import gather
 from scanner.record import Origin
 from tests.scanner.provenance import writing as write
 

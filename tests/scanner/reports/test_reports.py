@@ -18,7 +18,7 @@ import pytest
 from scanner.model import open_model
 from scanner.model.verdict import Score, judge
 from scanner.record import Record, Status, path_from_text
-from scanner.reports import SUFFIXES, WRITERS, ReportError, check_report, write_report
+from scanner.reports import SUFFIXES, ReportError, check_report, write_report, writer
 from scanner.scan.journal import Journal
 from scanner.scan.records import records as records_of
 from scanner.workers.examined import Examined
@@ -166,7 +166,7 @@ def test_json_is_strict(
     for document in documents:
         json.loads(document, parse_constant=refuse)
     with pytest.raises(ValueError, match="not JSON compliant"):
-        WRITERS[suffix](io.BytesIO(), [replace(records[0], logit=float("nan"))], facts)
+        writer(suffix)(io.BytesIO(), [replace(records[0], logit=float("nan"))], facts)
 
 
 @pytest.mark.parametrize("logit", [float("nan"), float("inf"), float("-inf")])

@@ -8,8 +8,8 @@ from typing import Any
 from PIL import Image
 
 from scanner.reports.gallery import Picture
+from scanner.scan import run_scan
 from scanner.scan.request import Request
-from scanner.scan.run import run_scan
 from tests.conftest import encoded
 
 Shown = dict[tuple[str, int | None], Picture | None]  # by path and page

@@ -19,6 +19,7 @@ from scanner import record
 from scanner.backends.choose import open_backend
 from scanner.hashes.hashing import Hashing
 from scanner.model import ModelCard, ModelFile, open_model
+from scanner.paths import Roots
 from scanner.provenance.trust import Trust, TrustList
 from scanner.scan import facts
 from scanner.scan.journal import Journal
@@ -35,14 +36,16 @@ def bundled() -> Scorer:
 
 
 def identity(evidence: Path, *trusted: TrustList) -> dict[str, object]:
-    return facts.identity(Request((evidence,)), [bundled()], Hashing(), Trust(trusted))
+    return facts.identity(
+        Request((evidence,)), Roots([evidence]), [bundled()], Hashing(), Trust(trusted)
+    )
 
 
 CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "kind of record": lambda patch: patch.setattr(facts, "RECORDS_VERSION", 10**6),
     "Python": lambda patch: patch.setattr("platform.python_version", lambda: "3.99"),
     "set of libraries": lambda patch: patch.setattr(
-        importlib.metadata, "version", lambda name: f"{name} of another day"
+        facts, "installed", lambda: [("pillow", "of another day")]
     ),
     "set of decoders": lambda patch: patch.setattr(features, "version", lambda _: "99"),
     "unpacking program": lambda patch: patch.setattr(facts, "programs", lambda: {"7z": __file__}),
@@ -89,7 +92,9 @@ def test_another_card_is_another_identity(tmp_path: Path, card: ModelCard) -> No
 
     def key(*cards: ModelCard) -> object:
         scorers = [Scorer(replace(engine, card=card), backend) for card in cards]
-        return facts.identity(Request((tmp_path,)), scorers, Hashing(), Trust())["model card"]
+        return facts.identity(Request((tmp_path,)), Roots([tmp_path]), scorers, Hashing(), Trust())[
+            "model card"
+        ]
 
     assert key(card) == key(card.at(0.001)), "which point is chosen is told for itself"
     assert key(card) != key(other)
@@ -124,9 +129,9 @@ def test_a_resumed_scan_of_another_pillow_is_refused(tmp_path: Path) -> None:
         wait_for(lambda: journal.exists() and journal.stat().st_size > 100_000, "the journal")
         os.kill(killed.pid, signal.SIGKILL)
     program = (
-        "import importlib.metadata as metadata\n"
-        "version = metadata.version\n"
-        "metadata.version = lambda name: '1.0' if name == 'pillow' else version(name)\n"
+        "from scanner.scan import facts\n"
+        "others = [it for it in facts.installed() if it[0] != 'pillow']\n"
+        "facts.installed = lambda: [*others, ('pillow', '1.0')]\n"
         "from scanner.cli.main import main\n"
         f"main({scan[3:]!r})\n"
     )

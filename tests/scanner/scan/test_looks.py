@@ -23,11 +23,10 @@ from scanner.model import METADATA_KEY, Domain, ModelCard, open_model
 from scanner.preprocess import Preprocessing, view
 from scanner.record import Record, Status
 from scanner.reports.read import read_records
-from scanner.scan import pipeline, scorers
+from scanner.scan import pipeline, run_scan, scorers
 from scanner.scan.journal import Journal
 from scanner.scan.records import records as scan_records
 from scanner.scan.request import Request
-from scanner.scan.run import run_scan
 from scanner.scan.scorers import Scorer
 from scanner.sources.found import Found
 from scanner.workers.examined import Examined

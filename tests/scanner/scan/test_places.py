@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scanner.files import partial_path
+from scanner.paths import Roots
 from scanner.reports.html.page import START
 from scanner.scan.places import PlaceError, check_outputs
 from tests.conftest import command, environment, image_bytes, imgscan
@@ -198,9 +199,9 @@ def test_half_a_report_of_a_killed_scan_is_no_hindrance(tmp_path: Path) -> None:
 def test_outputs_beside_the_evidence_are_fine(tmp_path: Path) -> None:
     (tmp_path / "evidence").mkdir()
     names = [tmp_path / name for name in ("evidence.csv", "evidence.csv.journal")]
-    check_outputs(names, [tmp_path / "evidence"], [tmp_path / "list.txt"])
+    check_outputs(names, Roots([tmp_path / "evidence"]), [tmp_path / "list.txt"])
     with pytest.raises(PlaceError, match="inside the evidence"):
-        check_outputs(names, [tmp_path], [])
+        check_outputs(names, Roots([tmp_path]), [])
 
 
 @pytest.mark.parametrize("name", ["z.html.parts", ".z.html.parts.imgscan-partial"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.paths import Roots
 from scanner.scan.places import OverlapError, check_roots
 from tests.conftest import image_bytes, imgscan
 
@@ -37,13 +38,13 @@ def evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_overlapping_roots_are_refused(roots: str, sentence: str, evidence: Path) -> None:
     with pytest.raises(OverlapError, match=sentence):
-        check_roots([Path(root) for root in roots.split()])
+        check_roots(Roots([Path(root) for root in roots.split()]))
 
 
 def test_roots_beside_each_other_are_fine(evidence: Path) -> None:
     os.link("a/x.jpg", "other name.jpg")
     roots = ("a/b", "a/x.jpg", "other name.jpg", "ab", "missing")
-    check_roots([Path(root) for root in roots])
+    check_roots(Roots([Path(root) for root in roots]))
 
 
 def test_the_user_is_told(evidence: Path) -> None:

@@ -19,9 +19,8 @@ from scanner.backends.choose import open_backend
 from scanner.images.decode import decode
 from scanner.model import Domain, ModelCard, open_model
 from scanner.reports.read import read_records
-from scanner.scan import scorers
+from scanner.scan import run_scan, scorers
 from scanner.scan.request import Request
-from scanner.scan.run import run_scan
 from tests.conftest import encoded
 from tests.scanner.dying import Dying
 from tests.scanner.views_model import SIDE, VIEWS, scores_of, write_views_model

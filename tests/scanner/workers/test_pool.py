@@ -174,7 +174,7 @@ def test_large_members_do_not_block_the_pool() -> None:
 
 def test_processes_that_never_come_up_end_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when memory is out or the installation broken: no file may be blamed for it."""
-    monkeypatch.setattr("scanner.workers.pool.serve", exit_at_once)
+    monkeypatch.setattr("scanner.workers.pool._serve", exit_at_once)
     with Workers(1, EVERY_SIZE, Limits()) as workers:
         workers.submit(Found("innocent.png", 0, b"content"))
         with pytest.raises(ProcessError, match="die as soon as they start"):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.provenance import gather, marks
+from scanner.provenance import marks
+from scanner.provenance.readers import gather
 from scanner.provenance.texts.text import CREDITED, PROGRAMS, Text
 from tests.scanner.provenance import writing as write
 from tests.scanner.provenance.marks.marked import (
