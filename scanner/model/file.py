@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BUNDLED = Path(__file__).parents[1] / "models"
 AUTO = "auto"  # names all bundled models together, so no model may have that name
+FIRST = ".int8.onnx"  # of the file beside NAME.onnx that may score before it
 PIN = ".sha256"  # of the file beside an added model with the SHA-256 it had when it was added
 
 
@@ -33,7 +34,7 @@ class ModelFile:
 
 def bundled_models() -> list[str]:
     """Names of the models that come with the scanner."""
-    return sorted(path.stem for path in BUNDLED.glob("*.onnx"))
+    return sorted(p.stem for p in BUNDLED.glob("*.onnx") if not p.name.endswith(FIRST))
 
 
 def added_folder() -> Path:

@@ -12,6 +12,7 @@ from scanner.environment import check_temporary_folder
 from scanner.errors import ImgscanError
 from scanner.files import partial_path
 from scanner.hashes.known import index_path
+from scanner.model.companion import companion_path
 from scanner.model.engine import card_path
 from scanner.model.file import AUTO, added_folder, bundled_models, model_paths
 from scanner.paths import holder, identity, is_folder, resolved
@@ -57,7 +58,7 @@ def check_places(request: Request) -> None:
     ]
     for model in model_paths(request.model):
         if model.name:
-            inputs += [model, card_path(model)]
+            inputs += [model, card_path(model), companion_path(model)]
         if request.model not in (AUTO, *bundled_models()) and model.parent == added_folder():
             check_added_model(model, request.paths)
     check_outputs(outputs, request.paths, inputs)
