@@ -131,14 +131,14 @@ def test_a_model_without_card(make_model: ModelMaker) -> None:
         open_model(str(path))
 
 
-@pytest.mark.parametrize("version", [1, 7, "2", None])
+@pytest.mark.parametrize("version", [1, 8, "2", None])
 def test_another_format(
     version: object, card_record: dict[str, Any], make_model: ModelMaker
 ) -> None:
     card_record["format"] = version
     path = make_model("future", {METADATA_KEY: json.dumps(card_record)})
     with pytest.raises(
-        ModelError, match=f"format {version!r}, this version reads 2, 3, 4, 5 and 6"
+        ModelError, match=f"format {version!r}, this version reads 2, 3, 4, 5, 6 and 7"
     ):
         open_model(str(path))
 

@@ -82,7 +82,9 @@ def test_the_verdicts_are_those_of_the_model_alone(
         assert (fast[path].verdict, fast[path].model) == (row.verdict, row.model)
     settled = [path for path in full if fast[path].logit != full[path].logit]
     assert 0 < len(settled) < len(full), "some were scored once and some twice"
-    causes = list(Comparison(tmp_path / "together.csv", tmp_path / "alone.csv").summary())
+    comparison = Comparison(tmp_path / "together.csv", tmp_path / "alone.csv")
+    assert list(comparison.differences())
+    causes = list(comparison.summary())
     assert any("models pair first_pass" in line for line in causes), "imgscan compare tells why"
 
 
