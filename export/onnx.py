@@ -2,6 +2,7 @@
 
 python -m export.onnx runs/resnet152-paper -o resnet152.onnx --data data/cifake
 python -m export.onnx resnet152.onnx --precision fp16 -o resnet152.fp16.onnx
+python -m export.onnx resnet152.onnx --precision int8 -o resnet152.int8.onnx
 python -m export.onnx runs/resnet152-paper --precision int8-weights -o resnet152.onnx
 """
 
@@ -17,6 +18,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxscript import optimizer
 
+from export.first_pass import first_pass, pair_gates
 from export.gate_images import DEFAULT_DATA, data_option, gate_images
 from export.parity import (
     Views,
@@ -50,7 +52,9 @@ from scanner.model import (
     ModelError,
     ModelFile,
     open_model,
+    parse_card,
 )
+from scanner.model.companion import companion_path
 from trainer.backbones import Detector
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from trainer.command import Command, check_folder_of
@@ -64,8 +68,8 @@ class Source:
     """What is exported: a float32 graph with its card, and the checkpoint when it is at hand.
 
     traced: whether the graph was made of the checkpoint just now, and not read from a file.
-    rows: the int8-rows file's graph that it was made from, if so. Raises CheckpointError for a
-    checkpoint beside rounded weights.
+    rows: the int8-rows file's graph that it was made from, if so. sha256: of the float32 file that
+    it is the graph of, if so. Raises CheckpointError for a checkpoint beside rounded weights.
     """
 
     model: onnx.ModelProto
@@ -73,6 +77,7 @@ class Source:
     checkpoint: Checkpoint | None
     traced: bool
     rows: onnx.ModelProto | None = None
+    sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.rounded and self.checkpoint is not None:
@@ -110,7 +115,7 @@ def float_source(file: ModelFile, checkpoint: Checkpoint | None) -> Source:
         )
     model = onnx.load(file.path)
     if file.card.precision == "float32":
-        return Source(model, file.card, checkpoint, traced=False)
+        return Source(model, file.card, checkpoint, traced=False, sha256=file.sha256)
     card = replace(file.card, precision="float32")
     return Source(rounded_in_floats(model), card, checkpoint, traced=False, rows=model)
 
@@ -139,7 +144,8 @@ def trace(checkpoint: Checkpoint, licence: str) -> Source:
 def export_onnx(source: Source, precision: str, data: Path, images: Views) -> bytes:
     """The model file's bytes in `precision`, a value of PRECISIONS, after the gates on `images`.
 
-    data: where int8 finds training images. Raises ParityError, PrecisionError, DataError.
+    data: where int8 finds training images, and validation images if it is to score before the file
+    it is made from. Raises ParityError, PrecisionError, DataError.
     """
     measured = {OUTPUT, OOD} if precision == "float16" else {OUTPUT}
     more = sorted({output.name for output in source.model.graph.output} - measured)
@@ -156,6 +162,9 @@ def export_onnx(source: Source, precision: str, data: Path, images: Views) -> by
         model = to_float16(source.model)
     elif precision == "int8":
         model = to_int8(source.model, calibration_images(data, card.preprocessing))
+        if source.sha256 is not None:
+            claim = first_pass(source.sha256, source.model, model, card, data)
+            card = replace(card, first_pass=claim)
     else:
         model = cast_first(source.model)
     gates = [asdict(gate) for gate in parity_gates(source, model, card, images, precision)]
@@ -191,6 +200,7 @@ def parity_gates(
         floats = scores_onnx(source.model.SerializeToString(), images.views, "float32")
         name = onnx_name("float32 with int8 weights" if source.rounded else "float32")
         gates.append(compare_scores(name, floats, found, *asked))
+        gates += pair_gates(floats, found, card)
     if source.rows is not None:
         rows = scores_onnx(source.rows.SerializeToString(), images.views, INT8_ROWS)
         gates.append(compare_scores(onnx_name(INT8_ROWS), rows, found, *asked))
@@ -246,6 +256,11 @@ def store_in_half(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
+def _card(written: bytes) -> ModelCard:
+    metadata = {entry.key: entry.value for entry in onnx.load_from_string(written).metadata_props}
+    return parse_card(metadata[METADATA_KEY])
+
+
 @click.command(cls=Command, context_settings={"show_default": True})
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
@@ -292,6 +307,9 @@ def main(
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
     click.echo(f"{output}: {len(written) / 1e6:.1f} MB, parity checked on {len(images):,} images")
+    if chosen == "int8" and (claim := _card(written).first_pass):
+        first = f"{companion_path(source).name} beside {source.name}"
+        click.echo(f"  it scores first as {first}; {claim.in_words()}")
     if images.no_f1:
         click.echo(f"  {images.no_f1}")
 

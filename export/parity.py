@@ -113,6 +113,14 @@ def calibration_images(data: Path, preprocessing: Preprocessing) -> NDArray[np.u
     return read_views(first_of_each(train, CALIBRATION_IMAGES), preprocessing).views
 
 
+def validation_images(data: Path, preprocessing: Preprocessing) -> LabelledViews:
+    """All validation images, which no model file was trained on or is tested by. Raises DataError.
+
+    They are those of the split, which is cut out of the training images where it has no name.
+    """
+    return read_views(split_examples(read_examples(data)).validation, preprocessing)
+
+
 def first_of_each(examples: list[Example], each: int | None) -> list[Example]:
     return [e for label in (0, 1) for e in [e for e in examples if e.label == label][:each]]
 

@@ -152,7 +152,8 @@ def card() -> ModelCard:
     )
 
 
-ModelMaker = Callable[..., Path]  # of a name and metadata; side: of its views
+# Of a name and metadata. side: of its views. middle: the grey whose logit is 0.
+ModelMaker = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -162,12 +163,12 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> ModelMaker:
 
     folder = tmp_path_factory.mktemp("models")
 
-    def make(name: str, metadata: dict[str, str], side: int = 32) -> Path:
+    def make(name: str, metadata: dict[str, str], side: int = 32, middle: float = 127.5) -> Path:
         images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", side, side, 3])
         logit = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["N"])
         constants = [
             helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
-            helper.make_tensor("middle", TensorProto.FLOAT, [], [127.5]),
+            helper.make_tensor("middle", TensorProto.FLOAT, [], [middle]),
             helper.make_tensor("scale", TensorProto.FLOAT, [], [127.5 / 4]),
         ]
         nodes = [

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scanner.errors import ImgscanError
 from scanner.model.verdict import Score
 
+CPU = "CPUExecutionProvider"  # the provider of what ONNX Runtime runs on a CPU
 Tell = Callable[[str], None]  # takes a sentence for the person who waits
 
 

@@ -14,11 +14,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from scanner.backends.backend import BackendError, Scores
+from scanner.backends.backend import CPU, BackendError, Scores
 from scanner.model.card import INPUT, INT8_ROWS, WIDEN_ONCE
 from scanner.model.file import ModelFile
 
-PROVIDER = "CPUExecutionProvider"
 # Pixels of the network's input in a batch: past this, layers no longer fit a core's cache and the
 # memory of a run a core adds up; below it, small images pay the cost of a call too often.
 BATCH_PIXELS = 32 * 64 * 64
@@ -32,7 +31,7 @@ class CpuBackend:
 
     def __init__(self, model: ModelFile, cores: int, batch_size: int | None = None) -> None:
         pixels = model.card.preprocessing.count * model.card.image_size**2  # of an image
-        self.provider = PROVIDER
+        self.provider = CPU
         # CPUs lack float16 arithmetic: ONNX Runtime widens such a graph as it loads it.
         self.precision = "int8" if model.card.precision in INT8 else "float32"
         self.streams = cores
@@ -68,7 +67,7 @@ class CpuBackend:
                 "and give the same command again."
             )
         try:
-            return onnxruntime.InferenceSession(content, options, providers=[PROVIDER])
+            return onnxruntime.InferenceSession(content, options, providers=[CPU])
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             reason = str(error).splitlines()[0]
             raise BackendError(f"{path.name} cannot run on the CPU: {reason}") from error

@@ -13,7 +13,7 @@ from scanner.cli.file_names import FileName
 from scanner.record import safe_text
 
 if TYPE_CHECKING:
-    from scanner.model import ModelCard
+    from scanner.model import FirstPass, ModelCard
     from scanner.model.file import ModelFile
 
 
@@ -97,6 +97,8 @@ def remove_command(name: str) -> None:
 
 
 def _show_facts(model: ModelFile) -> None:
+    from scanner.model.companion import companion
+
     card = model.card
     click.echo(safe_text(f"  domain   {card.domain.description}"))
     if card.preprocessing.native:
@@ -106,6 +108,8 @@ def _show_facts(model: ModelFile) -> None:
     click.echo(f"  {_quality(card)}")
     click.echo(f"  size     {model.path.stat().st_size / 1e6:.1f} MB")
     click.echo(f"  runs in  {_arithmetic(card)}")
+    if found := companion(model):
+        click.echo(safe_text(f"  first    {_first(model, *found)}"))
 
 
 def _quality(card: ModelCard) -> str:
@@ -130,6 +134,17 @@ def _arithmetic(card: ModelCard) -> str:
     if card.precision == INT8_ROWS:
         return "int8 on CPUs, float32 with CUDA"
     return f"{card.precision}, {'CPU only' if card.cpu_only else 'CPU and GPU'}"
+
+
+def _first(model: ModelFile, first: ModelFile, claim: FirstPass) -> str:
+    """When the file beside a model scores before it, if ever."""
+    if claim.of != model.sha256:
+        return f"not {first.path.name}, which was made from another file"
+    points = [point for point in model.card.operating_points if claim.pays(point)]
+    rates = " and ".join(f"{point.false_positive_rate:g}" for point in points)
+    size = first.path.stat().st_size / 1e6
+    when = f"at a false-positive rate of {rates}" if points else "at no false-positive rate"
+    return f"on CPUs {first.path.name}, {size:.1f} MB, {when}"
 
 
 @click.command("engines", short_help="List the cached TensorRT engines, or delete them.")

@@ -26,7 +26,7 @@ CAUSES = (
 # Of a model; in the manifests of scans by one model alone they stood by themselves.
 MODEL_CAUSES = (
     "domain", "false_positive_rate", "false_negative_rate", "ood_at_most", "quality", "looks",
-    "provider", "precision",
+    "provider", "precision", "first_pass",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 BUNDLED = Path(__file__).parents[1] / "models"
+FIRST = ".int8.onnx"  # of the file beside NAME.onnx that may score before it
 PIN = ".sha256"  # of the file beside an added model with the SHA-256 it had when it was added
 
 
@@ -34,7 +35,7 @@ class ModelFile:
 
 def bundled_models() -> list[str]:
     """Names of the models that come with the scanner."""
-    return sorted(path.stem for path in BUNDLED.glob("*.onnx"))
+    return sorted(p.stem for p in BUNDLED.glob("*.onnx") if not p.name.endswith(FIRST))
 
 
 def added_folder() -> Path:

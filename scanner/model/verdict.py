@@ -147,6 +147,15 @@ def verdicts(calibrated: NDArray[np.float32], point: Thresholds) -> NDArray[np.s
     )
 
 
+def near_thresholds(
+    calibrated: NDArray[np.float32], point: Thresholds, margin: float
+) -> NDArray[np.bool_]:
+    """Which of N calibrated logits lie within `margin` of a threshold, or are no numbers."""
+    fake, real = point.fake_at_least, point.real_at_most
+    apart = np.minimum(np.abs(calibrated - fake), np.abs(calibrated - real))
+    return ~((apart > margin) & np.isfinite(calibrated))
+
+
 def outside(size: tuple[int, int], domains: Sequence[Domain]) -> Judgement:
     """What is said of an image that no model is shown, since no domain holds its size.
 

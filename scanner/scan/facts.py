@@ -23,6 +23,7 @@ from scanner.environment import programs
 from scanner.files import file_sha256
 from scanner.hashes.hashing import Hashing
 from scanner.model.card import ModelCard
+from scanner.model.file import ModelFile
 from scanner.paths import Roots
 from scanner.provenance import CAVEAT
 from scanner.provenance.trust import Trust
@@ -56,6 +57,7 @@ def identity(
         "kind of record": RECORDS_VERSION,
         "evidence": evidence.places,
         "model": [[scorer.model.name, scorer.model.sha256] for scorer in scorers],
+        "model file that scores first": [s.first and s.first.sha256 for s in scorers],
         "model card": [_card_sha256(card) for card in cards],
         "false-positive rate": [card.operating_points[0].false_positive_rate for card in cards],
         "provider": [scorer.backend.provider for scorer in scorers],
@@ -127,7 +129,20 @@ def _model_facts(judged: Judged) -> dict[str, Any]:
         "looks": list(card.looks),
         "provider": judged.provider,
         "precision": judged.precision,
+        "first_pass": _first_pass(judged.first),
         "verdicts": {verdict: judged.verdicts[verdict] for verdict in Verdict},
+    }
+
+
+def _first_pass(first: ModelFile | None) -> dict[str, Any] | None:
+    """The file that scored first, and within what margin of a threshold the model's own did."""
+    if first is None or first.card.first_pass is None:
+        return None
+    return {
+        "name": first.name,
+        "sha256": first.sha256,
+        "precision": first.card.precision,
+        "margin": first.card.first_pass.margin,
     }
 
 

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judged:
-    """What one model gave: its verdicts, by the provider and in the precision that really ran."""
+    """What one model gave: its verdicts, by the provider and in the precision that really ran.
+
+    first: the file that scored before the model's own, where one did.
+    """
 
     model: ModelFile
+    first: ModelFile | None
     provider: str
     precision: str
     verdicts: Counter[Verdict]

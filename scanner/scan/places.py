@@ -13,6 +13,7 @@ from scanner.errors import ImgscanError
 from scanner.files import partial_path
 from scanner.hashes.known import index_path
 from scanner.limits import AUTO
+from scanner.model.companion import companion_path
 from scanner.model.engine import card_path
 from scanner.model.file import added_folder, bundled_models, model_paths
 from scanner.paths import Roots, holder, identity, resolved
@@ -56,7 +57,7 @@ def check_places(request: Request, evidence: Roots) -> None:
     ]
     for model in model_paths(request.model):
         if model.name:
-            inputs += [model, card_path(model)]
+            inputs += [model, card_path(model), companion_path(model)]
         if request.model not in (AUTO, *bundled_models()) and model.parent == added_folder():
             check_added_model(model, evidence)
     check_outputs(outputs, evidence, inputs)

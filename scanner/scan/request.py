@@ -42,7 +42,9 @@ class Request:
     until they are clicked. sha1, pdq: take these hashes, too. similar: lists of PDQ hashes, to find
     like pictures by. streamed: whether the watcher receives the records besides the reports.
     keep_journal: leave the journal when the scan is done, for a caller that has more to do with it:
-    until `remove_journal` the same request carries on from its end.
+    until `remove_journal` the same request carries on from its end. exact: whether logits are
+    compared with each other, or judged by more than one operating point, so that no file scores
+    before the model's own.
     """
 
     paths: tuple[Path, ...]
@@ -71,6 +73,7 @@ class Request:
     similar: tuple[Path, ...] = ()
     streamed: bool = False
     keep_journal: bool = False
+    exact: bool = False
 
     @property
     def pictures(self) -> bool:

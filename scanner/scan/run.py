@@ -27,7 +27,7 @@ from scanner.reports.gallery import Gallery
 from scanner.scan import facts
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import trouble_explained
-from scanner.scan.outcome import Judged, Outcome
+from scanner.scan.outcome import Outcome
 from scanner.scan.pipeline import Pipeline
 from scanner.scan.places import check_places, journal_folder
 from scanner.scan.records import records
@@ -85,10 +85,7 @@ def _scan(
         hashing.known.check_unchanged()
     files = journal.files()
     statuses, verdicts = journal.counts()
-    models = tuple(
-        Judged(each.model, each.backend.provider, each.backend.precision, verdicts[each.name])
-        for each in scorers
-    )
+    models = tuple(each.judged(verdicts[each.name]) for each in scorers)
     total, origins = sum(verdicts.values(), Counter[Verdict]()), journal.origins()
     said = facts.facts(models, statuses, total, origins, trust)
     watcher.examined()

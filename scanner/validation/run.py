@@ -92,6 +92,7 @@ class Asked:
             also_written=(*written, *map(partial_path, written), copies_folder(self.scan)),
             command=self.command,
             keep_journal=True,
+            exact=True,  # figures are of every operating point
         )
 
 

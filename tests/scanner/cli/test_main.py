@@ -87,7 +87,7 @@ def test_everything_examined_is_exit_code_0(scanned: Scanned) -> None:
             assert record["verdict"] in set(Verdict)
     assert "34 files in" in scanned.stderr
     assert "  containers    2: what is in them has rows of its own\n" in scanned.stderr
-    assert "CPUExecutionProvider, float32" in scanned.stderr
+    assert "CPUExecutionProvider, int8, float32 near thresholds" in scanned.stderr
     wanted = {"out.csv", "out.csv.manifest.json", "out.json", "out.jsonl"}
     assert scanned.left == wanted, "no journal stays behind"
 
@@ -213,7 +213,8 @@ def test_a_report_says_what_really_ran(scanned: Scanned) -> None:
     assert [model["name"] for model in facts["models"]] == bundled_models()
     assert {model["provider"] for model in facts["models"]} == {"CPUExecutionProvider"}
     precisions = {model["name"]: model["precision"] for model in facts["models"]}
-    assert precisions == {"clip-vit-b16": "int8", "resnet18": "float32"}
+    together = "int8, float32 near thresholds"
+    assert precisions == {"clip-vit-b16": "int8", "resnet18": together}
 
 
 def test_verdicts_follow_the_false_positive_rate_that_is_asked_for(

@@ -29,7 +29,7 @@ from scanner.custody.manifest import (
 )
 from scanner.custody.signing import fingerprint, load_public_key
 from scanner.limits import Limits
-from scanner.model import INT8_ROWS, bundled_models, open_model
+from scanner.model import BUNDLED, INT8_ROWS, bundled_models, open_model
 from scanner.scan.journal import Journal
 from tests.conftest import imgscan
 
@@ -64,7 +64,10 @@ def test_the_manifest_tells_what_ran(scanned: Path) -> None:
         assert model["sha256"] == open_model(name).sha256
         assert model["provider"] == "CPUExecutionProvider"
         rows = open_model(name).card.precision == INT8_ROWS
-        assert model["precision"] == ("int8" if rows else "float32")
+        assert model["precision"] == ("int8" if rows else "int8, float32 near thresholds")
+        first = model["first_pass"]
+        assert rows == (first is None)
+        assert rows or first["sha256"] == open_model(str(BUNDLED / f"{name}.int8.onnx")).sha256
         assert model["batch"] >= 1
     assert Limits(**manifest["limits"]) == Limits()
     assert manifest["hashing"] == {

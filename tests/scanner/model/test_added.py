@@ -22,7 +22,9 @@ from scanner.model import (
     parse_card,
 )
 from scanner.model.added import add
+from scanner.model.companion import companion, companion_path
 from tests.conftest import CIFAKE_MODEL, ModelMaker, environment, image_bytes, imgscan
+from tests.scanner.pair import write_pair
 
 # Adds the files it is told of, each once it is told, and says what came of it.
 ADDER = """
@@ -143,6 +145,23 @@ def test_nor_by_a_file_that_was_put_there(mine: Path, folder: Path) -> None:
     mine.rename(folder / f"{CIFAKE_MODEL}.onnx")
     assert open_model(CIFAKE_MODEL) == bundled
     assert "(added)" not in imgscan("models").stdout
+
+
+def test_a_companion_is_added_as_a_model_is_and_found_beside_it(
+    make_model: ModelMaker, card: ModelCard, folder: Path, tmp_path: Path
+) -> None:
+    full = write_pair(tmp_path, make_model, card)
+    for path in (full, companion_path(full)):
+        assert imgscan("models", "add", path).returncode == 0
+    model = open_model("pair")
+    found = companion(model)
+    assert found is not None
+    assert found[0].path == folder / "pair.int8.onnx"
+    line = "  first    on CPUs pair.int8.onnx, 0.0 MB, at a false-positive rate of 0.01\n"
+    assert imgscan("models").stdout.count(line) == 1
+    (folder / "pair.int8.onnx").write_bytes(full.read_bytes())
+    with pytest.raises(ModelError, match=r"since it was added: .*put pair\.int8\.onnx back"):
+        companion(model)
 
 
 @pytest.mark.parametrize("name", ["mine.bin", "mine", "mine.onnx.onnx", "mine.engine.onnx"])

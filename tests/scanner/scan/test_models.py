@@ -157,6 +157,7 @@ def test_reports_and_manifest_say_what_each_model_did(
             "looks": [],
             "provider": "CPUExecutionProvider",
             "precision": "float32",
+            "first_pass": None,
             "verdicts": {verdict: own.count(verdict) for verdict in Verdict},
         }
         assert (judged.model, judged.verdicts.total()) == (file, len(own))
