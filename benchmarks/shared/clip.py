@@ -27,6 +27,13 @@ class Shape:
 class Clip(nn.Module):
     """From views, uint8 N×S×S×3, to logits, float32 N."""
 
+    mean: Tensor
+    deviation: Tensor
+    places: Tensor
+    kernel: Tensor
+    weights: Tensor
+    bias: Tensor
+
     def __init__(self, shape: Shape, tensors: Mapping[str, Tensor]) -> None:
         """tensors: by the names that the model file gives them, its int8 weights in floats."""
         super().__init__()
@@ -51,6 +58,8 @@ class Clip(nn.Module):
 
 class _Block(nn.Module):
     """Attention and MLP, each added to the tokens."""
+
+    slope: Tensor
 
     def __init__(self, shape: Shape, tensors: Mapping[str, Tensor], number: int) -> None:
         super().__init__()
