@@ -37,7 +37,7 @@ class Size(NamedTuple):
 QUICK = {"32 px": Size(1000, 12, 2), "1 megapixel": Size(24, 8, 2), "12 megapixels": Size(8, 8, 2)}
 THOROUGH = {
     "32 px": Size(4000, 40, 3),
-    "1 megapixel": Size(120, 8, 3),
+    "1 megapixel": Size(60, 8, 3),
     "12 megapixels": Size(24, 8, 3),
 }
 

@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def seconds_to_first_row(evidence: Path, report: Path, listed: bool) -> float:
     """
     words = ["-" if listed else evidence, "--report", report, "--fresh"]
     ours, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))  # no bar is drawn on one without columns
     said = b""
     with (evidence if listed else Path(os.devnull)).open("rb") as given:
         started = time.perf_counter()

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.scale.evidence import make_evidence, make_loose, make_nested
 from benchmarks.scale.first_row import seconds_to_first_row
 from benchmarks.shared.kinds import MEGAPIXEL, PHOTOGRAPHS
-from benchmarks.shared.pictures import lay_out, photographs
+from benchmarks.shared.pictures import first, lay_out, photographs
 from benchmarks.shared.process import START_FILES, scan_beside_start
 from benchmarks.shared.results import Row
 from benchmarks.shared.rounds import alternate
@@ -48,7 +48,7 @@ QUICK = Extent(
 )
 THOROUGH = Extent(
     rounds=2,
-    files={1_000: 3, 10_000: 3, 100_000: 2, 1_000_000: 1},
+    files={1_000: 3, 10_000: 3, 100_000: 1, 1_000_000: 1},
     sizes={(640, 480): 60, (1152, 864): 40, (2048, 1536): 24, (4000, 3000): 12, (8000, 6000): 6},
     workers=(1, 2, 4),
     photographs=40,
@@ -72,10 +72,7 @@ def by_size(extent: Extent, place: Path) -> Iterator[Row]:
     """Made-up photographs."""
     candidates = {}
     for (width, height), count in extent.sizes.items():
-        whole, few = (
-            lay_out(photographs(width, height, number), place / f"{width}-{number}").folder
-            for number in (count, START_FILES)
-        )
+        whole, few = _photographs(width, height, count, place / f"{width}")
         candidates[width * height / 1e6] = partial(_scan, whole, few, count)
     for row in _in_turns(candidates, extent.rounds):
         speed = row["files_per_second"] * row["number"]
@@ -84,10 +81,7 @@ def by_size(extent: Extent, place: Path) -> Iterator[Row]:
 
 def by_workers(extent: Extent, place: Path) -> Iterator[Row]:
     """Photographs of a megapixel; scoring has all cores each time."""
-    whole, few = (
-        lay_out(photographs(*PHOTOGRAPHS[MEGAPIXEL], count), place / f"{count}").folder
-        for count in (extent.photographs, START_FILES)
-    )
+    whole, few = _photographs(*PHOTOGRAPHS[MEGAPIXEL], extent.photographs, place)
     candidates = {
         float(count): partial(_scan, whole, few, extent.photographs, "--workers", count)
         for count in extent.workers
@@ -138,6 +132,12 @@ def _in_turns(candidates: Mapping[float, Callable[[], Row]], rounds: int) -> Ite
     for round_number, found in enumerate(turns, 1):
         for name, row in found.items():
             yield {"round": round_number, "number": named[name][0]} | row
+
+
+def _photographs(width: int, height: int, count: int, place: Path) -> tuple[Path, Path]:
+    """The folder of `count` made-up photographs, and one of as many of them as make a start."""
+    whole = lay_out(photographs(width, height, count), place / "whole")
+    return whole.folder, lay_out(first(whole, START_FILES), place / "few").folder
 
 
 def _scan(evidence: Path, few: Path, files: int, *options: object) -> Row:

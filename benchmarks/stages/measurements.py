@@ -39,9 +39,9 @@ QUICK = {
     "12 megapixels": Extent(16, 8, 2),
 }
 THOROUGH = {
-    "32 px": Extent(6_000, 1_000, 5),
-    "1 megapixel": Extent(240, 40, 3),
-    "12 megapixels": Extent(60, 16, 3),
+    "32 px": Extent(6_000, 1_000, 3),
+    "1 megapixel": Extent(120, 40, 3),
+    "12 megapixels": Extent(40, 16, 3),
 }
 
 
