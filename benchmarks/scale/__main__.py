@@ -41,16 +41,25 @@ def main(parts: tuple[str, ...], quick: bool, output: Path) -> None:
     extent = QUICK if quick else THOROUGH
     measured = {part: rows for part, rows in _earlier(output).items() if part not in parts}
     for part in parts:
+        click.secho(part, bold=True)
         measured[part] = []
         with tempfile.TemporaryDirectory() as place:
             for row in PARTS[part](extent, Path(place)):
                 measured[part].append({"part": part} | row)
-                click.echo(", ".join(f"{name} {value}" for name, value in row.items()))
+                click.echo(", ".join(f"{name} {_figure(value)}" for name, value in row.items()))
+        _write(output, quick, measured)  # at once, since a later part may fail
+
+
+def _write(output: Path, quick: bool, measured: dict[str, list[Row]]) -> None:
     rows = [row for part in PARTS for row in measured.get(part, [])]
     facts = {"command": command_line("scale", quick, []), "one_image_in": IMAGE_EVERY}
     frame = pd.DataFrame(rows)
     write_part(output, "scale", facts, rows, table(frame))
     plot(frame, output / "scale-growth.png")
+
+
+def _figure(value: object) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value}"
 
 
 def _earlier(output: Path) -> dict[str, list[Row]]:

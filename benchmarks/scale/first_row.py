@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 import termios
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.shared.process import ScanFailed, inherited
 
+GIVE_UP_SECONDS = 300
 # The bar counts what the journal holds, and is drawn after each commit.
 COUNTED = re.compile(rb"\b[1-9]\d*file \[")
 
@@ -21,7 +23,7 @@ def seconds_to_first_row(evidence: Path, report: Path, listed: bool) -> float:
     """Seconds from the start of the process until its progress bar counts a file.
 
     listed: whether `evidence` is a list of paths, for standard input. The scan is then killed.
-    Raises ScanFailed.
+    Raises ScanFailed, also after GIVE_UP_SECONDS.
     """
     words = ["-" if listed else evidence, "--report", report, "--fresh"]
     ours, terminal = pty.openpty()
@@ -39,6 +41,9 @@ def seconds_to_first_row(evidence: Path, report: Path, listed: bool) -> float:
     os.close(terminal)
     try:
         while not COUNTED.search(said):
+            left = started + GIVE_UP_SECONDS - time.perf_counter()
+            if left <= 0 or not select.select([ours], [], [], left)[0]:
+                raise ScanFailed(f"there was no row after {GIVE_UP_SECONDS} s.")
             said += os.read(ours, 2**16)
         return time.perf_counter() - started
     except OSError as error:  # nobody has the terminal open any more

@@ -13,7 +13,7 @@ from benchmarks.stages.costs import PARTS, STAGES, WORKER
 DPI = 120
 # The worker's stage by its parts.
 SHARES = [part for stage in STAGES for part in (PARTS if stage == WORKER else (stage,))]
-TINTS = (*(f"C{number}" for number in range(10)), "black", "gold")
+TINTS = (*(f"C{number}" for number in range(10)), "lightgrey", "gold")
 COLOURS = dict(zip(SHARES, TINTS, strict=True))
 WHOLE = "scan"
 CORES = "all stages\nsharing the cores"
