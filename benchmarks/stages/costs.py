@@ -30,17 +30,14 @@ from scanner.scan.records import records, storable
 from scanner.scan.scorers import Scorer
 from scanner.sources.found import Found
 from scanner.sources.walk import walk
-from scanner.workers.examine import examine
+from scanner.workers.examine import examine, read
 from scanner.workers.examined import Examined, Shown
 from scanner.workers.pool import CHUNK_FILES
 
 WORKER = "worker"
 STAGES = ("walk", WORKER, "score", "write")
-# Of what a worker does, by itself; what is left of the whole is "other".
-PARTS = (
-    *("read", "hash", "decode", "view", "quality"),
-    *("hidden in pixels", "metadata", "search", "other"),
-)
+INSIDE = ("hash", "decode", "view", "quality", "hidden in pixels", "metadata", "search")
+PARTS = ("read", *INSIDE, "other")  # of what a worker does; "other" is what is left of the whole
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,10 @@ class Cost:
 
     seconds: float
     cpu_seconds: float
+
+    def plus(self, other: Cost) -> Cost:
+        """Both together."""
+        return Cost(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds)
 
     def less(self, other: Cost) -> Cost:
         """What is left of this without the other, at least nothing."""
@@ -97,23 +98,26 @@ def stage_costs(
     views = [_shown(scorer) for scorer in scorers]
     watch = Stopwatch()
     examine(paths[0], views, Limits())  # imports the decoders
-    with watch.time(WORKER):
-        examined = [examine(path, views, Limits()) for path in paths]
+    examined = []
     for path in paths:
-        time_parts(path, views, watch.time)
+        with watch.time("read"):
+            data = read(path, Limits())
+        with watch.time(WORKER):
+            examined.append(examine(data, views, Limits()))
+        time_parts(data, views, watch.time)
     scores = _score(watch, examined, scorers)
     _write(watch, found, examined, scores, scorers)
     timed = watch.costs(len(found))
-    worker, read = timed[WORKER], timed["read"]
     parts = {part: timed.get(part, NOTHING) for part in PARTS}
-    for cost in list(parts.values()):
-        worker = worker.less(cost)
-    parts["other"] = worker
+    left = timed[WORKER]
+    for part in INSIDE:
+        left = left.less(parts[part])
+    parts["other"] = left
     stages = {stage: timed.get(stage, NOTHING) for stage in STAGES}
-    inside = {WORKER: timed[WORKER].less(read)}
+    reading = {WORKER: timed[WORKER].plus(timed["read"])}
     return {
-        "folder": stages | {"walk": _walk(evidence.folder, evidence.files)},
-        "zip": stages | inside | {"walk": _walk(evidence.archive, evidence.files)},
+        "folder": stages | reading | {"walk": _walk(evidence.folder, evidence.files)},
+        "zip": stages | {"walk": _walk(evidence.archive, evidence.files)},
     }, {"folder": parts, "zip": parts | {"read": NOTHING}}
 
 

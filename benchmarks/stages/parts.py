@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 from scanner.hashes.hashing import hash_bytes
 from scanner.images import opacity
@@ -14,21 +13,20 @@ from scanner.preprocess import view
 from scanner.processes import unheard
 from scanner.provenance import gather, of_pixels
 from scanner.quality import quality
-from scanner.workers.examine import judge_of, read
+from scanner.workers.examine import judge_of
 from scanner.workers.examined import Views
 from scanner.workers.searched import search_bytes
 
 
 def time_parts(
-    path: Path, views: Views, timing: Callable[[str], AbstractContextManager[None]]
+    data: bytes, views: Views, timing: Callable[[str], AbstractContextManager[None]]
 ) -> None:
-    """Do with a picture what `scanner.workers.examine` does, each part within a `timing` of it.
+    """Do what `scanner.workers.examine` does with a file, each part within a `timing` of it.
 
-    views: of the scan's models; what lies in no domain is made no view of. Raises what decoders do.
+    data: its bytes. views: of the scan's models; what lies in no domain is made no view of. Raises
+    what decoders do.
     """
     limits = Limits()
-    with timing("read"):
-        data = read(path, limits)
     with timing("hash"):
         hash_bytes([data])
     with timing("decode"), opened(data, limits.pixels) as pages:
