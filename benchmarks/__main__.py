@@ -52,7 +52,7 @@ def options(
     help="For backbones, which compares models: a bundled one or a model file; may be repeated.",
 )
 @click.option("--sahu65", help="For peers: sahu65's command, in an environment of its own.")
-@shared_option("--quick", help="All in about ten minutes on two cores.")
+@shared_option("--quick", help="All in about a quarter of an hour on two cores.")
 @shared_option("--output")
 def main(
     data: Path,

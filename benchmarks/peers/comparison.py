@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.peers.broken import behaviour, lay_out_broken
 from benchmarks.peers.contenders import OURS, Contender
-from benchmarks.shared.cifake import take
+from benchmarks.shared.pictures import lay_out
 from benchmarks.shared.rounds import alternate
 from scanner.errors import ImgscanError
 
@@ -26,16 +26,26 @@ class ContenderFailed(ImgscanError):
 class Comparison:
     """The contenders over one set of files.
 
-    images: folder of test images by class, of which `files` are scored, or `few` by slow ones.
+    contents: gives as many distinct files as it is asked for, of which `files` are scored, or `few`
+    by slow ones. place: a new folder for them and for what is written. tell: takes what a person
+    who waits should know.
     """
 
     def __init__(
-        self, found: dict[str, Contender], images: Path, place: Path, files: int, few: int
+        self,
+        found: dict[str, Contender],
+        contents: Callable[[int], Iterable[bytes]],
+        place: Path,
+        files: int,
+        few: int,
+        tell: Callable[[str], None] = print,
     ) -> None:
         self._found = found
         self._place = place
+        self._tell = tell
         self._folders = {
-            count: take(images, count, place / f"{count}-files") for count in {START, files, few}
+            count: lay_out(contents(count), place / f"{count}-files").folder
+            for count in {START, files, few}
         }
         self.files = {name: few if who.slow else files for name, who in found.items()}
         self._good = sorted(self._folders[few].rglob("*.*"))[:AMID_BROKEN]
@@ -99,11 +109,11 @@ class Comparison:
         )
         return float((ours - theirs).abs().max(skipna=False))
 
-    def broken(self) -> dict[str, str]:
-        """What each contender does with broken files."""
+    def broken(self, known: Collection[str] = ()) -> dict[str, str]:
+        """What each contender does with broken files, but those of whom it is `known` already."""
         folder = lay_out_broken(self._good, self._place / "broken")
         output = self._place / "broken.csv"
-        able = [name for name in self._found if name not in self.failed]
+        able = [name for name in self._found if name not in {*self.failed, *known}]
         return {name: behaviour(self._found[name], folder, output) for name in able}
 
     def _run(self, name: str, count: int) -> float:
@@ -115,6 +125,7 @@ class Comparison:
         if rows != count:
             raise ContenderFailed(f"{name} wrote {rows} rows for {count} files")
         self.peaks[name] = max(self.peaks[name], ran.peak_bytes)
+        self._tell(f"{name}: {count:,} files in {ran.seconds:.1f} s")
         return ran.seconds
 
     def _output(self, name: str) -> Path:

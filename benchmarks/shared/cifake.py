@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from export.parity import CALIBRATION_IMAGES, MIN_IMAGES, first_of_each
+from export.parity import first_of_each
 from scanner.images.decode import decode
 from trainer.data.examples import DataError, Example, read_examples, split_examples
-
-TESTING = MIN_IMAGES  # for the int8 export's parity gate
-TRAINING = 2 * CALIBRATION_IMAGES  # and for it to take its ranges from
 
 
 def read_test_split(data: Path) -> list[Example]:
@@ -55,38 +51,3 @@ def lay_out_test_split(data: Path, place: Path) -> tuple[Path, Path, dict[str, E
             path.write_bytes(content)
             members.writestr(example.name, content)
     return folder, archive, {example.name: example for example in test}
-
-
-def lay_out_some(data: Path, place: Path, test: int) -> Path:
-    """Write `test` test images, and what the int8 export needs, to `place`, half of each class.
-
-    Returns the test folder. Raises DataError.
-    """
-    splits = split_examples(read_examples(data))
-    wanted = (
-        ("test", splits.test, max(test, TESTING)),
-        ("train", splits.train, TRAINING),
-        ("validation", splits.validation, 2),  # unused, but without it one is cut out of train
-    )
-    for split, examples, count in wanted:
-        for label, name in enumerate(("REAL", "FAKE")):
-            folder = place / split / name
-            folder.mkdir(parents=True)
-            for example in [e for e in examples if e.label == label][: count // 2]:
-                (folder / Path(example.name).name).write_bytes(example.read())
-    return place / "test"
-
-
-def take(source: Path, count: int, folder: Path) -> Path:
-    """Copy `count` files, as many from each folder in `source`, to `folder`, and return it.
-
-    Raises DataError when there are too few.
-    """
-    for kind in sorted(source.iterdir()):
-        for path in sorted(kind.iterdir())[: count // 2]:
-            (folder / kind.name).mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, folder / kind.name)
-    found = sum(path.is_file() for path in folder.rglob("*"))
-    if found < count:
-        raise DataError(f"the data hold {found} of the {count} test images that are needed.")
-    return folder

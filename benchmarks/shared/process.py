@@ -7,6 +7,7 @@ import csv
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +17,15 @@ import psutil
 
 from scanner.cli.exits import EXIT_UNEXAMINED
 from scanner.errors import ImgscanError
+from scanner.limits import AUTO
 from scanner.record import Status
 
+START_FILES = 2  # of a scan that is as good as only its start
+TRIES = 3
 SAMPLE_SECONDS = 0.1
+# An installed command finds its modules compiled; told to write none, it would compile hundreds of
+# them at every start.
+NEVER_INHERITED = "PYTHONDONTWRITEBYTECODE"
 SAMPLE_SHARE = 20  # times as long as a sample took pass before the next: it costs the command cores
 
 
@@ -69,6 +76,35 @@ def scan(
     return ran
 
 
+@dataclass(frozen=True)
+class Scanned:
+    """A scan with default settings and, measured beside it, its start: a scan of START_FILES."""
+
+    files: int
+    ran: Ran
+    start: Ran
+
+    @property
+    def rate(self) -> float:
+        """Files a second, the start taken off."""
+        return (self.files - START_FILES) / (self.ran.seconds - self.start.seconds)
+
+
+def scan_beside_start(whole: Path, few: Path, files: int, *options: object) -> Scanned:
+    """Scan evidence of `files` files, and START_FILES like them in `few`.
+
+    A pair of which the start took longer is scanned again. Raises ScanFailed.
+    """
+    for _ in range(TRIES):
+        with tempfile.TemporaryDirectory() as place:
+            reports = [Path(place) / "report.csv"]
+            start = scan(few, reports, AUTO, *options, files=START_FILES)
+            ran = scan(whole, reports, AUTO, *options, files=files)
+        if ran.seconds > start.seconds:
+            return Scanned(files, ran, start)
+    raise ScanFailed(f"a scan starts too unevenly to be measured on {files:,} files.")
+
+
 def count_rows(report: Path) -> int:
     """Rows of a CSV report but those of archives."""
     with report.open(newline="", encoding="utf-8") as stream:
@@ -80,8 +116,7 @@ def run_measured(command: Sequence[str], without: Sequence[str] = ()) -> Ran:
 
     without: environment variables that it does not get.
     """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    environment = {name: text for name, text in environment.items() if name not in without}
+    environment = inherited(without)
     started = time.perf_counter()
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
@@ -99,6 +134,13 @@ def run_measured(command: Sequence[str], without: Sequence[str] = ()) -> Ran:
         seconds = time.perf_counter() - started
         error += process.stderr.read() or b""
     return Ran(seconds, peak, process.returncode, error.decode(errors="replace"))
+
+
+def inherited(without: Sequence[str] = ()) -> dict[str, str]:
+    """The environment of a command that is measured, without these variables."""
+    left_out = {NEVER_INHERITED, *without}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return {name: text for name, text in environment.items() if name not in left_out}
 
 
 def _memory(tree: psutil.Process) -> int:

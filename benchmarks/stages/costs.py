@@ -1,10 +1,10 @@
 """What each stage of a scan costs a file when it runs alone, and the ceilings that follow.
 
-A scan walks and writes in one process, reads to gathers provenance in a worker process a core, and
-scores in a backend of its own threads. Here each does its part of the same files by itself. On a
-CPU all of them share the cores, so no scan is faster than the cores' time over the sum of what the
-stages need of it. Cores that are two threads of one give less than twice one's speed: the ceilings
-are then higher than anything can reach.
+A scan walks and writes in one process, examines files in a worker process a core, and scores in
+backends of its own threads. Here each does its part of the same files by itself. On a CPU all of
+them share the cores, so no scan is faster than the cores' time over the sum of what the stages need
+of it. Cores that are two threads of one give less than twice one's speed: the ceilings are then
+higher than anything can reach.
 """
 
 from __future__ import annotations
@@ -18,32 +18,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.shared.pictures import Evidence
-from scanner.backends.backend import Backend, usable_cores
-from scanner.containers.container import read_limited
-from scanner.files import open_readonly
-from scanner.hashes.hashing import hash_bytes
-from scanner.images.decode import decode
+from benchmarks.stages.parts import time_parts
+from scanner.backends.backend import usable_cores
 from scanner.limits import Limits
-from scanner.model import ModelFile
 from scanner.model.verdict import Score, judge, outside
-from scanner.preprocess import view
-from scanner.provenance.readers import gather, of_pixels
-from scanner.record import Status
 from scanner.reports import write_report
 from scanner.scan.journal import Journal
-from scanner.scan.records import records
+from scanner.scan.records import records, storable
 from scanner.scan.scorers import Scorer
 from scanner.sources.found import Found
 from scanner.sources.walk import walk
-from scanner.workers.examined import Examined
+from scanner.workers.examine import examine, read
+from scanner.workers.examined import Examined, Shown
 from scanner.workers.pool import CHUNK_FILES
 
-IN_WORKERS = ("read", "hash", "decode", "view", "provenance")
-STAGES = ("walk", *IN_WORKERS, "score", "write")
-HELD = 4  # files decoded at once: spreads the clock's cost and fits the memory at 12 megapixels
+WORKER = "worker"
+STAGES = ("walk", WORKER, "score", "write")
+INSIDE = ("hash", "decode", "view", "quality", "hidden in pixels", "metadata", "search")
+PARTS = ("read", *INSIDE, "other")  # of what a worker does; "other" is what is left of the whole
 
 
 @dataclass(frozen=True)
@@ -53,8 +47,19 @@ class Cost:
     seconds: float
     cpu_seconds: float
 
+    def plus(self, other: Cost) -> Cost:
+        """Both together."""
+        return Cost(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds)
 
-Costs = dict[str, Cost]  # by stage
+    def less(self, other: Cost) -> Cost:
+        """What is left of this without the other, at least nothing."""
+        return Cost(
+            max(0, self.seconds - other.seconds), max(0, self.cpu_seconds - other.cpu_seconds)
+        )
+
+
+Costs = dict[str, Cost]  # by stage, and by part of the worker's
+NOTHING = Cost(0, 0)
 
 
 class Stopwatch:
@@ -80,37 +85,62 @@ class Stopwatch:
 
 
 def stage_costs(
-    evidence: Evidence, model: ModelFile, backend: Backend, sample: int
-) -> dict[str, Costs]:
-    """The costs of every stage for the folder and for the zip, by these names.
+    evidence: Evidence, scorers: Sequence[Scorer], sample: int
+) -> tuple[dict[str, Costs], dict[str, Costs]]:
+    """The costs of STAGES and those of PARTS, each for the folder and for the zip by these names.
 
-    sample: files that all stages but the walk are measured on. The walk of a zip reads its members.
-    What lies outside the model's domain is neither made a view of nor scored, as in a scan.
+    sample: files, spread over the evidence, that all but the walk is measured on. The walk of a zip
+    reads its members, so its worker does not. What lies in no model's domain is not scored.
     """
-    found = [entry for entry in walk([evidence.folder], Limits()) if isinstance(entry, Found)]
-    found = found[:sample]
+    entries = [entry for entry in walk([evidence.folder], Limits()) if isinstance(entry, Found)]
+    found = entries[:: max(1, len(entries) // sample)][:sample]
+    paths = [entry.source for entry in found if isinstance(entry.source, Path)]
+    views = [_shown(scorer) for scorer in scorers]
     watch = Stopwatch()
-    examined = _examine(watch, found, model)
-    views = [each.view for each in examined if each.view is not None]
-    scores = _score(watch, views, backend) if views else []
-    _write(watch, found, examined, scores, Scorer(model, backend))
+    examine(paths[0], views, Limits())  # imports the decoders
+    examined = []
+    for path in paths:
+        with watch.time("read"):
+            data = read(path, Limits())
+        with watch.time(WORKER):
+            examined.append(examine(data, views, Limits()))
+        time_parts(data, views, watch.time)
+    scores = _score(watch, examined, scorers)
+    _write(watch, found, examined, scores, scorers)
     timed = watch.costs(len(found))
-    costs = {stage: timed.get(stage, Cost(0, 0)) for stage in (*IN_WORKERS, "score", "write")}
+    parts = {part: timed.get(part, NOTHING) for part in PARTS}
+    left = timed[WORKER]
+    for part in INSIDE:
+        left = left.less(parts[part])
+    parts["other"] = left
+    stages = {stage: timed.get(stage, NOTHING) for stage in STAGES}
+    reading = {WORKER: timed[WORKER].plus(timed["read"])}
     return {
-        "folder": {"walk": _walk(evidence.folder, evidence.files), **costs},
-        "zip": {"walk": _walk(evidence.archive, evidence.files), **costs, "read": Cost(0, 0)},
-    }
+        "folder": stages | reading | {"walk": _walk(evidence.folder, evidence.files)},
+        "zip": stages | {"walk": _walk(evidence.archive, evidence.files)},
+    }, {"folder": parts, "zip": parts | {"read": NOTHING}}
 
 
 def stage_ceilings(costs: Costs) -> dict[str, float]:
     """Files a second of each stage alone, on as many cores as a scan gives it."""
-    cores = {stage: usable_cores() if stage in IN_WORKERS else 1 for stage in costs}
+    cores = {stage: usable_cores() if stage == WORKER else 1 for stage in costs}
     return {stage: cores[stage] / cost.seconds for stage, cost in costs.items() if cost.seconds}
 
 
 def cores_ceiling(costs: Costs) -> float:
     """Files a second if all stages kept all usable cores busy and nothing else needed them."""
     return usable_cores() / sum(cost.cpu_seconds for cost in costs.values())
+
+
+def lowest_ceiling(costs: Costs) -> float:
+    """Files a second: the least of all ceilings."""
+    return min(*stage_ceilings(costs).values(), cores_ceiling(costs))
+
+
+def _shown(scorer: Scorer) -> Shown:
+    """What a scan tells its workers of a model."""
+    card = scorer.model.card
+    return Shown(card.domain, card.preprocessing, card.quality, card.looks)
 
 
 def _walk(root: Path, files: int) -> Cost:
@@ -121,88 +151,56 @@ def _walk(root: Path, files: int) -> Cost:
     return watch.costs(files)["walk"]
 
 
-def _examine(watch: Stopwatch, found: Sequence[Found], model: ModelFile) -> list[Examined]:
-    """What a worker does with each file, stage by stage."""
-    paths = [entry.source for entry in found if isinstance(entry.source, Path)]
-    decode(_read(paths[0]))  # imports the decoders
-    examined = []
-    for start in range(0, len(paths), HELD):
-        with watch.time("read"):
-            contents = [_read(path) for path in paths[start : start + HELD]]
-        with watch.time("hash"):
-            hashes = [hash_bytes([data]) for data in contents]
-        with watch.time("decode"):
-            decoded = [decode(data) for data in contents]
-        views: list[NDArray[np.uint8] | None] = [None] * len(decoded)
-        if all((image.width, image.height) in model.card.domain for image in decoded):
-            with watch.time("view"):
-                views = [view(image.rgb, model.card.preprocessing) for image in decoded]
-        with watch.time("provenance"):
-            hidden = [of_pixels(*image.as_stored()) for image in decoded]
-            said = [gather(*each) for each in zip(contents, hidden, strict=True)]
-        for data, known, image, pixels, provenance in zip(
-            contents, hashes, decoded, views, said, strict=True
-        ):
-            examined.append(
-                Examined(
-                    Status.SCORED,
-                    sha256=known.sha256,
-                    bytes=len(data),
-                    format=image.format,
-                    width=image.width,
-                    height=image.height,
-                    page=image.page,
-                    frames=image.frames,
-                    model=None if pixels is None else 0,
-                    **provenance._asdict(),
-                    view=pixels,
-                )
-            )
-    return examined
+def _score(
+    watch: Stopwatch, examined: Sequence[Examined], scorers: Sequence[Scorer]
+) -> Iterator[Score]:
+    """The scores of all that have a view, in their order.
 
-
-def _read(path: Path) -> bytes:
-    with open_readonly(path) as stream:
-        return read_limited(stream, Limits().file_bytes)
-
-
-def _score(watch: Stopwatch, views: Sequence[NDArray[np.uint8]], backend: Backend) -> list[Score]:
-    """Score batches of the backend's size in as many threads as it asks for."""
+    They are of one kind, and so of one model, which scores batches of its backend's size in as many
+    threads as that asks for.
+    """
+    views = [each.view for each in examined if each.view is not None]
+    judges = {each.model for each in examined if each.model is not None}
+    if not judges:
+        return iter(())
+    (place,) = judges
+    backend = scorers[place].backend
     size = backend.batch_size
     batches = [np.stack(views[start : start + size]) for start in range(0, len(views), size)]
     backend.score(batches[0])
     with ThreadPoolExecutor(backend.streams) as inference, watch.time("score"):
-        return [score for part in inference.map(backend.score, batches) for score in part.each()]
+        scored = list(inference.map(backend.score, batches))
+    return (score for part in scored for score in part.each())
 
 
 def _write(
     watch: Stopwatch,
     found: Sequence[Found],
     examined: Sequence[Examined],
-    scores: Sequence[Score],
-    scorer: Scorer,
+    scores: Iterator[Score],
+    scorers: Sequence[Scorer],
 ) -> None:
     """Journal every record as a scan does, and write the report from the journal."""
     chunk = CHUNK_FILES * usable_cores()
-    card = scorer.model.card
-    left = iter(scores)
+    domains = [scorer.model.card.domain for scorer in scorers]
     with tempfile.TemporaryDirectory() as place, watch.time("write"):
         journal = Journal(Path(place) / "journal")
         journal.begin({})
         for start in range(0, len(found), chunk):
             journal.hand_over(found[start : start + chunk])
-        for entry, facts in zip(found, examined, strict=True):
+        for entry, whole in zip(found, examined, strict=True):
+            facts = storable(whole)
             assert facts.width
             assert facts.height
             assert facts.sha256
             journal.answered(entry)
             if facts.model is None:
-                judgement = outside((facts.width, facts.height), [card.domain])
+                judgement = outside((facts.width, facts.height), domains)
                 journal.add(entry.path, 0, facts, judgement=judgement, stamp=entry.stamp)
                 continue
             journal.score(facts.sha256, facts.page)
-            score = next(left)
-            judgement = judge(score, card)
+            scorer, score = scorers[facts.model], next(scores)
+            judgement = judge(score, scorer.model.card, facts.doubt)
             journal.add(entry.path, 0, facts, scorer.name, score, judgement, stamp=entry.stamp)
         journal.commit()
         write_report(Path(place) / "report.csv", records(journal), {})

@@ -3,166 +3,126 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.shared.cifake import thumbnails
-from benchmarks.shared.pictures import Evidence, first, lay_out, photographs
-from benchmarks.shared.process import scan
+from benchmarks.shared.kinds import contents
+from benchmarks.shared.pictures import Evidence, first, lay_out
+from benchmarks.shared.process import START_FILES, scan_beside_start
 from benchmarks.shared.results import Row
 from benchmarks.shared.rounds import alternate
-from benchmarks.stages.costs import Costs, cores_ceiling, stage_ceilings, stage_costs
-from scanner.backends.backend import usable_cores
-from scanner.backends.choose import open_backend
-from scanner.model import ModelFile
+from benchmarks.stages.costs import (
+    Costs,
+    cores_ceiling,
+    lowest_ceiling,
+    stage_ceilings,
+    stage_costs,
+)
+from scanner.scan.scorers import Scorer
 
-THUMBNAILS = "32 px"
-PHOTOGRAPHS = {"1 megapixel": (1152, 864), "12 megapixels": (4000, 3000)}
-WORKERS_ON = "1 megapixel"  # enough to decode that workers matter, and quickly laid out
 CONTAINERS = ("folder", "zip")
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How much to measure.
+    """How much to measure of one kind of image. sample: files that stages are measured on."""
 
-    files: of each kind of image. sample: files that stages are measured on. counts: thumbnails to
-    scan for files/s against their number.
-    """
-
-    rounds: int
-    files: dict[str, int]
+    files: int
     sample: int
-    counts: tuple[int, ...]
+    rounds: int
 
 
-QUICK = Extent(
-    2, {"32 px": 3_000, "1 megapixel": 240, "12 megapixels": 30}, 400, (1, 100, 1_000, 3_000)
-)
-THOROUGH = Extent(
-    5,
-    {"32 px": 18_000, "1 megapixel": 3_000, "12 megapixels": 300},
-    2_000,
-    (1, 10, 100, 1_000, 4_000, 18_000),
-)
+QUICK = {
+    "32 px": Extent(1_500, 300, 2),
+    "1 megapixel": Extent(60, 20, 2),
+    "12 megapixels": Extent(16, 8, 2),
+}
+THOROUGH = {
+    "32 px": Extent(6_000, 1_000, 3),
+    "1 megapixel": Extent(120, 40, 3),
+    "12 megapixels": Extent(40, 16, 3),
+}
 
 
-def measure(data: Path, model: ModelFile, extent: Extent, place: Path) -> Iterator[Row]:
-    """One row a measurement, told apart by `measured`: stage, scan, workers or files."""
-    small = thumbnails(data, max(extent.files[THUMBNAILS], *extent.counts))
-    for kind, count in extent.files.items():
-        contents = photographs(*PHOTOGRAPHS[kind], count) if kind in PHOTOGRAPHS else small[:count]
+def measure(
+    data: Path, scorers: Sequence[Scorer], extents: dict[str, Extent], place: Path
+) -> Iterator[Row]:
+    """One row a measurement, told apart by `measured`: stage, part or scan.
+
+    scorers: those of a scan with default settings. extents: by kind of image.
+    """
+    for kind, extent in extents.items():
         with tempfile.TemporaryDirectory(dir=place) as folder:
-            evidence = lay_out(contents, Path(folder))
-            for row in _against_ceilings(evidence, model, extent):
+            evidence = lay_out(contents(kind, data, extent.files), Path(folder) / "whole")
+            few = lay_out(first(evidence, START_FILES), Path(folder) / "few")
+            for row in _against_ceilings(evidence, few, scorers, extent):
                 yield {"images": kind} | row
-            if kind == THUMBNAILS:
-                yield from _by_files(evidence, model, extent)
-            if kind == WORKERS_ON:
-                yield from _by_workers(evidence, model, extent)
 
 
-def _against_ceilings(evidence: Evidence, model: ModelFile, extent: Extent) -> Iterator[Row]:
-    """The stages and the whole of one kind of image, round by round."""
-    backend = open_backend(model, "auto")
+def _against_ceilings(
+    evidence: Evidence, few: Evidence, scorers: Sequence[Scorer], extent: Extent
+) -> Iterator[Row]:
+    """The stages and the whole of one kind of image, round by round.
+
+    few: as many of the files as a scan takes that is as good as only its start.
+    """
     costs: dict[str, Costs] = {}
+    parts: dict[str, Costs] = {}
+    scans: dict[str, Row] = {}
 
-    def stages() -> float:
-        costs.update(stage_costs(evidence, model, backend, extent.sample))
-        return cores_ceiling(costs["folder"])
+    def stages() -> None:
+        found = stage_costs(evidence, scorers, extent.sample)
+        for into, of in zip((costs, parts), found, strict=True):
+            into.update(of)
+
+    def scanned(container: str, whole: Path, start: Path) -> None:
+        found = scan_beside_start(whole, start, evidence.files)
+        scans[container] = {
+            "files_per_second": found.rate,
+            "start_seconds": found.start.seconds,
+        }
 
     candidates = {
-        "folder": lambda: _rate(evidence.folder, evidence.files, model),
-        "zip": lambda: _rate(evidence.archive, evidence.files, model),
+        "folder": lambda: scanned("folder", evidence.folder, few.folder),
+        "zip": lambda: scanned("zip", evidence.archive, few.archive),
         "stages": stages,
     }
-    for number, rates in enumerate(alternate(candidates, extent.rounds), 1):
+    for number, _ in enumerate(alternate(candidates, extent.rounds), 1):
         for container in CONTAINERS:
             place = {"container": container, "round": number}
-            for stage in _stage_rows(costs[container]):
-                yield place | stage
+            for row in _cost_rows(costs[container], parts[container]):
+                yield place | row
+            rate = scans[container]["files_per_second"]
             yield place | {
                 "measured": "scan",
                 "files": evidence.files,
-                "files_per_second": rates[container],
-                "share_of_folder": rates[container] / rates["folder"],
-                **_ceilings(costs[container], rates[container]),
+                **scans[container],
+                "share_of_folder": rate / scans["folder"]["files_per_second"],
+                **_ceilings(costs[container], rate),
             }
 
 
-def _stage_rows(costs: Costs) -> Iterator[Row]:
+def _cost_rows(costs: Costs, parts: Costs) -> Iterator[Row]:
     ceilings = stage_ceilings(costs)
-    for stage, cost in costs.items():
-        yield {
-            "measured": "stage",
-            "stage": stage,
-            "ms_per_file": cost.seconds * 1000,
-            "cpu_ms_per_file": cost.cpu_seconds * 1000,
-            "ceiling": ceilings.get(stage),
-        }
+    for measured, each in (("stage", costs), ("part", parts)):
+        for stage, cost in each.items():
+            yield {
+                "measured": measured,
+                "stage": stage,
+                "ms_per_file": cost.seconds * 1000,
+                "cpu_ms_per_file": cost.cpu_seconds * 1000,
+                "ceiling": ceilings.get(stage),
+            }
 
 
 def _ceilings(costs: Costs, rate: float) -> Row:
     """What stands above a scan's `rate`, files/s, and how much of it the scan reaches."""
     stages = stage_ceilings(costs)
     tightest = min(stages, key=lambda stage: stages[stage])
-    cores = cores_ceiling(costs)
     return {
         "tightest_stage": tightest,
         "stage_ceiling": stages[tightest],
-        "cores_ceiling": cores,
-        "share_of_tightest_ceiling": rate / min(stages[tightest], cores),
+        "cores_ceiling": cores_ceiling(costs),
+        "share_of_tightest_ceiling": rate / lowest_ceiling(costs),
     }
-
-
-def _by_files(evidence: Evidence, model: ModelFile, extent: Extent) -> Iterator[Row]:
-    """Scans of more and more of the same files."""
-    with tempfile.TemporaryDirectory() as place:
-        parts = {
-            count: lay_out(first(evidence, count), Path(place) / str(count)).folder
-            for count in extent.counts
-        }
-        candidates = {
-            str(count): lambda count=count, part=part: _rate(part, count, model)
-            for count, part in parts.items()
-        }
-        for number, rates in enumerate(alternate(candidates, extent.rounds), 1):
-            for count, rate in rates.items():
-                yield {
-                    "measured": "files",
-                    "images": THUMBNAILS,
-                    "round": number,
-                    "files": int(count),
-                    "files_per_second": rate,
-                }
-
-
-def _by_workers(evidence: Evidence, model: ModelFile, extent: Extent) -> Iterator[Row]:
-    """Scans with more and more decoding processes; scoring has all cores each time."""
-    cores = usable_cores()
-    counts = sorted({cores, *(2**power for power in range(cores.bit_length()))})
-    candidates = {
-        str(count): lambda count=count: _rate(
-            evidence.folder, evidence.files, model, "--workers", count
-        )
-        for count in counts
-    }
-    for number, rates in enumerate(alternate(candidates, extent.rounds), 1):
-        for count, rate in rates.items():
-            yield {
-                "measured": "workers",
-                "images": WORKERS_ON,
-                "round": number,
-                "workers": int(count),
-                "files": evidence.files,
-                "files_per_second": rate,
-                "times_one_worker": rate / rates["1"],
-            }
-
-
-def _rate(evidence: Path, files: int, model: ModelFile, *options: object) -> float:
-    """Files a second of the whole command."""
-    with tempfile.TemporaryDirectory() as place:
-        report = Path(place) / "report.csv"
-        return files / scan(evidence, [report], model.path, *options, files=files).seconds

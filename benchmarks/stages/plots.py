@@ -1,4 +1,4 @@
-"""Plots of the stages of a scan: where time goes, what stands above its speed, how it scales."""
+"""Plots of the stages of a scan: where time goes, and what stands above its speed."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.stages.costs import STAGES
+from benchmarks.stages.costs import PARTS, STAGES, WORKER
 
 DPI = 120
-COLOURS = {stage: f"C{number}" for number, stage in enumerate(STAGES)}
-WHOLE = "whole scan"
+# The worker's stage by its parts.
+SHARES = [part for stage in STAGES for part in (PARTS if stage == WORKER else (stage,))]
+TINTS = (*(f"C{number}" for number in range(10)), "lightgrey", "gold")
+COLOURS = dict(zip(SHARES, TINTS, strict=True))
+WHOLE = "scan"
 CORES = "all stages\nsharing the cores"
 
 
 def plot_costs(measured: pd.DataFrame, path: Path) -> None:
-    """Processor time a file by stage, stacked: a panel a kind of image, a bar a container."""
-    stages = measured[measured["measured"] == "stage"]
-    kinds = list(stages["images"].unique())
-    figure, panels = _panels(len(kinds), height=2.6)
+    """Processor time a file, stacked: a panel a kind of image, a bar a container."""
+    costs = measured[measured["stage"].isin(SHARES)]
+    kinds = list(costs["images"].unique())
+    figure, panels = _panels(len(kinds), height=2.8)
     for panel, kind in zip(panels, kinds, strict=True):
-        of_kind = stages[stages["images"] == kind]
+        of_kind = costs[costs["images"] == kind]
         medians = of_kind.groupby(["container", "stage"])["cpu_ms_per_file"].median().unstack()
         left = pd.Series(0.0, medians.index)
-        for stage in STAGES:
-            panel.barh(medians.index, medians[stage], left=left, color=COLOURS[stage], label=stage)
-            left += medians[stage]
+        for share in SHARES:
+            panel.barh(medians.index, medians[share], left=left, color=COLOURS[share], label=share)
+            left += medians[share]
         panel.set(title=kind, xlabel="processor time, ms/file", xlim=(0, None))
         panel.invert_yaxis()
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(STAGES), frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(path, dpi=DPI)
 
 
@@ -54,28 +57,6 @@ def plot_ceilings(measured: pd.DataFrame, path: Path) -> None:
         panel.set_xlim(medians.min() / 3, medians.max() * 12)
         panel.invert_yaxis()
     figure.savefig(path, dpi=DPI)
-
-
-def plot_scaling(measured: pd.DataFrame, path: Path) -> None:
-    """Files/s against the number of workers and against the number of files."""
-    figure, (workers, files) = _panels(2, height=3.4)
-    rows = measured[measured["measured"] == "workers"]
-    _line(workers, rows, "workers", f"{rows['images'].iloc[0]} images, folder")
-    workers.set(xlabel="decoding processes", xticks=sorted(rows["workers"].unique()))
-    rows = measured[measured["measured"] == "files"]
-    _line(files, rows, "files", f"{rows['images'].iloc[0]} images, folder")
-    files.set(xlabel="files in the scan (logarithmic)", xscale="log")
-    figure.savefig(path, dpi=DPI)
-
-
-def _line(panel: Any, rows: pd.DataFrame, across: str, title: str) -> None:
-    """Medians with the range of the rounds."""
-    rates = rows.groupby(across)["files_per_second"]
-    medians = rates.median()
-    panel.fill_between(medians.index, rates.min(), rates.max(), alpha=0.25)
-    panel.plot(medians.index, medians, marker="o")
-    panel.set(title=title, ylabel="whole scan, files/s", ylim=(0, rates.max().max() * 1.1))
-    panel.grid(alpha=0.3)
 
 
 def _panels(count: int, height: float) -> tuple[Figure, list[Any]]:

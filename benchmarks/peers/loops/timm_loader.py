@@ -26,6 +26,7 @@ def main(folder: Path, output: Path, weights: Path, side: int) -> None:
         input_size=(3, side, side),
         batch_size=BATCH,
         num_workers=WORKERS,
+        interpolation="bicubic",
         crop_pct=1.0,
         mean=(0.0, 0.0, 0.0),
         std=(1 / 255, 1 / 255, 1 / 255),  # so 0 to 255: the detector normalises by itself

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from benchmarks.shared.process import run_measured
 
 HELD_BYTES = 200 * 2**20
@@ -26,3 +28,9 @@ def test_the_return_code_and_all_of_standard_error_are_kept() -> None:
     ran = run_measured(python(f"import sys; sys.stderr.reconfigure(encoding='utf-8'); {code}"))
     assert ran.returncode == 7
     assert ran.error == "é" * 10_000 + " the reason"
+
+
+def test_a_command_may_keep_the_modules_it_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    ran = run_measured(python("import sys; sys.exit(sys.dont_write_bytecode)"))
+    assert ran.returncode == 0

@@ -1,4 +1,4 @@
-"""PyTorch's DataLoader in front of ONNX Runtime: python dataloader.py FOLDER OUTPUT MODEL SIDE
+"""A DataLoader before ONNX Runtime: python dataloader_onnx.py FOLDER OUTPUT MODEL.onnx SIDE
 
 Decoding and scaling go to a process a core, scoring to ONNX Runtime's own threads.
 """
@@ -25,7 +25,7 @@ class Files(Dataset[tuple[str, Tensor]]):
     """Image files of a folder, as their path in it and a view, uint8 side×side×3."""
 
     def __init__(self, folder: Path, side: int) -> None:
-        self._folder, self._side = folder, side
+        self._folder, self._size = folder, (side, side)
         self._files = sorted(path for path in folder.rglob("*") if path.is_file())
 
     def __len__(self) -> int:
@@ -34,9 +34,7 @@ class Files(Dataset[tuple[str, Tensor]]):
     def __getitem__(self, index: int) -> tuple[str, Tensor]:
         path = self._files[index]
         with Image.open(path) as image:
-            seen = ImageOps.fit(
-                image.convert("RGB"), (self._side, self._side), Image.Resampling.BICUBIC
-            )
+            seen = ImageOps.fit(image.convert("RGB"), self._size, Image.Resampling.BICUBIC)
         return path.relative_to(self._folder).as_posix(), torch.from_numpy(np.array(seen))
 
 
@@ -53,5 +51,4 @@ def main(folder: Path, output: Path, model: Path, side: int) -> None:
 
 
 if __name__ == "__main__":
-    given, written, graph, pixels = sys.argv[1:]
-    main(Path(given), Path(written), Path(graph), int(pixels))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
