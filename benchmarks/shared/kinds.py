@@ -7,8 +7,9 @@ from pathlib import Path
 
 from benchmarks.shared.cifake import thumbnails
 from benchmarks.shared.pictures import photographs
+from scanner.limits import AUTO
 from scanner.model import ModelFile
-from scanner.model.file import AUTO, open_models
+from scanner.model.file import open_models
 
 THUMBNAILS, SIDE = "32 px", 32  # CIFAKE's
 MEGAPIXEL = "1 megapixel"
