@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.peers.broken import behaviour, lay_out_broken
 from benchmarks.peers.contenders import OURS, Contender
-from benchmarks.shared.pictures import lay_out
+from benchmarks.shared.pictures import first, lay_out
 from benchmarks.shared.rounds import alternate
 from scanner.errors import ImgscanError
 
@@ -43,9 +43,10 @@ class Comparison:
         self._found = found
         self._place = place
         self._tell = tell
-        self._folders = {
-            count: lay_out(contents(count), place / f"{count}-files").folder
-            for count in {START, files, few}
+        whole = lay_out(contents(files), place / f"{files}-files")
+        self._folders = {files: whole.folder} | {
+            count: lay_out(first(whole, count), place / f"{count}-files").folder
+            for count in {START, few} - {files}
         }
         self.files = {name: few if who.slow else files for name, who in found.items()}
         self._good = sorted(self._folders[few].rglob("*.*"))[:AMID_BROKEN]

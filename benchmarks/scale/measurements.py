@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.scale.evidence import make_evidence, make_loose, make_nested
+from benchmarks.scale.evidence import make_evidence, make_loose, make_names, make_nested
 from benchmarks.scale.first_row import seconds_to_first_row
 from benchmarks.shared.kinds import MEGAPIXEL, PHOTOGRAPHS
 from benchmarks.shared.pictures import first, lay_out, photographs
@@ -103,10 +103,10 @@ def by_depth(extent: Extent, place: Path) -> Iterator[Row]:
 
 def first_row(extent: Extent, place: Path) -> Iterator[Row]:
     """Seconds until the first row of a folder of many small files, and of a list of their paths."""
-    evidence = make_loose(place / "evidence", extent.waiting)
+    evidence = make_names(place / "evidence", extent.waiting)
     listed = place / "paths"
     with listed.open("wb") as stream:
-        for path in evidence.rglob("*.*"):
+        for path in evidence.rglob("*.txt"):
             stream.write(bytes(path) + b"\0")
     for number in range(1, extent.rounds + 1):
         for what, given in (("folder", evidence), ("list", listed)):

@@ -66,6 +66,16 @@ def test_nested_archives_hold_the_same_files(depth: int, tmp_path: Path) -> None
     assert all(entry.path.count("!/") == depth for entry in found)
 
 
+def test_names_of_few_files_are_found_as_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "NAMES_A_FILE", 2)
+    entries = list(walk([evidence.make_names(tmp_path / "evidence", 5)], Limits()))
+    found = {entry.path: content(entry) for entry in entries if isinstance(entry, Found)}
+    notes = [b"note 0\n", b"note 0\n", b"note 2\n", b"note 2\n", b"note 4\n"]
+    assert [found[path] for path in sorted(found)] == notes
+
+
 @pytest.mark.parametrize("files", [1, 45, 61])
 def test_half_of_distinct_files_lie_in_archives(
     files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
