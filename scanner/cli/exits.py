@@ -39,6 +39,9 @@ def told(work: str, interrupted: str = "interrupted.") -> Iterator[None]:
     except ImgscanError as error:
         raise StopError(str(error)) from error
     except KeyboardInterrupt:
+        # Where it came amid code made of text, such as a dataclass's, `python -m` would remember,
+        # and end by the signal in place of the exit code; the next such code makes it forget.
+        exec("")
         raise StopError(interrupted) from None
     except BrokenPipeError:  # nobody reads the answer any more
         discard(sys.stdout)

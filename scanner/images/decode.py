@@ -14,8 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from scanner.images import raw, signatures, tiff
-from scanner.images.damage import jpeg_damage
-from scanner.images.jpeg import sound_picture
+from scanner.images.jpeg import decode_checked, jpeg_damage
 from scanner.images.jpeg_end import breaks_off, completed
 from scanner.images.pixels import TURNED_BACK, NoPicture, to_rgb, turn_of, turned
 from scanner.limits import MAX_PIXELS
@@ -86,7 +85,7 @@ class Pages:
         self._image = image
         self._max_pixels = max_pixels
         self._tiff_offsets: list[int] = []
-        self._is_sound = False  # whether the first page, a JPEG, was decoded without complaint
+        self._complaint: str | None = None  # of the first page of a JPEG, once it was decoded
         self._check_size(image)  # before the frames are counted, which may decode them
         if self.format == "TIFF":
             self._tiff_offsets = tiff.page_offsets(data)
@@ -101,7 +100,7 @@ class Pages:
         """What is wrong with the first page that decoding it does not show; None if nothing is."""
         if self.format not in JPEG:
             return None
-        return (None if self._is_sound else jpeg_damage(self._data)) or breaks_off(self._data)
+        return jpeg_damage(self._data, self._complaint) or breaks_off(self._data)
 
     def decode(self, page: int) -> Decoded:
         """Decode one page to 8-bit RGB. Raises as `opened` does."""
@@ -118,23 +117,19 @@ class Pages:
 
     def _decoded(self, image: Image.Image, page: int) -> Decoded:
         width, height = self._check_size(image)
-        if (sound := self._sound_jpeg(image, page)) is not None:
-            rgb, alpha = turned(sound, turn_of(image)), None
-        else:
-            try:
-                rgb, alpha = to_rgb(image)
-            except NoPicture as error:
-                raise UnsupportedImage(str(error)) from error
-        turn = turn_of(image)
+        if page == 1 and self.format in JPEG:
+            stored, complaint = decode_checked(self._data, image)
+            self._complaint = complaint
+            if stored is not None:
+                turn = turn_of(image)
+                rgb = turned(stored, turn)
+                return Decoded(rgb, self.format, width, height, page, self.frames, None, turn)
+        try:
+            rgb, alpha = to_rgb(image)
+        except NoPicture as error:
+            raise UnsupportedImage(str(error)) from error
+        turn = turn_of(image)  # not before: it loads a PNG
         return Decoded(rgb, self.format, width, height, page, self.frames, alpha, turn)
-
-    def _sound_jpeg(self, image: Image.Image, page: int) -> Image.Image | None:
-        """The first picture of a JPEG file, as it is stored, if it is undamaged."""
-        if page > 1 or self.format not in JPEG:
-            return None
-        sound = sound_picture(self._data, image)
-        self._is_sound = sound is not None
-        return sound
 
     def _completed(self, page: int) -> bytes | None:
         """The picture of a JPEG file that lacks nothing but its end marker, which it is given."""

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from scanner.images.damage import is_sound
+from scanner.images.jpeg import is_sound
 
 START, END = b"\xff\xd8", b"\xff\xd9"
 FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})

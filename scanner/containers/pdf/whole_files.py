@@ -18,7 +18,7 @@ from scanner.containers.pdf.entries import entry, numbers
 from scanner.containers.pdf.filters import filters, last_filter, unpacked
 from scanner.containers.pdf.refusal import unsupported
 from scanner.containers.pdf.spaces import DEVICE, family
-from scanner.images.damage import jpeg_damage
+from scanner.images.jpeg import jpeg_damage
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -111,3 +111,24 @@ def test_signals_are_as_before_afterwards() -> None:
     with stoppable("interrupted.", 2):
         assert signal.getsignal(signal.SIGTERM) not in before
     assert [signal.getsignal(number) for number in STOP_SIGNALS] == before
+
+
+def test_one_amid_code_made_of_text_ends_with_the_exit_code_too(tmp_path: Path) -> None:
+    """Such as while a module defines its dataclasses: `python -m` would end by the signal."""
+    program = """
+from scanner.cli.exits import StopError, told
+
+try:
+    with told("the command"):
+        exec("raise KeyboardInterrupt")
+except StopError as error:
+    error.show()
+    raise SystemExit(error.exit_code)
+"""
+    (tmp_path / "stopped.py").write_text(program)
+    command = [sys.executable, "-m", "stopped"]
+    found = os.pathsep.join([str(tmp_path), str(ROOT)])
+    ended = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": found}, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stderr) == (2, "Error: interrupted.\n")

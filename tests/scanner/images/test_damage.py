@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scanner.images.damage import jpeg_damage
+from scanner.images.jpeg import jpeg_damage
 from scanner.limits import Limits
 from scanner.record import Status
 from scanner.workers.examine import examine

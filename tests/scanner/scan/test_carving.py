@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from scanner.backends.choose import open_backend
-from scanner.images.damage import jpeg_damage
+from scanner.images.jpeg import jpeg_damage
 from scanner.limits import Limits
 from scanner.model import open_model
 from scanner.record import Record, Status
