@@ -49,7 +49,7 @@ def close_search_paths(evidence: Roots) -> None:
     sys.path[:] = _module_folders(sys.path)
     if given := os.environ.get("PYTHONPATH"):
         os.environ["PYTHONPATH"] = os.pathsep.join(_module_folders(given.split(os.pathsep)))
-    roots = frozenset(evidence.places)
+    roots = frozenset(map(os.path.normcase, evidence.places))
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     kept = [
         folder
@@ -68,7 +68,8 @@ def _module_folders(folders: Sequence[str]) -> list[str]:
 
 
 def _is_installed(folder: str) -> bool:
-    installation = {str(Path(prefix).resolve()) for prefix in (sys.prefix, sys.base_prefix)}
+    prefixes = (sys.prefix, sys.base_prefix)
+    installation = {os.path.normcase(Path(prefix).resolve()) for prefix in prefixes}
     return Path(folder).is_absolute() and _lies_in(installation, folder)
 
 
@@ -78,9 +79,12 @@ def _is_here(folder: str) -> bool:
 
 
 def _lies_in(roots: Set[str], path: str) -> bool:
-    """Whether a path, links followed, is one of `roots`, which are without links, or below one."""
+    """Whether a path, links followed, is one of `roots` or below one.
+
+    They are without links, and of one case where the system knows only one.
+    """
     place = Path(path).resolve()
-    return not roots.isdisjoint(map(str, (place, *place.parents)))
+    return not roots.isdisjoint(map(os.path.normcase, (place, *place.parents)))
 
 
 def _programs_in(folder: str) -> Iterator[str]:

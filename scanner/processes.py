@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -27,12 +28,9 @@ from typing import Any, Protocol
 from scanner.environment import (
     HOME,
     STOP_SIGNALS,
-    check_temporary_folder,
-    close_search_paths,
     programs,
 )
 from scanner.errors import ImgscanError
-from scanner.paths import Roots
 
 START_SECONDS = 60.0  # a new process may take this long to import its libraries
 LONGEST_LAP = 1.0  # seconds between two looks at a child that count
@@ -106,21 +104,33 @@ class Watch:
         return min(lap, LONGEST_LAP)
 
 
-def prepare(module: str, evidence: Roots) -> None:
-    """Make it safe to start children of a scan of `evidence`, and let them import `module` already.
+def prepare(module: str) -> None:
+    """Let the children to come import `module` already.
 
-    Where children are copies of one process, that one starts, and imports while this one goes on.
-    Its import path and its temporary files are the same as theirs, so all is closed to the evidence
-    first. Raises UnsafeError, ProcessError.
+    Where they are copies of one process, that one starts, and imports while this one goes on. Its
+    import path and its temporary files are theirs, so `close_search_paths` and
+    `check_temporary_folder` come first. Raises ProcessError.
     """
-    close_search_paths(evidence)
-    check_temporary_folder(evidence)
     context = _context(module)
     if context.get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
         with _trouble_explained(), _deaf_children(), _no_main_module():
             forkserver.ensure_running()
+        _end_server_at_exit()
+
+
+@cache
+def _end_server_at_exit() -> None:
+    """Or it would import to the end, and whoever reads the pipe that it inherited would wait."""
+    from multiprocessing import forkserver, util
+
+    def end() -> None:
+        server: Any = vars(forkserver)["_forkserver"]
+        if server._forkserver_pid is not None:  # nobody else has waited for it: it is no other's
+            os.kill(server._forkserver_pid, signal.SIGKILL)
+
+    util.Finalize(None, end, exitpriority=-1)  # after the children, and in this process alone
 
 
 def start(
@@ -132,9 +142,10 @@ def start(
     module that is imported once for all children that are copies of one process, where that is not
     the target's own. Raises ProcessError.
     """
-    context = _context(imported or target.__module__)
+    module = imported or target.__module__
+    context = _context(module)
     ours, theirs = context.Pipe()
-    life = (theirs, memory_bytes, target, arguments)
+    life = (theirs, memory_bytes, module, target, arguments)
     process = context.Process(target=_live, args=life, daemon=True)
     with _trouble_explained(), _deaf_children(), _no_main_module():
         process.start()
@@ -223,9 +234,19 @@ def _no_main_module() -> Iterator[None]:
 
 
 def _live(
-    pipe: Connection, memory_bytes: int, target: Callable[..., None], arguments: Sequence[Any]
+    pipe: Connection,
+    memory_bytes: int,
+    module: str,
+    target: Callable[..., None],
+    arguments: Sequence[Any],
 ) -> None:
-    """A child's life, from its confinement on."""
+    """A child's life: it imports `module`, unless it is a copy that has it, and is confined."""
+    try:
+        import_module(module)
+    except Exception as error:  # whatever is wrong with a library
+        reason = str(error) or type(error).__name__
+        pipe.send(Refusal(f"a child process cannot import {module}: {reason}."))
+        return
     try:
         _confine(memory_bytes)
     except (OSError, ValueError, OverflowError) as error:

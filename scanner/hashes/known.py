@@ -22,7 +22,6 @@ from scanner.hashes.lists.hash_list import WIDTHS, HashDatabase, HashList, Known
 from scanner.record import path_text
 from scanner.vics import MARK_WITHIN, is_vics
 
-INDEX_SUFFIX = "-known"
 INDEX_START = b"imgscan: tables of hash lists\n".ljust(32)  # marks an index as ours
 LARGE_BYTES = 1 << 30  # from here on, whoever waits is told what for
 
@@ -114,11 +113,6 @@ class _Table:
         wanted = np.frombuffer(digest, self._digests.dtype)
         position = int(self._digests.searchsorted(wanted)[0])
         return position < len(self._digests) and bool(self._digests[position] == wanted[0])
-
-
-def index_path(journal: Path) -> Path:
-    """Where the tables of a scan's hash lists lie while it runs: beside its journal."""
-    return journal.with_name(journal.name + INDEX_SUFFIX)
 
 
 def check_index(index: Path) -> None:

@@ -206,7 +206,7 @@ def _plain(name: str) -> str:
 
 
 @cache
-def installed() -> list[tuple[str, str]]:
+def installed() -> tuple[tuple[str, str], ...]:
     """Name and version of each library that is installed, in the order that Python finds them in.
 
     Of its metadata only these two lines are looked at: most of it is long descriptions.
@@ -220,7 +220,7 @@ def installed() -> list[tuple[str, str]]:
         facts = {name: NAMED[name].search(header) for name in NAMED}
         if facts["Name"] and facts["Version"]:
             found.append((facts["Name"][1], facts["Version"][1]))
-    return found
+    return tuple(found)
 
 
 def decoders() -> dict[str, str]:

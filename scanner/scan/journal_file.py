@@ -11,6 +11,7 @@ from pathlib import Path
 from scanner.errors import ImgscanError
 
 SUFFIX = ".journal"
+INDEX_SUFFIX = "-known"
 # Marks a database as ours. SQLite keeps it, big-endian, in these bytes of the file's header, where
 # it can be read without opening the database, which may change it.
 APPLICATION_ID = int.from_bytes(b"imgs")
@@ -26,6 +27,11 @@ class JournalError(ImgscanError):
 def journal_files(path: Path) -> list[Path]:
     """All files of a journal, the first of which is `path`."""
     return [path, *(path.with_name(path.name + suffix) for suffix in SIDE_SUFFIXES)]
+
+
+def index_path(path: Path) -> Path:
+    """Where the tables of a scan's hash lists lie while it runs: beside its journal at `path`."""
+    return path.with_name(path.name + INDEX_SUFFIX)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,15 +10,10 @@ from pathlib import Path
 from scanner.custody.manifest import check_manifest, manifest_path, signature_path
 from scanner.errors import ImgscanError
 from scanner.files import partial_path
-from scanner.hashes.known import index_path
 from scanner.limits import AUTO
-from scanner.model.companion import companion_path
-from scanner.model.engine import card_path
-from scanner.model.file import added_folder, bundled_models, model_paths
 from scanner.paths import Roots, holder, identity, resolved
 from scanner.reports import check_report, pages_folder
-from scanner.scan.journal import Journal
-from scanner.scan.journal_file import SUFFIX, JournalError, journal_files
+from scanner.scan.journal_file import SUFFIX, JournalError, index_path, journal_files
 from scanner.scan.request import Request
 
 
@@ -34,39 +28,62 @@ class PlaceError(ImgscanError):
 def check_places(request: Request, evidence: Roots) -> None:
     """Raise PlaceError or ReportError for an output that cannot be written, or not there.
 
-    And OverlapError for evidence that is named twice. evidence: the request's.
+    And OverlapError for evidence that is named twice. evidence: the request's. It takes no heavy
+    import, so that what is refused is refused at once; models are left to `check_models`.
     """
     check_roots(evidence)
-    place = journal_place(request)
-    outputs = [*journal_files(place), index_path(place), *request.also_written]
-    in_place = tuple(outputs)
-    anew = list(request.reports)
-    for report in request.reports[:1]:
-        manifest = manifest_path(report)
-        anew += [manifest, signature_path(manifest)]
-    for path in anew:
-        outputs += [path, partial_path(path)]
-    finished = list(filter(None, map(pages_folder, request.reports)))
-    folders = [*finished, *map(partial_path, finished)]
-    outputs += folders
     inputs = [
         *request.known,
         *request.similar,
         *request.c2pa_trust,
         *((request.sign,) if request.sign else ()),
     ]
+    outputs, folders = _outputs(request), _page_folders(request)
+    check_outputs(outputs, evidence, inputs)
+    check_pages(folders, evidence, [it for it in outputs if it not in folders])
+    check_written_in_place(_written_in_place(request))
+    for report in request.reports[:1]:
+        check_manifest(report)
+    for report in request.reports:
+        check_report(report)
+
+
+def check_models(request: Request, evidence: Roots) -> None:
+    """Raise PlaceError for a model that may be the evidence's, or that an output would replace.
+
+    After `check_places`.
+    """
+    from scanner.model.companion import companion_path
+    from scanner.model.engine import card_path
+    from scanner.model.file import added_folder, bundled_models, model_paths
+
+    inputs: list[Path] = []
     for model in model_paths(request.model):
         if model.name:
             inputs += [model, card_path(model), companion_path(model)]
         if request.model not in (AUTO, *bundled_models()) and model.parent == added_folder():
             check_added_model(model, evidence)
-    check_outputs(outputs, evidence, inputs)
-    check_pages(folders, evidence, [it for it in outputs if it not in folders])
-    check_written_in_place(in_place)
+    check_outputs(_outputs(request), evidence, inputs)
+
+
+def _outputs(request: Request) -> list[Path]:
+    """Every file and folder that the scan writes."""
+    anew = list(request.reports)
     for report in request.reports[:1]:
-        check_manifest(report)
-    for report in request.reports:
-        check_report(report)
+        manifest = manifest_path(report)
+        anew += [manifest, signature_path(manifest)]
+    halves = map(partial_path, anew)
+    return [*_written_in_place(request), *anew, *halves, *_page_folders(request)]
+
+
+def _written_in_place(request: Request) -> list[Path]:
+    place = journal_place(request)
+    return [*journal_files(place), index_path(place), *request.also_written]
+
+
+def _page_folders(request: Request) -> list[Path]:
+    finished = list(filter(None, map(pages_folder, request.reports)))
+    return [*finished, *map(partial_path, finished)]
 
 
 def journal_place(request: Request) -> Path:
@@ -82,6 +99,8 @@ def remove_journal(request: Request) -> None:
 
     Unless the same command was given again meanwhile: then it is that scan's, which is locked.
     """
+    from scanner.scan.journal import Journal
+
     with suppress(JournalError):
         Journal(journal_place(request)).remove()
 
@@ -108,7 +127,7 @@ def check_roots(roots: Roots) -> None:
     for number, (root, place) in enumerate(zip(roots.paths, roots.places, strict=True)):
         # A second hard link to a file is evidence of its own; folders have none.
         if number in roots.folders:
-            same = folders.setdefault(identity(root), root)
+            same = folders.setdefault(roots.folders[number], root)
         else:
             same = others.setdefault(place, root)
         if same is not root:
@@ -116,14 +135,10 @@ def check_roots(roots: Roots) -> None:
             raise OverlapError(f"{both}, and its files would be met twice; name it once.")
     # What does not exist has its place for an identity, and nothing else has.
     folders |= {it: root for it, root in roots.identities.items() if isinstance(it, Path)}
-    holders = {above: holder(Path(above), folders) for above in roots.above()}
-    if not any(holders.values()):
-        return
-    for root, place in zip(roots.paths, roots.places, strict=True):
-        if folder := holders[os.path.dirname(place)]:  # noqa: PTH120
-            raise OverlapError(
-                f"{root} lies in {folder}, and its files would be met twice; name only one of them."
-            )
+    for root, folder in roots.inside(folders):
+        raise OverlapError(
+            f"{root} lies in {folder}, and its files would be met twice; name only one of them."
+        )
 
 
 def check_outputs(outputs: Sequence[Path], evidence: Roots, inputs: Sequence[Path]) -> None:
@@ -162,10 +177,8 @@ def check_pages(folders: Sequence[Path], evidence: Roots, outputs: Sequence[Path
     outputs: what else the scan writes.
     """
     places = {identity(folder): folder for folder in folders}
-    inside = {above: holder(Path(above), places) for above in evidence.above()}
-    if any(inside.values()):
-        for path, place in zip(evidence.paths, evidence.places, strict=True):
-            _refuse_inside(path, inside[os.path.dirname(place)])  # noqa: PTH120
+    for path, folder in evidence.inside(places):
+        _refuse_inside(path, folder)
     for this, folder in places.items():
         if root := evidence.identities.get(this):
             _refuse_inside(root, folder)

@@ -16,7 +16,7 @@ from scanner.containers.zip_names import code_page
 from scanner.custody.manifest import utc_now, write_manifest
 from scanner.custody.signing import load_private_key
 from scanner.hashes.hashing import Hashing
-from scanner.hashes.known import check_index, index_path, read_lists
+from scanner.hashes.known import check_index, read_lists
 from scanner.hashes.similar import check_installed, read_similar
 from scanner.log import FACTS
 from scanner.paths import Roots
@@ -26,10 +26,10 @@ from scanner.reports import identifies_by_weak_hashes, writable, write_report
 from scanner.reports.gallery import Gallery
 from scanner.scan import facts
 from scanner.scan.journal import Journal
-from scanner.scan.journal_file import trouble_explained
+from scanner.scan.journal_file import index_path, trouble_explained
 from scanner.scan.outcome import Outcome
 from scanner.scan.pipeline import Pipeline
-from scanner.scan.places import check_places, journal_folder
+from scanner.scan.places import check_models, journal_folder
 from scanner.scan.records import records
 from scanner.scan.request import Request
 from scanner.scan.scorers import Scorer, open_scorers
@@ -42,13 +42,13 @@ logger = logging.getLogger(__name__)
 
 
 def run(request: Request, evidence: Roots, watcher: Watcher) -> Outcome:
-    """As `scanner.scan.start.run_scan`, of evidence that nothing is looked for in any more."""
+    """As `scanner.scan.start.run_scan`, once `check_places` has found nothing to refuse."""
 
     def tell(sentence: str) -> None:
         logger.info(sentence)
         watcher.say(sentence)
 
-    check_places(request, evidence)
+    check_models(request, evidence)
     watcher.checked()
     key = load_private_key(request.sign) if request.sign else None
     trust = read_trust(request.c2pa_trust)

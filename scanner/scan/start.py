@@ -1,13 +1,14 @@
 """How a scan starts: nothing is looked for in the evidence, and the workers import their libraries.
 
 They do so while this process imports its own, opens the models and the journal. So this module, and
-all that is needed to ask for a scan, imports nothing heavy.
+all that is needed to ask for a scan and to see where it would write, imports nothing heavy.
 """
 
 from __future__ import annotations
 
 import logging
 
+from scanner.environment import check_temporary_folder, close_search_paths
 from scanner.errors import ImgscanError
 from scanner.paths import Roots
 from scanner.processes import prepare
@@ -29,7 +30,12 @@ def run_scan(request: Request, watcher: Watcher = Watcher()) -> Outcome:  # noqa
     """
     try:
         evidence = Roots(request.paths)
-        prepare(SERVED_BY, evidence)
+        close_search_paths(evidence)
+        check_temporary_folder(evidence)
+        from scanner.scan.places import check_places
+
+        check_places(request, evidence)
+        prepare(SERVED_BY)
         from scanner.scan.run import run
 
         return run(request, evidence, watcher)

@@ -18,7 +18,7 @@ from scanner.paths import Roots
 from scanner.record import columns, safe_text
 from scanner.reports.read import read_records
 from scanner.scan import Request, Watcher, run_scan
-from scanner.scan.places import check_places, journal_place, remove_journal
+from scanner.scan.places import check_models, check_places, journal_place, remove_journal
 from scanner.validation.copies import clear_copies, copies_folder
 from scanner.validation.facts import facts
 from scanner.validation.figures import figures
@@ -104,7 +104,9 @@ def validate(asked: Asked, watcher: Watcher = Watcher()) -> Validated:  # noqa: 
     models = open_models(asked.model)
     request = asked.request(laxest(models))
     _check_beside(asked, request)
-    check_places(request, Roots(request.paths))
+    evidence = Roots(request.paths)
+    check_places(request, evidence)
+    check_models(request, evidence)
     clear_copies(request)
     outcome = run_scan(request, watcher)
     try:

@@ -26,6 +26,14 @@ def test_noise_and_gains_are_no_warning() -> None:
     )
 
 
+def test_a_round_that_was_disturbed_changes_no_ratio() -> None:
+    quiet = {"scan_seconds": 2.0, "loop_seconds": 5.0, "rate": 18.0, "ceiling": 20.0}
+    slow_scan = quiet | {"scan_seconds": 4.0, "rate": 7.0}
+    slow_others = quiet | {"loop_seconds": 9.0, "ceiling": 11.0}
+    for rows in ([quiet], [slow_scan, slow_others], [slow_others, quiet, slow_scan]):
+        assert guard.ratios(rows) == {"of_ceiling": 0.9, "of_loop": 2.5}
+
+
 def test_a_loop_that_fails_is_told_and_ends_with_0(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import sys
 from pathlib import Path
@@ -40,6 +41,33 @@ def test_programs_of_the_evidence_are_never_found(
     monkeypatch.setenv("PATH", ".")
     close_search_paths(Roots([evidence]))
     assert os.get_exec_path() == [str(HOME)], "none at all would mean the current one"
+
+
+@posix
+@pytest.mark.parametrize("order", [1, -1])
+def test_programs_of_evidence_named_from_here_are_not_found_beside_others(
+    order: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos" / "bin").mkdir(parents=True)
+    (tmp_path / "ok").mkdir()
+    monkeypatch.chdir(tmp_path)
+    folders = [str(tmp_path / "photos" / "bin"), str(tmp_path / "photos"), str(tmp_path / "ok")]
+    monkeypatch.setenv("PATH", os.pathsep.join(folders))
+    close_search_paths(Roots([Path("/etc"), Path("photos")][::order]))
+    assert os.environ["PATH"] == str(tmp_path / "ok")
+
+
+def test_programs_of_the_evidence_are_not_found_in_other_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system takes both for one, as Windows does."""
+    inside, outside = tmp_path / "Photos" / "BIN", tmp_path / "ok"
+    inside.mkdir(parents=True)
+    outside.mkdir()
+    monkeypatch.setattr(os.path, "normcase", ntpath.normcase)
+    monkeypatch.setenv("PATH", f"{inside}{os.pathsep}{outside}")
+    close_search_paths(Roots([tmp_path / "photos"]))
+    assert os.environ["PATH"] == str(outside)
 
 
 def test_modules_come_from_where_python_is_installed_or_from_elsewhere(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import shutil
 import signal
@@ -46,6 +47,17 @@ def first_message(child: Child) -> object:
     message = child.receive()
     child.process.join(HANG_GUARD)
     return message
+
+
+@pytest.mark.parametrize("method", ["forkserver", "spawn"] if os.name == "posix" else ["spawn"])
+def test_a_child_that_cannot_import_says_why(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is confined, when it could neither be heard nor keep what it compiled."""
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: [method])
+    child = start(misbehave, MEMORY, tmp_path, imported="scanner.nowhere")
+    with pytest.raises(ProcessError, match=r"cannot import scanner\.nowhere: No module named"):
+        first_message(child)
 
 
 def misbehave(pipe: Connection, folder: Path) -> None:

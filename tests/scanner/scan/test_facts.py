@@ -152,3 +152,7 @@ def test_the_manifest_says_them_too(scanned: Path) -> None:
     assert manifest["unpackers"] == facts.unpackers()
     assert manifest["decoders"] == facts.decoders()
     assert manifest["kind_of_record"] == record.RECORDS_VERSION
+
+
+def test_no_caller_can_change_what_is_installed() -> None:
+    assert isinstance(facts.installed(), tuple)

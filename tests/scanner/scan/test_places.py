@@ -111,7 +111,7 @@ def test_no_output_replaces_an_input_or_another_output(options: list[str], tmp_p
     case = tmp_path / "case"
     case.mkdir()
     (tmp_path / "photo.jpg").write_bytes(image_bytes())
-    for name in ("list.csv", "list.csv.manifest.json"):
+    for name in {"list.csv", "list.csv.manifest.json"}.intersection([*options, "list.csv"]):
         (case / name).write_text(hashlib.sha256(b"").hexdigest())
     os.link(case / "list.csv", case / "linked.csv")
     before = snapshot(case)

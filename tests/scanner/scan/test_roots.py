@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scanner.paths import Roots
-from scanner.scan.places import OverlapError, check_roots
+from scanner.scan.places import OverlapError, PlaceError, check_outputs, check_roots
 from tests.conftest import image_bytes, imgscan
 
 
@@ -45,6 +45,34 @@ def test_roots_beside_each_other_are_fine(evidence: Path) -> None:
     os.link("a/x.jpg", "other name.jpg")
     roots = ("a/b", "a/x.jpg", "other name.jpg", "ab", "missing")
     check_roots(Roots([Path(root) for root in roots]))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="one root of all")
+def test_the_root_of_all_may_be_scanned_but_not_written_to(evidence: Path) -> None:
+    roots = Roots([Path("/")])
+    check_roots(roots)
+    with pytest.raises(PlaceError, match="lies inside the evidence /; write it elsewhere"):
+        check_outputs([evidence / "r.csv"], roots, [])
+    with pytest.raises(OverlapError, match="a lies in /"):
+        check_roots(Roots([Path("/"), Path("a")]))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders right below the root of all")
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_relative_root_beside_one_right_below_the_root_of_all_overlaps(
+    order: int, evidence: Path
+) -> None:
+    with pytest.raises(OverlapError, match=r"a/x\.jpg lies in a"):
+        check_roots(Roots([Path(name) for name in ("/etc", "a", "a/x.jpg")[::order]]))
+
+
+def test_a_root_that_is_replaced_after_the_look_stays_what_it_was(evidence: Path) -> None:
+    """One look decides: or what vanished since would be neither a folder nor a file."""
+    roots = Roots([Path("a/b"), Path("link")])
+    (evidence / "link").unlink()
+    (evidence / "link").mkdir()
+    with pytest.raises(OverlapError, match="link and a/b are the same"):
+        check_roots(roots)
 
 
 def test_the_user_is_told(evidence: Path) -> None:
