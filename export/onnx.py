@@ -18,7 +18,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxscript import optimizer
 
-from export.first_pass import first_pass, pair_gates
+from export.first_pass import first_pass, pair_gates, pattern_gates
 from export.gate_images import DEFAULT_DATA, data_option, gate_images
 from export.parity import (
     Views,
@@ -200,7 +200,8 @@ def parity_gates(
         floats = scores_onnx(source.model.SerializeToString(), images.views, "float32")
         name = onnx_name("float32 with int8 weights" if source.rounded else "float32")
         gates.append(compare_scores(name, floats, found, *asked))
-        gates += pair_gates(floats, found, card)
+        gates += pair_gates(images.views, floats, found, card)
+        gates += pattern_gates(source.model, model, card)
     if source.rows is not None:
         rows = scores_onnx(source.rows.SerializeToString(), images.views, INT8_ROWS)
         gates.append(compare_scores(onnx_name(INT8_ROWS), rows, found, *asked))

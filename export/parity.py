@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from export.patterns import RANGES_SEED, patterns
 from export.precision import INT8_WEIGHTS, rounding_every_tensor
 from scanner.backends.backend import Scores, joined
 from scanner.backends.cuda import FATAL, OPTIONS, PROVIDER
@@ -32,6 +33,8 @@ from trainer.metrics import measure
 MIN_IMAGES = 1000
 # Of each class, for int8's ranges: with 200, an image beyond them moved its logit by 5.
 CALIBRATION_IMAGES = 1000
+# Beside them: the activations of a chequerboard go beyond those of any photograph.
+CALIBRATION_PATTERNS = 600
 BATCH = 32
 
 
@@ -108,9 +111,13 @@ def parity_images(
 
 
 def calibration_images(data: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Views of training images, from which int8 takes its ranges. Raises DataError."""
-    train = split_examples(read_examples(data)).train
-    return read_views(first_of_each(train, CALIBRATION_IMAGES), preprocessing).views
+    """Views of training images and of patterns, from which int8 takes its ranges.
+
+    Raises DataError.
+    """
+    train = first_of_each(split_examples(read_examples(data)).train, CALIBRATION_IMAGES)
+    made_up = patterns(CALIBRATION_PATTERNS, preprocessing, RANGES_SEED)
+    return np.concatenate([read_views(train, preprocessing).views, made_up])
 
 
 def validation_images(data: Path, preprocessing: Preprocessing) -> LabelledViews:

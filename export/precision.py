@@ -2,8 +2,8 @@
 
 float16 is strongly typed: every tensor's type stands in the graph, as TensorRT 11 demands. Pixels
 stay uint8, resizing and normalisation float32, and the logit float32. int8 has the arithmetic of
-CPUs with VNNI; its ranges come from real images. int8-weights is float32 in a small file: only the
-weights are int8, and only until they are loaded.
+CPUs with VNNI; its ranges come from images that it is shown. int8-weights is float32 in a small
+file: only the weights are int8, and only until they are loaded.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
     Weights take 7 of the 8 bits: CPUs without VNNI add products up in 16 bits, which full weights
     would overflow, so that the gate passed on one CPU would say nothing about another. The layer
     that gives the logit, and what joins the logits of several views, stay float32: in 8 bits there
-    would be 256 scores, cut off at both ends. images: real views, N×S×S×3 or N×V×S×S×3, whose
-    activations set the ranges. Raises PrecisionError.
+    would be 256 scores, cut off at both ends. images: views, N×S×S×3 or N×V×S×S×3, whose
+    activations set the ranges; those of others are cut off there. Raises PrecisionError.
     """
     from onnxruntime.quantization import (
         CalibrationDataReader,

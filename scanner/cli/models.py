@@ -91,9 +91,16 @@ def remove_command(name: str) -> None:
     Example: imgscan models remove resnet152
     """
     from scanner.model.added import remove
+    from scanner.model.companion import companion_path
+    from scanner.model.file import added_models
 
     with told("the command"):
-        click.echo(safe_text(f"deleted {remove(name)}"))
+        place = remove(name)
+    click.echo(safe_text(f"deleted {place}"))
+    first = companion_path(place)
+    if first.stem in added_models():
+        left = f"{first.name}, which may have scored first, is still there"
+        click.echo(safe_text(f"{left}: imgscan models remove {first.stem} deletes it, too"))
 
 
 def _show_facts(model: ModelFile) -> None:
@@ -138,8 +145,10 @@ def _arithmetic(card: ModelCard) -> str:
 
 def _first(model: ModelFile, first: ModelFile, claim: FirstPass) -> str:
     """When the file beside a model scores before it, if ever."""
-    if claim.of != model.sha256:
-        return f"not {first.path.name}, which was made from another file"
+    from scanner.model.companion import why_unused
+
+    if reason := why_unused(model, first, claim):
+        return f"not {first.path.name}: {reason}"
     points = [point for point in model.card.operating_points if claim.pays(point)]
     rates = " and ".join(f"{point.false_positive_rate:g}" for point in points)
     size = first.path.stat().st_size / 1e6

@@ -180,14 +180,17 @@ class FirstPass:
     """Says that a file may score images first, before the full model file that it was made from.
 
     of: that file's SHA-256. margin: in calibrated logits; what lies within it of a threshold is to
-    be scored again by the full file. It exceeds the largest difference of the two files' calibrated
-    logits on `images` validation images, whose mean is `mean_difference`. scored_again: for each
-    operating point.
+    be scored again by the full file. least_colours: so is what has fewer distinct colours than
+    these, which each of the `images` validation images has. mean_difference: of the two files'
+    calibrated logits on those images. largest_difference: on these and on `patterns` made-up
+    pictures of as many colours; the margin exceeds it. scored_again: for each operating point.
     """
 
     of: str
     margin: float
+    least_colours: int
     images: int
+    patterns: int
     largest_difference: float
     mean_difference: float
     scored_again: tuple[ScoredAgain, ...]
@@ -204,7 +207,10 @@ class FirstPass:
     def in_words(self) -> str:
         """What a scan of images like those of validation scores a second time."""
         shares = [f"{it.share:.1%} at {it.false_positive_rate:g}" for it in self.scored_again]
-        return f"within {self.margin:g} of a threshold, scored again: {', '.join(shares)}"
+        return (
+            f"within {self.margin:g} of a threshold or of fewer than {self.least_colours} colours, "
+            f"scored again: {', '.join(shares)}"
+        )
 
 
 @dataclass(frozen=True)

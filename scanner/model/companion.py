@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scanner.model.card import FirstPass, ModelError
-from scanner.model.file import FIRST, ModelFile, open_model
+from scanner.model.card import FirstPass, ModelCard, ModelError, OperatingPoint
+from scanner.model.file import FIRST, ModelFile, is_added, open_model, pin_path
 
 
 def companion_path(model: Path) -> Path:
@@ -31,3 +31,24 @@ def companion(model: ModelFile) -> tuple[ModelFile, FirstPass] | None:
         ) from error
     claimed = found.card.first_pass
     return (found, claimed) if claimed else None
+
+
+def why_unused(model: ModelFile, first: ModelFile, claim: FirstPass) -> str | None:
+    """Why a companion may not score before `model`, a clause about it; None where it may."""
+    if claim.of != model.sha256:
+        return f"it was made from another file than {model.path.name}"
+    before, after = first.card, model.card
+    if before.preprocessing != after.preprocessing:
+        return f"its card has another preprocessing than {model.path.name}"
+    if before.calibration != after.calibration:
+        return f"its card has another calibration than {model.path.name}"
+    if _in_order(before) != _in_order(after):
+        return f"its card has other operating points than {model.path.name}"
+    if is_added(first.path) and not pin_path(first.path).exists():
+        return "it was not added with imgscan models add: its SHA-256 is not kept beside it"
+    return None
+
+
+def _in_order(card: ModelCard) -> list[OperatingPoint]:
+    """Whichever of them is the default."""
+    return sorted(card.operating_points, key=lambda point: point.false_positive_rate)

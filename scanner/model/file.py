@@ -58,6 +58,11 @@ def added_models() -> list[str]:
     return sorted(files.difference(bundled_models()))
 
 
+def is_added(path: Path) -> bool:
+    """Whether a file lies among the user's own models."""
+    return path.parent != BUNDLED and path.parent == added_folder()
+
+
 def pin_path(added: Path) -> Path:
     """Where the SHA-256 is kept that an added model had when it was added."""
     return added.with_suffix(PIN)
@@ -112,7 +117,7 @@ def open_model(name_or_file: str) -> ModelFile:
         digest = file_sha256(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
-    if path.parent != BUNDLED and path.parent == added_folder():
+    if is_added(path):
         _check_pin(path, digest)
     card = read_engine_card(path).model if path.suffix == SUFFIX else _read_card(path)
     return ModelFile(path, path_text(path.stem), digest, card)

@@ -135,7 +135,7 @@ def _model_facts(judged: Judged) -> dict[str, Any]:
 
 
 def _first_pass(first: ModelFile | None) -> dict[str, Any] | None:
-    """The file that scored first, and within what margin of a threshold the model's own did."""
+    """The file that scored first, and what it left to the model's own, as its card has it."""
     if first is None or first.card.first_pass is None:
         return None
     return {
@@ -143,6 +143,7 @@ def _first_pass(first: ModelFile | None) -> dict[str, Any] | None:
         "sha256": first.sha256,
         "precision": first.card.precision,
         "margin": first.card.first_pass.margin,
+        "least_colours": first.card.first_pass.least_colours,
     }
 
 

@@ -10,7 +10,7 @@ from scanner.backends.backend import CPU, Backend, Tell
 from scanner.backends.cascade import CascadeBackend
 from scanner.backends.choose import open_backend
 from scanner.model.card import ModelError
-from scanner.model.companion import companion
+from scanner.model.companion import companion, why_unused
 from scanner.model.file import ModelFile, open_models
 from scanner.record import Verdict
 from scanner.scan.outcome import Judged
@@ -55,15 +55,13 @@ def _scorer(model: ModelFile, request: Request, tell: Tell) -> Scorer:
     if found is None:
         return Scorer(model, backend)
     first, claim = found
-    if claim.of != model.sha256:
-        tell(
-            f"{first.path} is not used: it was made from another file than {model.path.name}, "
-            "which scores alone; write it again with python -m export.onnx."
-        )
-    if claim.of != model.sha256 or not claim.pays(model.card.operating_points[0]):
+    if reason := why_unused(model, first, claim):
+        tell(f"{first.path} is not used: {reason}. {model.path.name} scores alone.")
+        return Scorer(model, backend)
+    if not claim.pays(model.card.operating_points[0]):
         return Scorer(model, backend)
     fast = open_backend(first, "cpu", None, request.batch_size, tell)
-    return Scorer(model, CascadeBackend(fast, backend, model.card, claim.margin), first)
+    return Scorer(model, CascadeBackend(fast, backend, model.card, claim), first)
 
 
 def _at(models: Sequence[ModelFile], false_positive_rate: float) -> tuple[ModelFile, ...]:

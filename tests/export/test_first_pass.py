@@ -11,11 +11,13 @@ import onnx
 import pytest
 import torch
 
-from export.first_pass import MARGIN, pair_gates
+from export.first_pass import MARGIN, PATTERNS, pair_gates
 from export.onnx import to_graph
 from export.parity import ParityError, scores_onnx, validation_images
+from export.patterns import MARGIN_SEED, patterns
 from export.precision import folded, to_int8
 from scanner.backends.backend import Scores
+from scanner.backends.cascade import colours
 from scanner.files import file_sha256
 from scanner.model import FirstPass, ModelCard, ScoredAgain
 from scanner.model.verdict import verdicts
@@ -31,14 +33,22 @@ def test_an_int8_file_says_what_it_scores_before(
     assert claim is not None
     assert claim.of == file_sha256(tiny_model)
     views = validation_images(tiny_data, file.card.preprocessing).views
+    assert claim.least_colours == min(colours(views)) > 2
+    made_up = patterns(PATTERNS, file.card.preprocessing, MARGIN_SEED)
+    made_up = made_up[colours(made_up) >= claim.least_colours]
+    assert claim.images == len(views) > 50
+    assert claim.patterns == len(made_up)
+    assert 0 < len(made_up) < PATTERNS
     before, after = (
-        file.card.calibration.apply(scores_onnx(path.read_bytes(), views, precision).logits)
+        file.card.calibration.apply(
+            scores_onnx(path.read_bytes(), np.concatenate([views, made_up]), precision).logits
+        )
         for path, precision in ((tiny_model, "float32"), (file.path, "int8"))
     )
     apart = np.abs(before - after)
-    assert claim.images == len(views) > 50
+    before, after = before[: len(views)], after[: len(views)]
     assert claim.largest_difference == pytest.approx(apart.max(), abs=1e-5)
-    assert claim.mean_difference == pytest.approx(apart.mean(), abs=1e-5)
+    assert claim.mean_difference == pytest.approx(apart[: len(views)].mean(), abs=1e-5)
     assert 0 <= claim.margin - MARGIN * claim.largest_difference <= 0.01 + 1e-9
     assert round(claim.margin, 2) == claim.margin
     points = file.card.operating_points
@@ -61,11 +71,16 @@ def test_the_gates_have_a_line_for_each_point_where_it_is_used(
     assert claim is not None
     used = [it for it in file.card.operating_points if claim.pays(it)]
     gates = [gate for gate in file.card.parity["gates"] if "goes before" in gate["against"]]
-    assert len(gates) == len(used)
-    for gate, point in zip(gates, used, strict=True):
-        assert gate["against"].endswith(f"at {point.false_positive_rate:g}")
+    expected = [
+        (f"on {pictures} at {point.false_positive_rate:g}", count)
+        for pictures, count in (("test images", 1000), ("made-up pictures", PATTERNS))
+        for point in used
+    ]
+    assert len(expected) >= 2
+    for gate, (said, count) in zip(gates, expected, strict=True):
+        assert gate["against"].endswith(said)
         assert gate["figures"]["verdicts_flipped"] == 0
-        assert gate["figures"]["images"] == 1000
+        assert gate["figures"]["images"] == count
 
 
 def test_of_what_no_file_is_there_none_goes_first(
@@ -79,8 +94,14 @@ def test_of_what_no_file_is_there_none_goes_first(
 @pytest.fixture
 def claimed(card: ModelCard) -> ModelCard:
     """A file's that scores first at thresholds of 2 and -2, with a margin of 0.5."""
-    claim = FirstPass("ab" * 32, 0.5, 100, 0.3, 0.1, (ScoredAgain(0.01, 0.1),))
+    claim = FirstPass("ab" * 32, 0.5, 9, 100, 50, 0.3, 0.1, (ScoredAgain(0.01, 0.1),))
     return replace(card, precision="int8", first_pass=claim)
+
+
+# Of three images, 32x32; in the second set the first image has two colours.
+MANY_COLOURS = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+ONE_OF_FEW = MANY_COLOURS.copy()
+ONE_OF_FEW[0] = np.indices((32, 32)).sum(axis=0)[..., None] % 2 * 255
 
 
 def scores(*logits: float) -> Scores:
@@ -89,19 +110,21 @@ def scores(*logits: float) -> Scores:
 
 def test_a_verdict_that_the_pair_would_move_is_refused(claimed: ModelCard) -> None:
     full, moved = scores(1.9, -5.0, 5.0), scores(2.6, -5.0, 5.0)
-    with pytest.raises(ParityError, match="change 1 of 3 verdicts at a false-positive rate"):
-        list(pair_gates(full, moved, claimed))
-    (gate,) = pair_gates(full, scores(2.4, -4.0, 5.5), claimed)
-    assert gate.done
-    assert gate.figures == {
-        "images": 3, "verdicts_flipped": 0, "scored_again": pytest.approx(1 / 3)
-    }  # fmt: skip
+    with pytest.raises(ParityError, match="change 1 of 3 verdicts on test images at a false-pos"):
+        list(pair_gates(MANY_COLOURS, full, moved, claimed))
+    for views, fast in ((MANY_COLOURS, scores(2.4, -4.0, 5.5)), (ONE_OF_FEW, moved)):
+        (gate,) = pair_gates(views, full, fast, claimed)
+        assert gate.done
+        assert gate.figures == {
+            "images": 3, "verdicts_flipped": 0, "scored_again": pytest.approx(1 / 3)
+        }  # fmt: skip
 
 
 def test_where_it_would_not_be_used_nothing_is_asked_of_it(claimed: ModelCard) -> None:
     assert claimed.first_pass is not None
     idle = replace(claimed.first_pass, scored_again=(ScoredAgain(0.01, 0.9),))
-    gates = pair_gates(scores(1.9), scores(2.6), replace(claimed, first_pass=idle))
+    idly = replace(claimed, first_pass=idle)
+    gates = pair_gates(MANY_COLOURS[:1], scores(1.9), scores(2.6), idly)
     assert list(gates) == []
 
 

@@ -17,6 +17,7 @@ from onnx import TensorProto, numpy_helper
 from export import parity
 from export.parity import (
     CALIBRATION_IMAGES,
+    CALIBRATION_PATTERNS,
     TOLERANCES,
     LabelledViews,
     ParityError,
@@ -28,6 +29,7 @@ from export.parity import (
     score_pytorch,
     scores_onnx,
 )
+from export.patterns import RANGES_SEED, patterns
 from export.precision import INT8_WEIGHTS
 from scanner.backends.gpu import cuda_driver_present
 from scanner.images.decode import decode
@@ -99,12 +101,14 @@ def test_labels_go_with_their_views(images: LabelledViews) -> None:
     assert images.labels.tolist() == [0] * 500 + [1] * 500
 
 
-def test_calibration_takes_training_images(
+def test_calibration_takes_training_images_and_patterns(
     tiny_data: Path, checkpoint: Checkpoint, views: NDArray[np.uint8]
 ) -> None:
     train = split_examples(read_examples(tiny_data)).train
     found = calibration_images(tiny_data, checkpoint.preprocessing)
-    assert found.shape == (min(2 * CALIBRATION_IMAGES, len(train)), 32, 32, 3)
+    made_up = patterns(CALIBRATION_PATTERNS, checkpoint.preprocessing, RANGES_SEED)
+    assert found.shape == (min(2 * CALIBRATION_IMAGES, len(train)) + len(made_up), 32, 32, 3)
+    assert (found[-len(made_up) :] == made_up).all()
     test = {view.tobytes() for view in views[10:500]}
     assert not any(view.tobytes() in test for view in found)
 

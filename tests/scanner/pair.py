@@ -21,16 +21,28 @@ def write_pair(
     card: ModelCard,
     of: str | None = None,
     scored_again: float = 0.1,
+    least_colours: int = 0,
+    first: ModelCard | None = None,
 ) -> Path:
     """`pair.onnx` and, beside it, `pair.int8.onnx`, which sees everything APART less fake.
 
-    of: the SHA-256 of the file that it says to score before; None for that of `pair.onnx`.
+    of: the SHA-256 of the file that it says to score before; None for that of `pair.onnx`. first:
+    what its card says of the model; None for `card`.
     """
     full = folder / "pair.onnx"
     shutil.copy(make_model("full-of-pair", {METADATA_KEY: card.to_json()}), full)
     shares = [ScoredAgain(it.false_positive_rate, scored_again) for it in card.operating_points]
-    claim = FirstPass(of or file_sha256(full), MARGIN, 256, APART, APART, tuple(shares))
-    fast = replace(card, precision="int8", first_pass=claim)
+    claim = FirstPass(
+        of=of or file_sha256(full),
+        margin=MARGIN,
+        least_colours=least_colours,
+        images=256,
+        patterns=0,
+        largest_difference=APART,
+        mean_difference=APART,
+        scored_again=tuple(shares),
+    )
+    fast = replace(first or card, precision="int8", first_pass=claim)
     made = make_model("first-of-pair", {METADATA_KEY: fast.to_json()}, middle=127.5 + APART * GREY)
     shutil.copy(made, folder / "pair.int8.onnx")
     return full

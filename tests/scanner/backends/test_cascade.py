@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from scanner.backends.backend import Backend, BackendError, joined
-from scanner.backends.cascade import CascadeBackend
+from scanner.backends.cascade import CascadeBackend, colours
 from scanner.backends.choose import open_backend
 from scanner.model import Calibration, ModelCard, open_model
 from scanner.model.companion import companion_path
@@ -26,7 +26,9 @@ def opened(full: Path, batch_size: int | None = None) -> tuple[Backend, Backend,
     """Of the first file, the full one, and both together."""
     files = (open_model(str(companion_path(full))), open_model(str(full)))
     first, whole = (open_backend(file, "cpu", 1, batch_size) for file in files)
-    return first, whole, CascadeBackend(first, whole, files[1].card, MARGIN)
+    claim = files[0].card.first_pass
+    assert claim is not None
+    return first, whole, CascadeBackend(first, whole, files[1].card, claim)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,32 @@ def test_what_is_near_a_threshold_is_scored_again_and_nothing_else(
     assert 0 < near.sum() < 50
     assert not (fast == full).any()
     assert pair.score(GREYS).logits.tolist() == np.where(near, full, fast).tolist()
+
+
+def test_what_has_fewer_colours_than_any_validation_image_is_scored_by_the_full_file(
+    make_model: ModelMaker, card: ModelCard, tmp_path: Path
+) -> None:
+    """There the first file may be farther off than its margin, so its score counts for nothing."""
+    made = write_pair(tmp_path, make_model, card, least_colours=3)
+    first, whole, pair = opened(made)
+    chequers = np.indices((32, 32)).sum(axis=0) % 2
+    two = np.array([[200, 0, 0], [0, 0, 0]], np.uint8)[chequers]
+    three = two.copy()
+    three[0, 0] = 9
+    views = np.stack([two, three, np.zeros_like(two)])
+    fast, full = first.score(views).logits, whole.score(views).logits
+    assert not (fast == full).any()
+    assert (np.abs(np.abs(fast) - 2) > MARGIN).all(), "none is near a threshold"
+    assert pair.score(views).logits.tolist() == [full[0], fast[1], full[2]]
+
+
+def test_colours_are_counted_over_all_views_and_channels() -> None:
+    random = np.random.default_rng(0)
+    for shape in ((6, 32, 32, 3), (6, 5, 8, 8, 3), (6, 1, 1, 3)):
+        for limit in (2, 6, 256):
+            views = random.integers(0, limit, shape, dtype=np.uint8)
+            expected = [len(np.unique(each.reshape(-1, 3), axis=0)) for each in views]
+            assert colours(views).tolist() == expected
 
 
 @pytest.mark.parametrize("batch", [1, 3, 100])

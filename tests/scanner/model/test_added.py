@@ -159,9 +159,18 @@ def test_a_companion_is_added_as_a_model_is_and_found_beside_it(
     assert found[0].path == folder / "pair.int8.onnx"
     line = "  first    on CPUs pair.int8.onnx, 0.0 MB, at a false-positive rate of 0.01\n"
     assert imgscan("models").stdout.count(line) == 1
+    pin = folder / "pair.int8.sha256"
+    pinned = pin.rename(pin.with_suffix(".gone"))
+    assert "  first    not pair.int8.onnx: it was not added with" in imgscan("models").stdout
+    pinned.rename(pin)
     (folder / "pair.int8.onnx").write_bytes(full.read_bytes())
     with pytest.raises(ModelError, match=r"since it was added: .*put pair\.int8\.onnx back"):
         companion(model)
+    removed = imgscan("models", "remove", "pair").stdout.splitlines()
+    assert removed[0] == f"deleted {folder / 'pair.onnx'}"
+    assert removed[1].startswith("pair.int8.onnx, which may have scored first, is still there")
+    assert imgscan("models", "remove", "pair.int8").stdout.count("\n") == 1
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["mine.bin", "mine", "mine.onnx.onnx", "mine.engine.onnx"])

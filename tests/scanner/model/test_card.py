@@ -214,7 +214,7 @@ def first(card: ModelCard) -> ModelCard:
         card,
         precision="int8",
         operating_points=(*card.operating_points, strict),
-        first_pass=FirstPass("ab" * 32, 0.72, 9922, 0.475, 0.04, again),
+        first_pass=FirstPass("ab" * 32, 0.72, 85, 9922, 2000, 0.475, 0.04, again),
     )
 
 
@@ -243,7 +243,9 @@ def test_a_margin_that_bounds_nothing_is_refused(margin: Any, first: ModelCard) 
         parse_card(json.dumps(record))
 
 
-@pytest.mark.parametrize("key", ["of", "margin", "scored_again", "largest_difference"])
+@pytest.mark.parametrize(
+    "key", ["of", "margin", "least_colours", "scored_again", "largest_difference"]
+)
 def test_a_first_pass_that_lacks_something_is_refused(key: str, first: ModelCard) -> None:
     record = json.loads(first.to_json())
     del record["first_pass"][key]

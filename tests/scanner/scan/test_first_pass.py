@@ -16,7 +16,9 @@ from PIL import Image
 from scanner.backends.backend import Scores
 from scanner.custody.compare import Comparison
 from scanner.custody.manifest import manifest_path, read_manifest
-from scanner.model import ModelCard, ModelError, open_model
+from scanner.model import Calibration, ModelCard, ModelError, OperatingPoint, open_model
+from scanner.model.added import add
+from scanner.preprocess import Preprocessing
 from scanner.record import Verdict
 from scanner.reports.read import read_records
 from scanner.scan import Outcome, Request, Watcher, run_scan
@@ -28,6 +30,8 @@ from tests.scanner.pair import MARGIN, write_pair
 
 pytestmark = pytest.mark.usefixtures("search_paths")
 
+# Not the thresholds of the fixture `card`.
+POINT = OperatingPoint(0.01, 1.9, -2.0, 0.01, (0.0, 0.02), 0.9, (0.8, 0.95), 0.01, (0.0, 0.02), 0.1)
 TOGETHER = "int8, float32 near thresholds"
 Write = Callable[..., Path]
 
@@ -101,6 +105,7 @@ def test_reports_and_manifest_name_the_file_that_scored_first(
         "sha256": open_model(str(tmp_path / "pair.int8.onnx")).sha256,
         "precision": "int8",
         "margin": MARGIN,
+        "least_colours": 0,
     }
     (kept,) = read_manifest(manifest_path(report))["models"]
     assert kept["first_pass"] == said["first_pass"]
@@ -166,7 +171,47 @@ def test_a_file_that_was_made_from_another_is_told_of_and_not_used(write: Write)
     told: list[str] = []
     assert precision(write(of="ab" * 32), told.append) == "float32"
     (sentence,) = told
-    assert "pair.int8.onnx is not used: it was made from another file than pair.onnx" in sentence
+    assert sentence.endswith(
+        "pair.int8.onnx is not used: it was made from another file than pair.onnx. "
+        "pair.onnx scores alone."
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("another preprocessing", {"preprocessing": Preprocessing(32, resample="bicubic")}),
+        ("another calibration", {"calibration": Calibration(1.5, 0.0)}),
+        ("other operating points", {"operating_points": (POINT,)}),
+    ],
+)
+def test_a_file_whose_card_reads_scores_otherwise_is_told_of_and_not_used(
+    what: str, change: dict[str, Any], write: Write, card: ModelCard
+) -> None:
+    """Its margin was measured with what its own card says."""
+    told: list[str] = []
+    assert precision(write(first=replace(card, **change)), told.append) == "float32"
+    (sentence,) = told
+    assert f"is not used: its card has {what} than pair.onnx. pair.onnx scores" in sentence
+
+
+def test_one_among_added_models_must_have_been_added(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may put a file there could else let it score for a model that was added in earnest."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    told: list[str] = []
+    model = write()
+    first = model.with_suffix(".int8.onnx")
+    placed, _ = add(model)
+    beside = placed.path.with_name(first.name)
+    beside.write_bytes(first.read_bytes())
+    assert precision(placed.path, told.append) == "float32"
+    (sentence,) = told
+    assert f"{beside} is not used: it was not added with imgscan models add" in sentence
+    assert not add(first)[1]
+    assert precision(placed.path, told.append) == TOGETHER
+    assert len(told) == 1
 
 
 def test_an_int8_file_that_claims_nothing_is_left_alone(
