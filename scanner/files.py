@@ -93,9 +93,14 @@ def check_read(stream: BinaryIO) -> None:
 
     What such a parser makes of the file is no statement about its bytes.
     """
-    trouble = getattr(getattr(stream, "raw", None), "trouble", None)
-    if isinstance(trouble, OSError):
+    if (trouble := trouble_of(stream)) is not None:
         raise trouble
+
+
+def trouble_of(stream: BinaryIO) -> OSError | None:
+    """What `check_read` raises, if anything."""
+    trouble = getattr(getattr(stream, "raw", None), "trouble", None)
+    return trouble if isinstance(trouble, OSError) else None
 
 
 class _Whole(io.FileIO):

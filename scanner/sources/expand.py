@@ -26,7 +26,7 @@ from scanner.containers.container import (
 )
 from scanner.containers.registry import ACCOUNTING, ISOLATED, ZIPS, container_of, recognises
 from scanner.containers.sources import Disk, Joined, open_source
-from scanner.files import check_read
+from scanner.files import check_read, trouble_of
 from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status
@@ -225,7 +225,7 @@ def _expand(
     except ProcessError:
         raise
     except Exception as error:  # parsers raise nearly anything on hostile bytes
-        return Fate(noun, *failure(error, kind.NOUN))
+        return Fate(noun, *failure(trouble_of(stream) or error, kind.NOUN))
     if number == 0:
         return Fate(noun, Status.NOT_IMAGE, f"{noun} without files")
     return Fate(noun, Status.CONTAINER, f"{noun}; what is in it has rows of its own")

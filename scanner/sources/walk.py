@@ -63,16 +63,17 @@ def _walk_root(root: Path, name: str, is_single: bool, means: Means) -> Iterator
 
 def _kept(text: str, entries: Iterator[Found | Met]) -> Iterator[Found | Met]:
     """What becomes of the one entry `text`, whose trouble, of any kind, becomes its row."""
-    last = None
+    last, has_row = None, False
     try:
         for last in entries:
+            has_row = has_row or last.path == text
             yield last
     except ProcessError:  # the scan's trouble, not the entry's
         raise
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         sentence = f"it cannot be read: {path_text(reason)}"
-        if last is None:
+        if last is None or not has_row:  # that of a container comes last
             yield Met(text, 0, Status.UNREADABLE, sentence)
         else:  # the entry has its row, and this is of what lies inside
             yield Met(f"{text}{INSIDE}", last.position + 1, Status.UNREADABLE, sentence)

@@ -68,7 +68,7 @@ def test_a_large_file_tells_how_far_it_was_read(tmp_path: Path) -> None:
 
 
 def test_the_bar_names_a_file_that_takes_long(capsys: object) -> None:
-    terminal = Terminal(quiet=True, verbose=False, log_file=None)
+    terminal = Terminal(quiet=False, verbose=False, log_file=None)
     terminal.show(Progress(files=3, reading=("a/long/way/to/" + "x" * 99 + "/disk.dd", 0.25)))
     bar = terminal._bar
     assert bar is not None
