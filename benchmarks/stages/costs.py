@@ -1,10 +1,9 @@
 """What each stage of a scan costs a file when it runs alone, and the ceilings that follow.
 
 A scan walks and writes in one process, examines files in a worker process a core, and scores in
-backends of its own threads. Here each does its part of the same files by itself. On a CPU all of
-them share the cores, so no scan is faster than the cores' time over the sum of what the stages need
-of it. Cores that are two threads of one give less than twice one's speed: the ceilings are then
-higher than anything can reach.
+backends of its own threads. Here each does its part of the same files by itself, on as many cores
+as a scan gives it: cores that are two threads of one give less than twice one's speed. On a CPU all
+stages share the cores, so no scan is faster than the cores' time over the sum of what they need.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from scanner.scan.scorers import Scorer
 from scanner.sources.found import Found
 from scanner.sources.walk import walk
 from scanner.workers.examine import examine, read
-from scanner.workers.examined import Examined, Shown
+from scanner.workers.examined import Examined, Shown, Views
 from scanner.workers.pool import CHUNK_FILES
 
 WORKER = "worker"
@@ -58,6 +58,7 @@ class Cost:
         )
 
 
+Spent = dict[str, tuple[float, float]]  # seconds by the clock and of the processor, by stage
 Costs = dict[str, Cost]  # by stage, and by part of the worker's
 NOTHING = Cost(0, 0)
 
@@ -66,21 +67,26 @@ class Stopwatch:
     """Adds up what stages cost."""
 
     def __init__(self) -> None:
-        self._spent: dict[str, tuple[float, float]] = {}
+        self.spent: Spent = {}
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
         started, cpu_started = time.perf_counter(), time.process_time()
         yield
         cpu, elapsed = time.process_time() - cpu_started, time.perf_counter() - started
-        before = self._spent.get(stage, (0.0, 0.0))
-        self._spent[stage] = (before[0] + elapsed, before[1] + cpu)
+        self.add({stage: (elapsed, cpu)})
+
+    def add(self, spent: Spent) -> None:
+        """What another one has measured."""
+        for stage, (elapsed, cpu) in spent.items():
+            before = self.spent.get(stage, (0.0, 0.0))
+            self.spent[stage] = (before[0] + elapsed, before[1] + cpu)
 
     def costs(self, files: int) -> Costs:
         """Of each stage that was timed, over `files` files."""
         return {
             stage: Cost(seconds / files, cpu / files)
-            for stage, (seconds, cpu) in self._spent.items()
+            for stage, (seconds, cpu) in self.spent.items()
         }
 
 
@@ -95,16 +101,8 @@ def stage_costs(
     entries = [entry for entry in walk([evidence.folder], Limits()) if isinstance(entry, Found)]
     found = entries[:: max(1, len(entries) // sample)][:sample]
     paths = [entry.source for entry in found if isinstance(entry.source, Path)]
-    views = [_shown(scorer) for scorer in scorers]
     watch = Stopwatch()
-    examine(paths[0], views, Limits())  # imports the decoders
-    examined = []
-    for path in paths:
-        with watch.time("read"):
-            data = read(path, Limits())
-        with watch.time(WORKER):
-            examined.append(examine(data, views, Limits()))
-        time_parts(data, views, watch.time)
+    examined = _examine(watch, paths, [_shown(scorer) for scorer in scorers])
     scores = _score(watch, examined, scorers)
     _write(watch, found, examined, scores, scorers)
     timed = watch.costs(len(found))
@@ -119,6 +117,33 @@ def stage_costs(
         "folder": stages | reading | {"walk": _walk(evidence.folder, evidence.files)},
         "zip": stages | {"walk": _walk(evidence.archive, evidence.files)},
     }, {"folder": parts, "zip": parts | {"read": NOTHING}}
+
+
+def _examine(watch: Stopwatch, paths: Sequence[Path], views: Views) -> list[Examined]:
+    """What workers make of the files, in their order: a process a core, side by side."""
+    cores = min(usable_cores(), len(paths))
+    shares = [paths[number::cores] for number in range(cores)]
+    # Not fork, as in a scan: threads may be at work here.
+    with ProcessPoolExecutor(cores, get_context("spawn")) as workers:
+        done = list(workers.map(_worker, shares, [views] * cores))
+    examined: list[Examined | None] = [None] * len(paths)
+    for number, (share, spent) in enumerate(done):
+        examined[number::cores] = share
+        watch.add(spent)
+    return [each for each in examined if each is not None]
+
+
+def _worker(paths: Sequence[Path], views: Views) -> tuple[list[Examined], Spent]:
+    watch = Stopwatch()
+    examine(paths[0], views, Limits())  # imports the decoders
+    examined = []
+    for path in paths:
+        with watch.time("read"):
+            data = read(path, Limits())
+        with watch.time(WORKER):
+            examined.append(examine(data, views, Limits()))
+        time_parts(data, views, watch.time)
+    return examined, watch.spent
 
 
 def stage_ceilings(costs: Costs) -> dict[str, float]:
