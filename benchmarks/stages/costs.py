@@ -32,6 +32,7 @@ from scanner.sources.found import Found
 from scanner.sources.walk import walk
 from scanner.workers.examine import examine, read
 from scanner.workers.examined import Examined, Shown, Views
+from scanner.workers.freed_memory import keep_freed_memory
 from scanner.workers.pool import CHUNK_FILES
 
 WORKER = "worker"
@@ -134,6 +135,7 @@ def _examine(watch: Stopwatch, paths: Sequence[Path], views: Views) -> list[Exam
 
 
 def _worker(paths: Sequence[Path], views: Views) -> tuple[list[Examined], Spent]:
+    keep_freed_memory()
     watch = Stopwatch()
     examine(paths[0], views, Limits())  # imports the decoders
     examined = []
