@@ -17,8 +17,9 @@ def table(measured: pd.DataFrame) -> list[dict[str, str]]:
     """A line for each thing that was scanned: medians over the rounds."""
     lines = []
     scans = measured[measured["part"].isin(NAMES)]
-    for (part, number), rows in scans.groupby(["part", "number"], sort=False):
-        lines.append(_line(NAMES[str(part)].format(number), rows))
+    if not scans.empty:
+        for (part, number), rows in scans.groupby(["part", "number"], sort=False):
+            lines.append(_line(NAMES[str(part)].format(number), rows))
     if "given" in measured:
         for given, rows in measured.groupby("given", sort=False):
             lines.append(_line(GIVEN[str(given)].format(rows["files"].iloc[0]), rows))
