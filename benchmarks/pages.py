@@ -37,6 +37,7 @@ FIGURES = {
     "AUROC": "auroc",
     "expected calibration error": "expected_calibration_error",
 }
+SPEED, DATALOADER = ("stages", "peers"), "PyTorch DataLoader"
 COMPARISON = Path("results/comparison.csv")
 ADAPTED = GPU / "adapted"
 ABLATIONS = Path("results/photographs/ablations.csv")
@@ -255,6 +256,24 @@ def gpu_table(root: Path) -> str:
     return "\n\n".join([markdown(scans).strip(), *tables]) + "\n"
 
 
+def speed_sentences(root: Path) -> str:
+    """How fast folders are scanned, and beside a PyTorch DataLoader loop."""
+    stages, peers = (json.loads((root / FOLDER / f"{it}.json").read_text()) for it in SPEED)
+    scans = pd.DataFrame(stages["rows"]).query("measured == 'scan' and container == 'folder'")
+    middle = scans.groupby("images", sort=False).median(numeric_only=True)
+    rates = [f"{row['files_per_second']:.3g} of {kind}" for kind, row in middle.iterrows()]
+    starts = f"{middle['start_seconds'].min():.1f} to {middle['start_seconds'].max():.1f}"
+    loops = [row for row in peers["rows"] if row["contender"] == DATALOADER]
+    times = [f"{row['imgscan_ratio']:.1f} times as fast at {row['images']}" for row in loops]
+    machine = stages["machine"]
+    return (
+        f"On {machine['cores']} cores ({machine['processor']}) a scan does {', '.join(rates)} "
+        f"a second, after a start of {starts} s. Beside a PyTorch DataLoader loop with the same "
+        f"weights it is {', '.join(times)}, both from start to report "
+        "([docs/benchmarks.md](docs/benchmarks.md#the-whole-scan)).\n"
+    )
+
+
 def columns_table(_root: Path) -> str:
     """What each column of a report means."""
     return reference() + "\n"
@@ -271,6 +290,7 @@ TABLES = {
     "photographs-points": photographs_points_table,
     "photographs-shares": shares_table,
     "runs": runs_table,
+    "speed": speed_sentences,
     "thresholds": thresholds_table,
 }
 
