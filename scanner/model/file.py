@@ -145,10 +145,9 @@ def _read_card(path: Path) -> ModelCard:
     # To open a model takes long. The bundled ones are known to open and to be as their cards say.
     if path.parent == BUNDLED:
         try:
-            card = metadata(path).get(METADATA_KEY)
+            return _parsed(path, metadata(path).get(METADATA_KEY))
         except (OSError, ValueError) as error:
             raise ModelError(f"{path} is not a usable ONNX file: {error}.") from error
-        return _parsed(path, card)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

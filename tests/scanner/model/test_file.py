@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -26,11 +27,26 @@ from scanner.model import (
     open_models,
 )
 from scanner.model.companion import companion, companion_path
+from scanner.model.file import check_graph
+from scanner.model.metadata import metadata
 from scanner.preprocess import Preprocessing
 from tests.conftest import CIFAKE_MODEL, ModelMaker
 from tests.scanner.views_model import VIEWS, write_views_model
 
 FLOAT, DOUBLE, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.INT64
+
+
+SPOILT: list[Callable[[bytes], bytes]] = [
+    lambda content: b"",
+    lambda content: b"no model",
+    lambda content: bytes(1000),
+    lambda content: content[:1],
+    lambda content: content[: len(content) // 2],
+    lambda content: content[:-1],
+    lambda content: content[:-1] + b"\xff",
+    lambda content: content + b"\x80",
+    lambda content: b"\xff" * 1000,
+]
 
 
 def test_card_round_trip_through_a_model_file(brightness_model: Path, card: ModelCard) -> None:
@@ -47,11 +63,35 @@ def test_the_bundled_models_open() -> None:
         assert all(0 <= figures["f1"] <= 1 for figures in model.card.metrics.values())
         size = model.card.preprocessing.size
         session = onnxruntime.InferenceSession(model.path, providers=["CPUExecutionProvider"])
+        check_graph(session, model.card)
         for count in (1, 3):
             views = np.zeros((count, size, size, 3), np.uint8)
             (logits,) = session.run(["logit"], {"images": views})
             assert logits.shape == (count,)
             assert logits.dtype == np.float32
+
+
+def test_a_bundled_models_card_is_the_one_that_onnx_finds() -> None:
+    for path in BUNDLED.glob("*.onnx"):
+        assert metadata(path) == {it.key: it.value for it in onnx.load(path).metadata_props}
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_a_bundled_file_that_is_no_whole_onnx_file(
+    spoil: Callable[[bytes], bytes],
+    brightness_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("scanner.model.file.BUNDLED", tmp_path)
+    path = tmp_path / "x.onnx"
+    path.write_bytes(brightness_model.read_bytes())
+    assert open_model("x").card.backbone == "brightness"
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(
+        ModelError, match=r"x\.onnx (is not a usable ONNX file|has no imgscan model)"
+    ):
+        open_model("x")
 
 
 def test_a_wheel_of_the_models_stays_under_the_indexs_100_mb() -> None:
