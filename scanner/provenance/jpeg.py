@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
+import numpy as np
+
 from scanner.images.jpeg_end import lacks_end
 from scanner.provenance.finding import Finding, Tag
 from scanner.provenance.metadata import Metadata, read
@@ -42,15 +44,23 @@ def _quality(segments: tuple[bytes, ...]) -> str | None:
 
 @cache
 def _standard() -> dict[int, Tables]:
-    """The tables libjpeg writes at every quality, best first, so that ties name the best."""
+    """The tables libjpeg writes at every quality, best first, so that ties name the best.
+
+    At 50 they are the standard's own, which it scales for the others.
+    """
     from PIL import Image
 
-    def saved(quality: int) -> Tables:
-        stream = io.BytesIO()
-        Image.new("RGB", (1, 1)).save(stream, "JPEG", quality=quality)
-        return _tables(read(stream.getvalue()).quantisation)
-
-    return {quality: saved(quality) for quality in range(100, 0, -1)}
+    stream = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(stream, "JPEG", quality=50)
+    own = _tables(read(stream.getvalue()).quantisation)
+    qualities = np.arange(100, 0, -1)
+    percent = np.where(qualities < 50, 5000 // qualities, 200 - 2 * qualities)
+    scaled = (np.array(own) * percent[:, None, None] + 50) // 100
+    steps = np.clip(scaled, 1, 255).tolist()
+    return {
+        quality: tuple(map(tuple, tables))
+        for quality, tables in zip(qualities.tolist(), steps, strict=True)
+    }
 
 
 def _tables(segments: tuple[bytes, ...]) -> Tables:
