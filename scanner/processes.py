@@ -115,7 +115,7 @@ def prepare(module: str) -> None:
     if context.get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
-        with _trouble_explained(), _deaf_children(), _no_main_module():
+        with _trouble_explained(), _no_main_module(), _deaf_children():
             forkserver.ensure_running()
         _end_server_at_exit()
 
@@ -147,7 +147,7 @@ def start(
     ours, theirs = context.Pipe()
     life = (theirs, memory_bytes, module, target, arguments)
     process = context.Process(target=_live, args=life, daemon=True)
-    with _trouble_explained(), _deaf_children(), _no_main_module():
+    with _trouble_explained(), _no_main_module(), _deaf_children():
         process.start()
     theirs.close()
     return Child(process, ours)
@@ -202,14 +202,32 @@ def _deaf_children() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # its start would unblock the signals again
     former = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
-        yield
+        with _untracked():
+            yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+@contextmanager
+def _untracked() -> Iterator[None]:
+    """Processes started inside share nothing that somebody would have to clear away after them.
+
+    So none is started for that, which takes as long as any other, and unblocks signals again.
+    """
+    from multiprocessing import resource_tracker
+
+    tracker: Any = vars(resource_tracker)["_resource_tracker"]
+    if tracker._fd is not None:  # the program that scans has one for itself
+        yield
+        return
+    with Path(os.devnull).open("wb") as nowhere:
+        tracker._fd = nowhere.fileno()
+        try:
+            yield
+        finally:
+            tracker._fd = None
 
 
 @contextmanager

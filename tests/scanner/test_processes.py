@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -111,6 +112,19 @@ def test_a_child_works_in_the_scanners_own_folder(
     assert isinstance(told, tuple)
     assert told[0] == str(Path(processes.__file__).parent)
     assert not {"", ".", str(tmp_path)} & set(told[1])
+
+
+@posix
+def test_no_process_is_started_that_would_clear_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting one takes long; a program that scans may start its own, before or after."""
+    tracker = vars(resource_tracker)["_resource_tracker"]
+    monkeypatch.setattr(tracker, "_fd", None)
+    first_message(start(tell_where, MEMORY))
+    assert tracker._fd is None
+    with Path(os.devnull).open("wb") as own:
+        monkeypatch.setattr(tracker, "_fd", own.fileno())
+        first_message(start(tell_where, MEMORY))
+        assert tracker._fd == own.fileno()
 
 
 def test_a_limit_that_the_system_refuses_is_no_files_fault() -> None:
