@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from pathlib import Path
@@ -29,6 +31,8 @@ class ImgscanGroup(DefaultGroup):
         # NumPy would start a thread a core as it is imported, for large products of matrices that
         # no command computes. Children inherit it.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        # As it ends, Python would go through all objects several times, to find circles of them.
+        atexit.register(gc.freeze)
         try:
             with told("the command"):
                 return super().main(*args, **extra)
