@@ -57,6 +57,7 @@ class Batches:
         self._inference = ThreadPoolExecutor(self._streams, "inference")
         self._waiting: list[list[Queued]] = [[] for _ in scorers]
         self._in_flight: deque[tuple[list[Queued], Future[Scores]]] = deque()
+        self._asked = [False for _ in scorers]
 
     def close(self) -> None:
         """Begin no other batch."""
@@ -67,11 +68,14 @@ class Batches:
         return any(self._waiting) or bool(self._in_flight)
 
     def add(self, queued: Queued, model: int) -> None:
-        """Queue it; with a full batch, wait until no more are in flight than are of use."""
+        """Queue it; with a full batch, wait until no more are in flight than are of use.
+
+        The first of a model is a batch by itself: the model is opened while others come.
+        """
         batch = self._waiting[model]
         batch.append(queued)
         full = len(batch) >= self._scorers[model].backend.batch_size
-        if full or _held(batch) >= CHUNK_BYTES:
+        if full or not self._asked[model] or _held(batch) >= CHUNK_BYTES:
             self._submit(model)
 
     def finish(self) -> None:
@@ -85,6 +89,7 @@ class Batches:
         batch, self._waiting[model] = self._waiting[model], []
         if not batch:
             return
+        self._asked[model] = True
         views = np.stack([queued.view for queued in batch])
         scores = self._inference.submit(self._scorers[model].backend.score, views)
         self._in_flight.append((batch, scores))
