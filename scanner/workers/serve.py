@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+import numpy.ma  # noqa: F401  as `np.median` does at its first call
+import simplejpeg  # noqa: F401
 from PIL import Image
 
 from scanner.containers.sources import Source
@@ -22,6 +24,8 @@ from scanner.workers.look_again import look_again
 from scanner.workers.messages import OUT_OF_MEMORY, receive_files
 from scanner.workers.streamed import beside_disk, take_hashes
 
+# What most files need is loaded here: once for all workers that are copies of one process.
+Image.preinit()
 SIGN_SECONDS = 0.5  # between the signs of life while a file is hashed in a stream
 
 
