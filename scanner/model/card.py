@@ -14,12 +14,10 @@ is not as its card says.
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +27,10 @@ from scanner.looks import LOOKS
 from scanner.preprocess import Preprocessing
 from scanner.quality import QualityBounds
 
-Built = TypeVar("Built")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Built = TypeVar("Built", bound="DataclassInstance")
 CARD_FORMAT = 7
 READABLE_FORMATS = (2, 3, 4, 5, 6, CARD_FORMAT)
 METADATA_KEY = "imgscan"
@@ -347,10 +348,9 @@ def _first_pass(record: dict[str, Any] | None) -> FirstPass | None:
     return _build(FirstPass, record | {"scored_again": again})
 
 
-def _build_all(kind: Callable[..., Built], records: list[dict[str, Any]]) -> tuple[Built, ...]:
+def _build_all(kind: type[Built], records: list[dict[str, Any]]) -> tuple[Built, ...]:
     return tuple(_build(kind, record) for record in records)
 
 
-def _build(kind: Callable[..., Built], values: dict[str, Any]) -> Built:
-    names = inspect.signature(kind).parameters
-    return kind(**{name: values[name] for name in names})
+def _build(kind: type[Built], values: dict[str, Any]) -> Built:
+    return kind(**{field.name: values[field.name] for field in fields(kind)})

@@ -88,7 +88,7 @@ def _card_sha256(card: ModelCard) -> str:
     An engine's card lies in another file, which the hash of the engine does not cover.
     """
     by_rate = sorted(card.operating_points, key=lambda point: point.false_positive_rate)
-    whole = replace(card, operating_points=tuple(by_rate)).to_json()
+    whole = repr(replace(card, operating_points=tuple(by_rate)))
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
