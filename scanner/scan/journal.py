@@ -104,6 +104,8 @@ class Journal:
             self._run = self._next_run()
             self.suspects = self._recall_in_flight()
             self._unmet = self.files()
+            self.commit()  # once: it waits for the disk
+            self._empty = False
 
     def _salt(self) -> bytes:
         query = "SELECT value FROM scan WHERE key = 'passwords'"
@@ -119,8 +121,6 @@ class Journal:
         drops = "".join(f'DROP TABLE "{name}";' for name in self._tables())
         self._database.executescript(f"BEGIN; {drops} {SCHEMA}")
         self._database.executemany("INSERT INTO scan VALUES (?, ?)", facts.items())
-        self._database.commit()
-        self._empty = False
 
     def _refuse_other(self, facts: dict[str, str]) -> None:
         found = dict(self._database.execute("SELECT key, value FROM scan"))
@@ -132,9 +132,11 @@ class Journal:
             )
 
     def first_start(self, now: str) -> str:
-        """When this scan was first started: `now`, unless an interrupted run was earlier."""
+        """When this scan was first started: `now`, unless an interrupted run was earlier.
+
+        It is committed with the first files that are handed over.
+        """
         self._database.execute("INSERT OR IGNORE INTO scan VALUES ('started', ?)", (now,))
-        self.commit()
         query = "SELECT value FROM scan WHERE key = 'started'"
         started: str = self._database.execute(query).fetchone()[0]
         return started
@@ -142,7 +144,6 @@ class Journal:
     def _next_run(self) -> int:
         self._database.execute("INSERT OR IGNORE INTO scan VALUES ('runs', '0')")
         self._database.execute("UPDATE scan SET value = value + 1 WHERE key = 'runs'")
-        self._database.commit()
         query = "SELECT value FROM scan WHERE key = 'runs'"
         return int(self._database.execute(query).fetchone()[0])
 
@@ -156,7 +157,6 @@ class Journal:
         self._database.execute(
             "UPDATE in_flight SET deaths = deaths + ?, handed_over = 0 WHERE handed_over", (alone,)
         )
-        self._database.commit()
         rows = self._database.execute("SELECT path, position, deaths FROM in_flight")
         return {(path, position): deaths for path, position, deaths in rows}
 

@@ -99,8 +99,10 @@ def _lock(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=0, check_same_thread=False)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        # Before the mode, which writes the header: a file without the mark is empty.
+        # Before the mode, which writes the header: a file without the mark is empty. So there is
+        # nothing in it to roll back to, and no file for that, which would wait for the disk.
         if database.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+            database.execute("PRAGMA journal_mode = MEMORY")
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")

@@ -132,6 +132,7 @@ def test_a_resumed_scan_started_when_it_first_did(tmp_path: Path) -> None:
         journal = Journal(tmp_path / "out.csv.journal")
         journal.begin(identity)
         assert journal.first_start(now) == "2030-01-01T00:00:00+00:00"
+        journal.hand_over([])  # as a scan does before anything is examined
         journal.close()
 
 
