@@ -98,7 +98,11 @@ def _names(name_or_file: str) -> list[str]:
 
 
 def open_model(name_or_file: str) -> ModelFile:
-    """Find a bundled or added model by name, or a file, and read its card. Raises ModelError."""
+    """Find a bundled or added model by name, or a file, and read its card. Raises ModelError.
+
+    Also for a file that ONNX Runtime cannot open, or that is not as its card says; but a bundled
+    one is opened only when it scores.
+    """
     if name_or_file == AUTO:
         bundled = ", ".join(bundled_models()) or "none"
         raise ModelError(f"{AUTO} stands for all bundled models ({bundled}); name one of them.")
@@ -142,7 +146,7 @@ def _check_pin(path: Path, digest: str) -> None:
 
 
 def _read_card(path: Path) -> ModelCard:
-    # To open a model takes long. The bundled ones are known to open and to be as their cards say.
+    # To open a model takes long. The bundled ones are tested to open and to be as their cards say.
     if path.parent == BUNDLED:
         try:
             return _parsed(path, metadata(path).get(METADATA_KEY))
