@@ -277,10 +277,12 @@ def _steps(path: str) -> list[str]:
     if not CAN_STEP:
         return [path]
     first, *names = Path(path).parts
+    if PASS_ONLY:
+        return [first, *names]
     steps = [first]
     for name in names:
         longer = os.path.join(steps[-1], name)  # noqa: PTH118
-        if PASS_ONLY or len(os.fsencode(longer)) > LONGEST_STEP:
+        if len(os.fsencode(longer)) > LONGEST_STEP:
             steps.append(name)
         else:
             steps[-1] = longer

@@ -280,9 +280,11 @@ class Pipeline:
 
     def _take_scored(self, page: Page) -> None:
         """Record a page that has its whole score, unless it is to be explained first."""
-        verdict = self._recorder.verdict(page.examined, page.score)
-        if not self._explanations.take(page, verdict):
-            self._record_scored(page)
+        if page.view is not None:
+            verdict = self._recorder.verdict(page.examined, page.score)
+            if self._explanations.take(page, verdict):
+                return
+        self._record_scored(page)
 
     def _explain(self) -> None:
         """Queue what is to be asked about pages; never in the midst of queueing others."""
