@@ -16,6 +16,7 @@ from scanner.limits import Limits
 from scanner.model.card import ModelCard
 from scanner.model.verdict import Score, wants_second_look
 from scanner.record import Status, Verdict, safe_text
+from scanner.roots import Roots
 from scanner.scan import carved
 from scanner.scan.batches import Batches, Page, Queued
 from scanner.scan.explanations import Explanations
@@ -49,7 +50,7 @@ class Pipeline:
 
     def __init__(
         self,
-        roots: Sequence[Path],
+        roots: Sequence[Path] | Roots,
         scorers: Sequence[Scorer],
         journal: Journal,
         limits: Limits,
