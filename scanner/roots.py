@@ -180,26 +180,25 @@ class Roots:
 
     def places(self) -> Iterator[str]:
         """Where each leads."""
-        return chain.from_iterable(self._places_of(run).split("\0") for run in self.paths.runs)
+        return chain.from_iterable(map(self._places_of, self.paths.runs))
 
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of where they lead: the same for other names of the same."""
         taken = hashlib.sha256()
         for run in self.paths.runs:
-            taken.update(f"{self._places_of(run)}\0".encode(errors="surrogatepass"))
+            text = "\0".join(self._places_of(run))
+            taken.update(f"{text}\0".encode(errors="surrogatepass"))
         return taken.hexdigest()
 
-    def _places_of(self, run: Run) -> str:
-        """Where its paths lead, with a NUL between them."""
+    def _places_of(self, run: Run) -> Iterator[str]:
         folder = self._places[run.beginning]
-        text = folder + f"\0{folder}".join(run.names)
-        numbers = range(run.start, run.start + len(run.names)) if self.apart else ()
-        if apart := [number for number in numbers if number in self.apart]:
-            places = text.split("\0")
-            for number in apart:
-                places[number - run.start] = self.apart[number].place
-            text = "\0".join(places)
-        return text
+        if not self.apart:
+            return map(folder.__add__, run.names)
+        numbered = enumerate(run.names, run.start)
+        return (
+            self.apart[number].place if number in self.apart else folder + name
+            for number, name in numbered
+        )
 
     def holder(self, place: Path) -> Path | None:
         """Which of them the path is, links followed, or a folder above it."""
