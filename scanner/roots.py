@@ -53,6 +53,8 @@ class Paths(Sequence[Path]):
     """
 
     def __init__(self, text: str) -> None:
+        if os.altsep:
+            text = text.replace(os.altsep, os.sep)
         self.runs: list[Run] = []
         self._length = 0
         beginnings: dict[str, str] = {}
