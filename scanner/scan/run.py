@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ from scanner.scan.watcher import Watcher
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+MOST_LOGGED = 1000  # paths of the evidence, all of which the manifest has
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +181,8 @@ def _examine(
         explain=request.explain,
     )
     used = ", ".join(f"{scorer.model.name} on {scorer.backend.provider}" for scorer in scorers)
-    logger.info("scanning with %s", used, extra={FACTS: identity})
+    named = {"paths": len(evidence.paths), "evidence": list(islice(evidence.places(), MOST_LOGGED))}
+    logger.info("scanning with %s", used, extra={FACTS: identity | named})
     if journal.resumed:
         watcher.say("carrying on from the journal of an interrupted scan")
     started = time.monotonic()
