@@ -188,19 +188,18 @@ class Roots:
         """SHA-256, in hexadecimal, of where they lead: the same for other names of the same."""
         taken = hashlib.sha256()
         for run in self.paths.runs:
-            text = "\0".join(self._places_of(run))
+            if self.apart:
+                text = "\0".join(self._places_of(run))
+            else:  # the same, faster
+                folder = self._places[run.beginning]
+                text = folder + f"\0{folder}".join(run.names)
             taken.update(f"{text}\0".encode(errors="surrogatepass"))
         return taken.hexdigest()
 
     def _places_of(self, run: Run) -> Iterator[str]:
         folder = self._places[run.beginning]
-        if not self.apart:
-            return map(folder.__add__, run.names)
-        numbered = enumerate(run.names, run.start)
-        return (
-            self.apart[number].place if number in self.apart else folder + name
-            for number, name in numbered
-        )
+        for number, name in enumerate(run.names, run.start):
+            yield self.apart[number].place if number in self.apart else folder + name
 
     def holder(self, place: Path) -> Path | None:
         """Which of them the path is, links followed, or a folder above it."""

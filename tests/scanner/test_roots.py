@@ -5,6 +5,7 @@ And that of many files in one folder, whose entries are read and not each looked
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -195,6 +196,7 @@ def test_the_digest_is_of_places_and_their_order(
         return Roots([Path(name) for name in names]).digest()
 
     same = digest("a/x", "a/y")
+    assert same == hashlib.sha256(f"{tmp_path}/a/x\0{tmp_path}/a/y\0".encode()).hexdigest()
     assert same == digest("to x", "link/y") == digest(f"{tmp_path}/a/x", "a/../a/y")
     assert len({same, digest("a/y", "a/x"), digest("a/x"), digest("a"), digest("a/x", "none")}) == 5
 
