@@ -19,6 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from export.resizing import resized_by_products
 from scanner.errors import ImgscanError
 from scanner.model import INPUT, WIDEN_ONCE
 
@@ -126,8 +127,7 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
             batch = next(self._batches, None)
             return None if batch is None else {INPUT: batch}
 
-    whole = folded(model)
-    _normalise_before_resizing(whole.graph)
+    whole = folded(resized_by_products(model))
     helper.set_model_props(whole, FOLDED)
     network = _network(whole.graph)
     layers = [n for n, node in enumerate(network) if node.op_type in ("Gemm", "MatMul")]
@@ -154,28 +154,6 @@ def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProt
         result = onnx.load(written)
     del result.metadata_props[:]
     return _checked(result)
-
-
-def _normalise_before_resizing(graph: onnx.GraphProto) -> None:
-    """Let pixels be normalised while they are few, which is the same but for rounding.
-
-    A resized pixel is a weighted mean, and normalisation the same line for each of a channel. In
-    int8, where the network is fast, nine times the pixels cost a seventh of the whole.
-    """
-    nodes = [_copied(node) for node in graph.node]
-    kinds = [node.op_type for node in nodes]
-    if "Resize" not in kinds:
-        return
-    at = kinds.index("Resize")
-    if kinds[at : at + 3] != ["Resize", "Sub", "Div"]:
-        return
-    resize, subtract, divide = nodes[at : at + 3]
-    pixels, normalised = resize.input[0], divide.output[0]
-    subtract.input[0], divide.output[0] = pixels, f"{normalised}.small"
-    resize.input[0], resize.output[0] = divide.output[0], normalised
-    nodes[at : at + 3] = [subtract, divide, resize]
-    del graph.node[:]
-    graph.node.extend(nodes)
 
 
 def store_in_int8(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -10,11 +10,10 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator, Sequence, Set
-from functools import partial
 from pathlib import Path
 
 from scanner.errors import ImgscanError
-from scanner.paths import Roots
+from scanner.roots import Roots
 
 HOME = Path(__file__).parent  # the scanner's own folder, in which no evidence lies
 # The programs that may be run, all to unpack RAR; the first that works is taken.
@@ -49,12 +48,11 @@ def close_search_paths(evidence: Roots) -> None:
     sys.path[:] = _module_folders(sys.path)
     if given := os.environ.get("PYTHONPATH"):
         os.environ["PYTHONPATH"] = os.pathsep.join(_module_folders(given.split(os.pathsep)))
-    roots = frozenset(map(os.path.normcase, evidence.places))
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     kept = [
         folder
         for folder in folders
-        if not _is_here(folder) and not any(map(partial(_lies_in, roots), _programs_in(folder)))
+        if not _is_here(folder) and not any(map(evidence.holder, _programs_in(folder)))
     ]
     # No folder at all would mean the current one. In this one there are no programs.
     os.environ["PATH"] = os.pathsep.join(kept or [str(HOME)])
@@ -79,18 +77,15 @@ def _is_here(folder: str) -> bool:
 
 
 def _lies_in(roots: Set[str], path: str) -> bool:
-    """Whether a path, links followed, is one of `roots` or below one.
-
-    They are without links, and of one case where the system knows only one.
-    """
+    """Whether a path, links followed, is one of `roots` or below one, of the case of `normcase`."""
     place = Path(path).resolve()
     return not roots.isdisjoint(map(os.path.normcase, (place, *place.parents)))
 
 
-def _programs_in(folder: str) -> Iterator[str]:
+def _programs_in(folder: str) -> Iterator[Path]:
     """The folder itself, and those of PROGRAMS in it, which may be links to elsewhere."""
-    yield folder
-    yield from filter(None, (shutil.which(name, path=folder) for name in PROGRAMS))
+    yield Path(folder)
+    yield from map(Path, filter(None, (shutil.which(name, path=folder) for name in PROGRAMS)))
 
 
 def programs() -> dict[str, str]:

@@ -78,6 +78,17 @@ class Folder:
                 os.close(self._descriptor)
 
 
+@contextmanager
+def entries(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """The entries of a folder, to be taken by their `name`. Raises OSError, also at any of them."""
+    descriptor = _open_in(None, folder, os.O_RDONLY | FOLDER_ONLY)
+    try:
+        with os.scandir(descriptor) as found:
+            yield found
+    finally:
+        _close(descriptor)
+
+
 def open_readonly(path: Path) -> BinaryIO:
     """The bytes of a regular file, whose path may be of any length and has no links.
 
@@ -277,10 +288,12 @@ def _steps(path: str) -> list[str]:
     if not CAN_STEP:
         return [path]
     first, *names = Path(path).parts
+    if PASS_ONLY:
+        return [first, *names]
     steps = [first]
     for name in names:
         longer = os.path.join(steps[-1], name)  # noqa: PTH118
-        if PASS_ONLY or len(os.fsencode(longer)) > LONGEST_STEP:
+        if len(os.fsencode(longer)) > LONGEST_STEP:
             steps.append(name)
         else:
             steps[-1] = longer

@@ -10,24 +10,17 @@ import re
 import struct
 from typing import NamedTuple
 
-import numpy as np
-
 from scanner.carving.window import PIECE_BYTES, Window
+from scanner.images.jpeg_markers import ALONE, DATA_END, END, FRAMES, SCAN
 from scanner.images.signatures import BMP_HEADERS, IMAGE_BRANDS
 
 LARGEST_SIDE = 65_535
 MOST_STEPS = 10_000  # from one part of a picture to its next
-# In JPEG (ITU-T T.81, B.1.1.3): what begins a frame, and what stands alone without a length.
-FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-SCAN, END, FILL = 0xDA, 0xD9, 0xFF
+FILL = 0xFF  # which every marker of a JPEG begins with
 MOST_STRAY = 512  # bytes between two segments that belong to neither
 FIRST_SEGMENTS = (b"JFIF\0", b"Exif\0\0")  # as nearly all begin, be the rest in another place
 # What is reserved, or begins another picture: decoders know none of it behind the first marker.
 NOWHERE = frozenset({0x00, *range(0x02, 0xC0), 0xC8, 0xD8, *range(0xF0, 0xFE)})
-ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-# What, behind 0xFF, ends entropy-coded data: all but a stuffed zero, restarts and more of the same.
-IS_MARKER = np.ones(256, bool)
-IS_MARKER[[0x00, FILL, *range(0xD0, 0xD8)]] = False
 INDEX, INDEX_WITHIN, INDEX_PICTURES, MOST_INDEX_ENTRIES = b"MPF\0", 1 << 20, 0xB002, 256
 RIFF_NAME = re.compile(rb"[ -~]{4}")
 CHUNK_NAME = re.compile(rb"[A-Za-z]{4}")
@@ -127,11 +120,8 @@ def _is_frame(header: bytes, length: int) -> bool:
 def _next_marker(window: Window, place: int) -> int:
     """Where the entropy-coded data from `place` on end."""
     while piece := window.at(place, PIECE_BYTES):
-        values = np.frombuffer(piece, np.uint8)
-        fills = np.flatnonzero(values[:-1] == FILL)
-        ends = fills[IS_MARKER[values[fills + 1]]]
-        if len(ends):
-            return place + int(ends[0])
+        if end := DATA_END.search(piece):
+            return place + end.start()
         place += max(1, len(piece) - 1)  # a marker may lie across two pieces
         if place >= window.size - 1:
             break

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from scanner.roots import Paths
 
 STANDARD = "-"  # standard input or output; a file of that name is ./-
 
@@ -42,31 +46,45 @@ class EvidencePath(click.Path):
         return None if value == STANDARD else super().convert(value, param, ctx)
 
 
-def with_listed(paths: Sequence[Path | None]) -> tuple[Path, ...]:
+def with_listed(paths: Sequence[Path | None]) -> tuple[Path, ...] | Paths:
     """`paths`, with those that standard input lists in the place of None.
 
     Each ended by a NUL, as of find -print0, or where there is none, one a line; what is listed
     twice counts once. Raises UsageError if none is listed, or standard input cannot be read, or is
     asked for twice.
     """
+    from scanner.roots import Paths
+
     if paths.count(None) > 1:
         raise click.UsageError("- is named twice, but standard input can be read only once.")
-    found: list[Path] = []
-    for path in paths:
-        found += _listed() if path is None else [path]
-    return tuple(found)
+    named = tuple(path for path in paths if path is not None)
+    if len(named) == len(paths):
+        return named
+    listed = _listed()
+
+    def joined() -> Paths:
+        return Paths("\0".join(listed if path is None else str(path) for path in paths))
+
+    found = joined()
+    if found.repeat():
+        listed = "\0".join(dict.fromkeys(listed.split("\0")))
+        found = joined()
+    return found
 
 
-def _listed() -> list[Path]:
+def _listed() -> str:
+    """The paths that standard input lists, as `Paths` takes them."""
     try:
         data = sys.stdin.buffer.read() if sys.stdin else b""
     except OSError as error:
         raise click.UsageError(
             f"standard input cannot be read: {error.strerror or error}."
         ) from error
-    names = [name for name in data.split(b"\0" if b"\0" in data else b"\n") if name]
-    if b"\0" not in data and all(name.endswith(b"\r") for name in names):  # of Windows
-        names = [name[:-1] for name in names if name != b"\r"]
-    if not names:
+    text = os.fsdecode(data)
+    if "\0" not in text:
+        if text.count("\r\n") == text.count("\n") and text.endswith(("\r\n", "\r")):  # of Windows
+            text = text.replace("\r\n", "\n").removesuffix("\r")
+        text = text.replace("\n", "\0")
+    if not re.search("[^\0]", text):
         raise click.UsageError("standard input lists no paths; give them one a line, or name them.")
-    return [Path(os.fsdecode(name)) for name in dict.fromkeys(names)]
+    return text

@@ -34,6 +34,7 @@ from scanner.record import Status, path_text
 NOUN = "archive"
 MAGIC, MAGIC_OFFSET = b"ustar", 257
 CHECKSUM = slice(148, 156)
+CHECKSUM_DIGITS = 6  # octal: as many as the sum of a block's bytes can have
 BLOCK_BYTES = tarfile.BLOCKSIZE
 # Headers whose content, a long name for example, tarfile reads into memory whole.
 CONTENT_HEADERS = (
@@ -82,7 +83,9 @@ def _is_tar(head: bytes) -> bool:
     """By the magic number, or by the checksum alone, which is all that tars before 1988 have."""
     if head[MAGIC_OFFSET : MAGIC_OFFSET + len(MAGIC)] == MAGIC:
         return True
-    if not head[CHECKSUM].strip(b" \0").isdigit():  # which is the cheaper question
+    # The cheaper question; many JPEGs have digits there, but eight.
+    digits = head[CHECKSUM].strip(b" \0")
+    if not digits.isdigit() or len(digits.lstrip(b"0")) > CHECKSUM_DIGITS:
         return False
     try:
         tarfile.TarInfo.frombuf(head[:BLOCK_BYTES], "utf-8", "surrogateescape")

@@ -25,10 +25,11 @@ from scanner.environment import check_temporary_folder, close_search_paths
 from scanner.files import file_sha256
 from scanner.hashes.hashing import WEAK, Hashes, hash_source
 from scanner.limits import Limits
-from scanner.paths import Roots, is_folder
+from scanner.paths import is_folder
 from scanner.record import path_text
 from scanner.reports import pages_folder
 from scanner.reports.read import READERS, ReadError, is_readable, read_records
+from scanner.roots import Roots
 from scanner.sources.found import Found, Met, carved_range
 from scanner.sources.walk import walk
 

@@ -196,11 +196,10 @@ def opened(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Pages]:
             image = raw.preview(data, raw_kind) if raw_kind else open_image(data)
         except raw.NoPreview as error:
             raise UnsupportedImage(str(error)) from error
-    with image:
         if image.format == "EPS":
             raise UnsupportedImage("PostScript is a program; imgscan runs no code from evidence")
-        with _quietly(max_pixels):
-            pages = Pages(data, image, raw_kind, max_pixels)
+        pages = Pages(data, image, raw_kind, max_pixels)
+    with image:
         yield pages
 
 

@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
-
 from scanner.images.jpeg import is_sound
+from scanner.images.jpeg_markers import ALONE, DATA_END, END, FRAMES, SCAN
 
-START, END = b"\xff\xd8", b"\xff\xd9"
-FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-SCAN, NO_SEGMENT = 0xDA, frozenset({0x01, *range(0xD0, 0xD9)})
+START, END_MARKER = b"\xff\xd8", bytes((0xFF, END))
+NO_SEGMENT = ALONE | {START[1]}
 MARKER = re.compile(rb"\xff+([^\0\xff])", re.DOTALL)
-# What, behind 0xFF, ends compressed data: all but a stuffed zero, restarts and more of the same.
-IS_MARKER = np.ones(256, bool)
-IS_MARKER[[0x00, 0xFF, *range(0xD0, 0xD8)]] = False
-PIECE_BYTES = 1 << 16
 FILLER = b"\0\xff"  # in place of the marker and behind it
 STUFFED, MOST_STUFFED = b"\xff\0", 8
 ALL = (1 << 64) - 1  # the coefficients of a block
@@ -39,7 +33,7 @@ def completed(data: bytes) -> bytes | None:
     end = len(body.rstrip(FILLER))
     stuffed = body.rfind(STUFFED, end, end + MOST_STUFFED)  # which may be the last of the data
     ends = (end, stuffed + len(STUFFED)) if stuffed >= 0 else (end,)
-    return next((whole for end in ends if is_sound(whole := body[:end] + END)), None)
+    return next((whole for end in ends if is_sound(whole := body[:end] + END_MARKER)), None)
 
 
 def breaks_off(data: bytes) -> str | None:
@@ -66,7 +60,7 @@ def _broken_off(data: bytes) -> tuple[int, bool] | None:
         if marker is None or marker[1][0] in NO_SEGMENT:
             break
         code, behind = marker[1][0], marker.end()
-        if code == END[1]:
+        if code == END:
             return None
         segment = data[behind + 2 : behind + int.from_bytes(data[behind : behind + 2], "big")]
         place = behind + 2 + len(segment)
@@ -75,18 +69,9 @@ def _broken_off(data: bytes) -> tuple[int, bool] | None:
         elif code == SCAN and segment:
             scans += 1
             _note(segment, missing)
-            place = _scan_end(data, place)
+            data_end = DATA_END.search(data, place)
+            place = data_end.start() if data_end else len(data)
     return (place, not any(missing.values())) if scans else None
-
-
-def _scan_end(data: bytes, place: int) -> int:
-    for start in range(place, len(data) - 1, PIECE_BYTES):
-        size = min(PIECE_BYTES + 1, len(data) - start)
-        piece = np.frombuffer(data, np.uint8, size, start)
-        fill = np.flatnonzero(piece[:-1] == 0xFF)
-        if (markers := fill[IS_MARKER[piece[fill + 1]]]).size:
-            return start + int(markers[0])
-    return len(data)
 
 
 def _note(scan: bytes, missing: dict[int, int]) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Built = TypeVar("Built", bound="DataclassInstance")
+Logits = TypeVar("Logits", np.float32, NDArray[np.float32])
 CARD_FORMAT = 7
 READABLE_FORMATS = (2, 3, 4, 5, 6, CARD_FORMAT)
 METADATA_KEY = "imgscan"
@@ -63,8 +64,8 @@ class Calibration:
                 f"temperature {self.temperature} and bias {self.bias} cannot calibrate"
             )
 
-    def apply(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Calibrated log-odds, float32, of raw ones of any shape."""
+    def apply(self, logits: Logits) -> Logits:
+        """Calibrated log-odds, float32, of raw ones of any shape, or of one."""
         return (logits / self.temperature + self.bias).astype(np.float32)
 
 

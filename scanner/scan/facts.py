@@ -24,10 +24,10 @@ from scanner.files import file_sha256
 from scanner.hashes.hashing import Hashing
 from scanner.model.card import ModelCard
 from scanner.model.file import ModelFile
-from scanner.paths import Roots
 from scanner.provenance import CAVEAT
 from scanner.provenance.trust import Trust
 from scanner.record import RECORDS_VERSION, Origin, Status, Verdict
+from scanner.roots import Roots
 from scanner.scan.outcome import Judged
 from scanner.scan.request import Request
 from scanner.scan.scorers import Scorer
@@ -55,7 +55,7 @@ def identity(
     return {
         "version": __version__,
         "kind of record": RECORDS_VERSION,
-        "evidence": evidence.places,
+        "evidence": evidence.digest(),
         "model": [[scorer.model.name, scorer.model.sha256] for scorer in scorers],
         "model file that scores first": [s.first and s.first.sha256 for s in scorers],
         "model card": [_card_sha256(card) for card in cards],

@@ -16,6 +16,7 @@ from scanner.limits import Limits
 from scanner.model.card import ModelCard
 from scanner.model.verdict import Score, wants_second_look
 from scanner.record import Status, Verdict, safe_text
+from scanner.roots import Roots
 from scanner.scan import carved
 from scanner.scan.batches import Batches, Page, Queued
 from scanner.scan.explanations import Explanations
@@ -49,7 +50,7 @@ class Pipeline:
 
     def __init__(
         self,
-        roots: Sequence[Path],
+        roots: Sequence[Path] | Roots,
         scorers: Sequence[Scorer],
         journal: Journal,
         limits: Limits,
@@ -84,13 +85,15 @@ class Pipeline:
         # Pages queued for scoring, by SHA-256 and number, with those of other files that are equal.
         self._twins: dict[tuple[str | None, int | None], list[Page]] = {}
         self._ticked = time.monotonic()
+        self._told = 0  # files that the listener has heard of
         self._recorder = Recorder(journal, scorers)
         self.progress = self._recorder.progress
 
     def run(self, listener: Callable[[Progress], None]) -> None:
         """Examine everything under the roots that the journal does not hold yet.
 
-        listener: called with the progress so far: at once, at least twice a second, and at the end.
+        listener: called with the progress so far: at once, with the first file, at least twice a
+        second, and at the end.
         """
         self._listener = listener
         views = [_shown(scorer.model.card) for scorer in self._scorers]
@@ -200,11 +203,12 @@ class Pipeline:
             self._tick()
 
     def _tick(self) -> bool:
-        """Every POLL_SECONDS, commit, tell the listener and return True."""
+        """Every POLL_SECONDS, and for the first file, commit, tell the listener and return True."""
         now = time.monotonic()
-        if now - self._ticked < POLL_SECONDS:
+        is_first = self._told == 0 < self.progress.files
+        if now - self._ticked < POLL_SECONDS and not is_first:
             return False
-        self._ticked = now
+        self._ticked, self._told = now, self.progress.files
         self._journal.commit()
         self.progress.reading = self._reading()
         self._listener(self.progress)
@@ -280,9 +284,11 @@ class Pipeline:
 
     def _take_scored(self, page: Page) -> None:
         """Record a page that has its whole score, unless it is to be explained first."""
-        verdict = self._recorder.verdict(page.examined, page.score)
-        if not self._explanations.take(page, verdict):
-            self._record_scored(page)
+        if page.view is not None:
+            verdict = self._recorder.verdict(page.examined, page.score)
+            if self._explanations.take(page, verdict):
+                return
+        self._record_scored(page)
 
     def _explain(self) -> None:
         """Queue what is to be asked about pages; never in the midst of queueing others."""

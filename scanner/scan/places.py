@@ -11,8 +11,9 @@ from scanner.custody.manifest import check_manifest, manifest_path, signature_pa
 from scanner.errors import ImgscanError
 from scanner.files import partial_path
 from scanner.limits import AUTO
-from scanner.paths import Roots, holder, identity, resolved
+from scanner.paths import holder, identity, resolved
 from scanner.reports import check_report, pages_folder
+from scanner.roots import Roots
 from scanner.scan.journal_file import SUFFIX, JournalError, index_path, journal_files
 from scanner.scan.request import Request
 
@@ -122,20 +123,11 @@ def check_roots(roots: Roots) -> None:
     Records go by path: two of one name would replace each other, and would be counted as two when
     an interrupted scan looks whether all that it recorded is still there.
     """
-    folders: dict[object, Path] = {}
-    others: dict[str, Path] = {}
-    for number, (root, place) in enumerate(zip(roots.paths, roots.places, strict=True)):
-        # A second hard link to a file is evidence of its own; folders have none.
-        if number in roots.folders:
-            same = folders.setdefault(roots.folders[number], root)
-        else:
-            same = others.setdefault(place, root)
-        if same is not root:
-            both = f"{root} and {same} are the same" if root != same else f"{root} is named twice"
-            raise OverlapError(f"{both}, and its files would be met twice; name it once.")
-    # What does not exist has its place for an identity, and nothing else has.
-    folders |= {it: root for it, root in roots.identities.items() if isinstance(it, Path)}
-    for root, folder in roots.inside(folders):
+    if twins := roots.twins():
+        root, same = twins
+        both = f"{root} and {same} are the same" if root != same else f"{root} is named twice"
+        raise OverlapError(f"{both}, and its files would be met twice; name it once.")
+    for root, folder in roots.inside(roots.may_hold()):
         raise OverlapError(
             f"{root} lies in {folder}, and its files would be met twice; name only one of them."
         )
@@ -174,14 +166,11 @@ def check_added_model(model: Path, evidence: Roots) -> None:
 def check_pages(folders: Sequence[Path], evidence: Roots, outputs: Sequence[Path]) -> None:
     """Raise PlaceError if anything lies in one of `folders`, which are for pages of a report alone.
 
-    outputs: what else the scan writes.
+    outputs: what else the scan writes. After `check_outputs`: no folder is evidence itself.
     """
     places = {identity(folder): folder for folder in folders}
     for path, folder in evidence.inside(places):
         _refuse_inside(path, folder)
-    for this, folder in places.items():
-        if root := evidence.identities.get(this):
-            _refuse_inside(root, folder)
     for path in outputs:
         _refuse_inside(path, holder(resolved(path), places))
 

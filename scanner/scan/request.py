@@ -10,6 +10,7 @@ from scanner.errors import ImgscanError
 from scanner.limits import AUTO, LARGEST_BATCH, MOST_WORKERS, Limits
 from scanner.record import Verdict
 from scanner.reports import has_pictures
+from scanner.roots import Paths
 
 TUPLES = {
     "paths": Path, "reports": Path, "known": Path, "similar": Path, "also_written": Path,
@@ -44,10 +45,10 @@ class Request:
     keep_journal: leave the journal when the scan is done, for a caller that has more to do with it:
     until `remove_journal` the same request carries on from its end. exact: whether logits are
     compared with each other, or judged by more than one operating point, so that no file scores
-    before the model's own.
+    before the model's own. paths may be `Paths`, which hold very many of them as text.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[Path, ...] | Paths
     reports: tuple[Path, ...] = ()
     model: str = AUTO
     false_positive_rate: float | None = None
@@ -83,6 +84,8 @@ class Request:
     def __post_init__(self) -> None:
         for name, kind in TUPLES.items():
             values = getattr(self, name)
+            if name == "paths" and isinstance(values, Paths):
+                continue
             if not isinstance(values, tuple) or not all(isinstance(it, kind) for it in values):
                 raise RequestError(f"{name} must be a tuple, and each of it a {kind.__name__}.")
         if not isinstance(self.model, str) or not isinstance(self.sign, Path | None):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,11 @@ from scanner.hashes.hashing import Hashing
 from scanner.hashes.known import check_index, read_lists
 from scanner.hashes.similar import check_installed, read_similar
 from scanner.log import FACTS
-from scanner.paths import Roots
 from scanner.provenance.trust import Trust, read_trust
 from scanner.record import RECORDS_VERSION, Verdict
 from scanner.reports import identifies_by_weak_hashes, writable, write_report
 from scanner.reports.gallery import Gallery
+from scanner.roots import Roots
 from scanner.scan import facts
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import index_path, trouble_explained
@@ -37,6 +38,8 @@ from scanner.scan.watcher import Watcher
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+MOST_LOGGED = 1000  # paths of the evidence, all of which the manifest has
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +83,7 @@ def _scan(
     identity = facts.identity(request, evidence, scorers, hashing, trust)
     journal.begin(identity, request.passwords)
     started_at = journal.first_start(utc_now())
-    seconds, rate = _examine(request, watcher, scorers, journal, hashing, trust, identity)
+    seconds, rate = _examine(request, evidence, watcher, scorers, journal, hashing, trust, identity)
     if hashing.known:
         hashing.known.check_unchanged()
     files = journal.files()
@@ -99,7 +102,7 @@ def _scan(
             "started": started_at,
             "ended": utc_now(),
             "resumed": journal.resumed,
-            "evidence": [str(path) for path in request.paths],
+            "evidence": list(evidence.paths.texts()),
             "models": [
                 model | {"batch": scorer.backend.batch_size}
                 for model, scorer in zip(said["models"], scorers, strict=True)
@@ -154,6 +157,7 @@ def _hashing(request: Request, place: Path, tell: Callable[[str], None]) -> Iter
 
 def _examine(
     request: Request,
+    evidence: Roots,
     watcher: Watcher,
     scorers: Sequence[Scorer],
     journal: Journal,
@@ -163,7 +167,7 @@ def _examine(
 ) -> tuple[float, float]:
     """Fill the journal; returns seconds and files/s of this run."""
     pipeline = Pipeline(
-        roots=request.paths,
+        roots=evidence,
         scorers=scorers,
         journal=journal,
         limits=request.limits,
@@ -177,7 +181,8 @@ def _examine(
         explain=request.explain,
     )
     used = ", ".join(f"{scorer.model.name} on {scorer.backend.provider}" for scorer in scorers)
-    logger.info("scanning with %s", used, extra={FACTS: identity})
+    named = {"paths": len(evidence.paths), "evidence": list(islice(evidence.places(), MOST_LOGGED))}
+    logger.info("scanning with %s", used, extra={FACTS: identity | named})
     if journal.resumed:
         watcher.say("carrying on from the journal of an interrupted scan")
     started = time.monotonic()

@@ -10,8 +10,8 @@ import logging
 
 from scanner.environment import check_temporary_folder, close_search_paths
 from scanner.errors import ImgscanError
-from scanner.paths import Roots
 from scanner.processes import prepare
+from scanner.roots import Roots
 from scanner.scan.outcome import Outcome
 from scanner.scan.request import Request
 from scanner.scan.watcher import Watcher

@@ -7,8 +7,6 @@ into by itself: what is an image or a container is opened, part or not.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, NamedTuple
@@ -20,7 +18,7 @@ from scanner.files import open_readonly
 from scanner.images.signatures import is_image
 from scanner.kinds import encrypted, unopened
 from scanner.limits import Limits
-from scanner.paths import Roots
+from scanner.roots import Roots
 from scanner.sources.holes import mostly_holes
 from scanner.sources.parts import (
     ARCHIVE,
@@ -67,7 +65,7 @@ class Splits:
     roots: what is walked. Files among them are evidence, and what lies beside them is not.
     """
 
-    def __init__(self, limits: Limits, roots: Sequence[Path] = ()) -> None:
+    def __init__(self, limits: Limits, roots: Roots) -> None:
         self._limits = limits
         self._roots = roots
         self._sets: dict[tuple[object, ...], _Set | None] = {}
@@ -127,17 +125,9 @@ class Splits:
             return None
         return parts
 
-    @cached_property
-    def _named(self) -> frozenset[str]:
-        """Where the files lie that are roots; looked up once a part is met."""
-        roots = Roots(self._roots)
-        return frozenset(
-            place for number, place in enumerate(roots.places) if number not in roots.folders
-        )
-
     def _is_evidence(self, owner: Path, path: Path) -> bool:
         """Whether the owner is met by the walk as the file at `path` is."""
-        return str(path) not in self._named or str(owner) in self._named
+        return not self._roots.is_file(str(path)) or self._roots.is_file(str(owner))
 
 
 def number_inside(path: str, data: bytes) -> int:

@@ -17,6 +17,7 @@ from scanner.files import Folder, open_readonly
 from scanner.limits import Limits
 from scanner.processes import ProcessError
 from scanner.record import Status, path_text
+from scanner.roots import Roots
 from scanner.sources.expand import INSIDE, Means, open_file
 from scanner.sources.found import Found, Met
 from scanner.sources.isolated import Readers
@@ -28,7 +29,7 @@ SPECIAL_FILE = "a device, pipe or socket, not a regular file"
 
 
 def walk(
-    roots: Sequence[Path],
+    roots: Sequence[Path] | Roots,
     limits: Limits,
     passwords: Sequence[str] = (),
     total: Budget | None = None,
@@ -43,10 +44,25 @@ def walk(
     can be had to read a container.
     """
     with Readers(limits, passwords, zip_names) as readers:
-        means = Means(readers, Splits(limits, roots), total or Budget.of_scan(limits))
-        for root in roots:
-            name = root.name if len(roots) == 1 else str(root)
-            yield from _kept(path_text(name), _walk_root(root, name, len(roots) == 1, means))
+        evidence = roots if isinstance(roots, Roots) else Roots(roots)
+        means = Means(readers, Splits(limits, evidence), total or Budget.of_scan(limits))
+        is_single = len(evidence.paths) == 1
+        for number, (root, place) in enumerate(zip(evidence.paths, evidence.places(), strict=True)):
+            name = root.name if is_single else str(root)
+            if number in evidence.apart:
+                entries = _walk_root(root, name, is_single, means)
+            else:
+                entries = _open_root(Path(place), name, means)
+            yield from _kept(path_text(name), entries)
+
+
+def _open_root(place: Path, name: str, means: Means) -> Iterator[Found | Met]:
+    """A regular file, as was seen when nothing had been written yet.
+
+    So it is no link that might lead to what was, and what became one meanwhile is not followed.
+    """
+    with open_readonly(place) as stream:
+        yield from open_file(stream, path_text(name), means)
 
 
 def _walk_root(root: Path, name: str, is_single: bool, means: Means) -> Iterator[Found | Met]:

@@ -14,9 +14,9 @@ from scanner.files import file_sha256, partial_path, write_whole
 from scanner.limits import AUTO
 from scanner.model.card import ModelError
 from scanner.model.file import ModelFile, open_models
-from scanner.paths import Roots
 from scanner.record import columns, safe_text
 from scanner.reports.read import read_records
+from scanner.roots import Roots
 from scanner.scan import Request, Watcher, run_scan
 from scanner.scan.places import check_models, check_places, journal_place, remove_journal
 from scanner.validation.copies import clear_copies, copies_folder

@@ -46,7 +46,7 @@ from scanner.quality import quality
 from scanner.record import Status
 from scanner.sources.found import Part, stamp_of
 from scanner.workers import searched
-from scanner.workers.examined import Examined, Views, known_in, left_out, unreadable
+from scanner.workers.examined import Examined, Shown, Views, known_in, left_out, unreadable
 from scanner.workers.streamed import examine_large
 
 SAMPLED_FRAMES, SAMPLED_FROM = 4, 100
@@ -96,7 +96,7 @@ def examine(
         return unreadable(error)
     hashes = hash_bytes([data], hashing.weak)
     known = known_in(hashes, hashing)
-    provenance = Provenance()
+    provenance, carved = Provenance(), dict[str, Any]()
     if listed := left_out(known, hashing):
         outcomes = [Examined(Status.KNOWN, listed)]
     else:
@@ -104,13 +104,14 @@ def examine(
         likeness = hashing if hashing.takes_pdq else None
         wanted = Wanted(views, alive, hidden, pictures, likeness)
         outcomes, others = _decode(data, limits, wanted)
-        outcomes[0], findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
+        carved, findings = _carve(data, outcomes[0], others, limits, alive, carve, gaps)
         alive()  # metadata has a time of its own
         provenance = gather(data, [*hidden, *findings], trust_anchors)
     facts: dict[str, Any] = {**vars(hashes), "known": known}
     facts |= {"bytes": len(data), **provenance._asdict()}
-    first, *further = (replace(outcome, **facts) for outcome in outcomes)
-    return replace(first, further=further) if further else first
+    first, *further = outcomes
+    pages = tuple(replace(outcome, **facts) for outcome in further)
+    return replace(first, **{**facts, "further": pages, **carved})
 
 
 def _carve(
@@ -121,10 +122,11 @@ def _carve(
     alive: Alive,
     wanted: bool,
     gaps: Gaps | None,
-) -> tuple[Examined, Sequence[Finding]]:
-    """`first` with the pictures that begin in what no decoder accounts for, and what else is there.
+) -> tuple[dict[str, Any], Sequence[Finding]]:
+    """What the search for pictures makes of fields of `first`, and what else it finds.
 
-    others: where the further pictures of a file begin that was decoded.
+    It looks at what no decoder accounts for. others: where the further pictures of a file begin
+    that was decoded.
     """
     search = None
     if wanted and data:
@@ -132,17 +134,16 @@ def _carve(
         search = searched.search_bytes(data, gaps, limits, alive, decoded)
     if data and (first.status is Status.NOT_IMAGE or _is_mistaken(data, first)):
         status, why = searched.outcome(searched.ends_of(data), search)
-        return replace(
-            first, status=status, error=why, carved=search.places if search else None
-        ), ()
+        places = search.places if search else None
+        return {"status": status, "error": why, "carved": places}, ()
     if search is None:
-        return first, ()
+        return {}, ()
     if first.status is Status.UNSUPPORTED and first.format is None:
         why = f"{first.error}{searched.told(search)}"
-        return replace(first, error=why, carved=search.places), ()
+        return {"error": why, "carved": search.places}, ()
     places, findings = searched.behind_image(data, search)
     # What is known of bytes must not depend on where they lie, as gaps do.
-    return replace(first, carved=places), findings if gaps is None else ()
+    return {"carved": places}, findings if gaps is None else ()
 
 
 def _is_mistaken(data: bytes, first: Examined) -> bool:
@@ -224,17 +225,22 @@ def _seen(pages: Pages, decoded: Decoded, views: Views, hidden: list[Finding]) -
     pixels = decoded.width * decoded.height
     if decoded.page == 1 and (decoded.turn is None or pixels <= TURNED_BACK):
         hidden += of_pixels(*decoded.as_stored())
-    page = Examined(
+    model = judge_of(decoded, views)
+    judged = {} if model is None else _judged_by(views[model], pages, decoded)
+    return Examined(
         Status.SCORED,
         format=decoded.format,
         width=decoded.width,
         height=decoded.height,
         page=decoded.page,
         frames=decoded.frames,
+        model=model,
+        **judged,
     )
-    if (model := judge_of(decoded, views)) is None:
-        return page
-    shown = views[model]
+
+
+def _judged_by(shown: Shown, pages: Pages, decoded: Decoded) -> dict[str, Any]:
+    """What the model sees of a page, and what stands against a verdict, as `Examined` has them."""
     seen = view(decoded.rgb, shown.preprocessing)
     found = None if shown.bounds is None else quality(decoded.rgb, seen, shown.preprocessing)
     doubt = see_through(decoded, shown.preprocessing)
@@ -242,7 +248,7 @@ def _seen(pages: Pages, decoded: Decoded, views: Views, hidden: list[Finding]) -
         doubt = pages.damage()
     if doubt is None and shown.bounds is not None and found is not None:
         doubt = shown.bounds.doubt(found)
-    return replace(page, model=model, doubt=doubt, quality=found, view=seen)
+    return {"doubt": doubt, "quality": found, "view": seen}
 
 
 def judge_of(decoded: Decoded, views: Views) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,6 +73,23 @@ class Examined:
     further: Sequence[Examined] = ()
     thumbnail: Thumbnail | None = None
     shown: tuple[int, int] | None = None
+
+    def __reduce__(self) -> tuple[Callable[..., Examined], tuple[object, ...]]:
+        """One goes through a pipe for every file: as what was found out, in plain values."""
+        found = {name: value for name, value in vars(self).items() if value is not None}
+        status, view = found.pop("status"), found.pop("view", None)
+        pixels = None if view is None else (view.tobytes(), view.shape)
+        return _sent, (status.value, pixels, found)
+
+
+def _sent(
+    status: str, pixels: tuple[bytes, tuple[int, ...]] | None, found: dict[str, object]
+) -> Examined:
+    """As it was before it was sent; its view cannot be written to."""
+    examined = Examined(Status(status))
+    view = None if pixels is None else np.frombuffer(pixels[0], np.uint8).reshape(pixels[1])
+    vars(examined).update(found, view=view)
+    return examined
 
 
 def unreadable(error: OSError) -> Examined:

@@ -111,7 +111,7 @@ class Workers:
         """
         self._dispatch()
         pipes = {worker.child.pipe: worker for worker in self._workers}
-        deaths = {worker.child.process.sentinel: worker for worker in self._workers}
+        deaths = [worker.child.process.sentinel for worker in self._workers]
         ready = multiprocessing.connection.wait([*pipes, *deaths], wait)
         lap = self._watch.lap()
         for worker in self._workers:
@@ -119,7 +119,7 @@ class Workers:
         for worker in [worker for pipe, worker in pipes.items() if pipe in ready]:
             yield from self._receive(worker)
         for index, worker in enumerate(self._workers):
-            if worker.child.process.is_alive():
+            if worker.child.process.sentinel not in ready:
                 if not self._is_late(worker):
                     continue
                 outcome = self._timeout()

@@ -148,8 +148,8 @@ def large(ends: Ends, search: Search | None, too_large: str) -> tuple[Status, st
     return outcome(ends, search)
 
 
-def behind_image(data: bytes, search: Search) -> tuple[Places, list[Finding]]:
-    """Of what was found behind an image: the pictures that want rows, and what else to tell of."""
+def behind_image(data: bytes, search: Search) -> tuple[Places | None, list[Finding]]:
+    """Of what was found behind an image: what wants rows, if anything, and what else to tell of."""
     places, findings = Places(), []
     is_brighter = any(mark in data[:GAIN_MAP_WITHIN] for mark in GAIN_MAPS)
     places.over = search.places.over
@@ -161,14 +161,18 @@ def behind_image(data: bytes, search: Search) -> tuple[Places, list[Finding]]:
             )
         else:
             places.append(place)
-    first = picture_at(Window(io.BytesIO(data), 0, len(data)))
-    is_whole = first is not None and first[1].whole  # or what follows may be its own
-    is_told = bool(search.films) or archive_inside(data) is not None
-    if search.opaque.is_long and is_whole and not is_told:
+    is_untold = search.opaque.is_long and not search.films and archive_inside(data) is None
+    if is_untold and _begins_whole(data):
         places.rest = f"what follows the image has {NOISE}"
     films = (f"at byte {film:,}; it was not looked at" for film in search.films)
     findings += [_finding("film_behind", text) for text in films]
-    return places, findings
+    return (places if places or places.over or places.rest else None), findings
+
+
+def _begins_whole(data: bytes) -> bool:
+    """Whether the picture that it begins with ends by its own word: what follows is not its own."""
+    first = picture_at(Window(io.BytesIO(data), 0, len(data)))
+    return first is not None and first[1].whole
 
 
 def _finding(name: str, text: str) -> Finding:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.shared.browser import chromium, why_none
+from scanner.roots import WORTH_LISTING
 from tests.conftest import encoded, image_bytes, imgscan
 from tests.scanner.walking import COMPRESSIONS, tarred, zipped
 
@@ -27,6 +28,12 @@ def search_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PATH", "PYTHONPATH", "PYTHONSAFEPATH", "SQLITE_TMPDIR"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.setenv("NoDefaultCurrentDirectoryInExePath", "")
+
+
+@pytest.fixture(params=[WORTH_LISTING, 1], ids=["few", "many"])
+def few_and_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as for roots that are looked up one by one, once as for many files in one folder."""
+    monkeypatch.setattr("scanner.roots.WORTH_LISTING", request.param)
 
 
 @pytest.fixture

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ntpath
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scanner.environment import HOME, close_search_paths, programs
-from scanner.paths import Roots
+from scanner.roots import Roots
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX processes and signals")
 
@@ -61,13 +63,21 @@ def test_programs_of_the_evidence_are_not_found_in_other_letters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the system takes both for one, as Windows does."""
-    inside, outside = tmp_path / "Photos" / "BIN", tmp_path / "ok"
-    inside.mkdir(parents=True)
-    outside.mkdir()
-    monkeypatch.setattr(os.path, "normcase", ntpath.normcase)
+    (tmp_path / "photos" / "bin").mkdir(parents=True)
+    (tmp_path / "ok").mkdir()
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, partial(_of_any_letters, getattr(os, name), str(tmp_path)))
+    inside, outside = tmp_path / "PHOTOS" / "Bin", tmp_path / "ok"
     monkeypatch.setenv("PATH", f"{inside}{os.pathsep}{outside}")
-    close_search_paths(Roots([tmp_path / "photos"]))
+    close_search_paths(Roots([tmp_path / "Photos"]))
     assert os.environ["PATH"] == str(outside)
+
+
+def _of_any_letters(look: Callable[..., Any], top: str, path: Any, **options: Any) -> Any:
+    """What `look` says of a path, of which below `top` all letters are small."""
+    text = os.fspath(path)
+    is_below = isinstance(text, str) and text.startswith(top)
+    return look(top + text.removeprefix(top).lower() if is_below else path, **options)
 
 
 def test_modules_come_from_where_python_is_installed_or_from_elsewhere(

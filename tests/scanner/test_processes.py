@@ -21,9 +21,9 @@ import pytest
 from scanner import processes
 from scanner.environment import close_search_paths
 from scanner.limits import Limits
-from scanner.paths import Roots
 from scanner.processes import Child, ProcessError, Watch, start
 from scanner.record import Status
+from scanner.roots import Roots
 from scanner.sources.found import Found
 from scanner.sources.isolated import _stop
 from scanner.workers.pool import Workers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scanner.images.jpeg_markers import END, SCAN
 from scanner.provenance.metadata.contents import (
     C2PA_BOX,
     EXIF_HEADER,
@@ -19,7 +20,7 @@ XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 EXTENDED_XMP_PLACE = 40
 PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
-START_OF_SCAN, END_OF_IMAGE, QUANTISATION = 0xDA, 0xD9, 0xDB
+QUANTISATION = 0xDB
 APP1, APP11, APP13, COMMENT = 0xE1, 0xEB, 0xED, 0xFE
 MOST_STRAY = 512
 APPLICATIONS = range(0xE0, 0xF0)
@@ -70,7 +71,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         if marker == 0xFF:  # a fill byte
             at += 1
             continue
-        if marker in (START_OF_SCAN, END_OF_IMAGE):
+        if marker in (SCAN, END):
             return
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         yield marker, data[at + 4 : at + 2 + length]

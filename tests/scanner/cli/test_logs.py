@@ -21,6 +21,7 @@ def test_a_log_of_json_lines(tmp_path: Path) -> None:
         assert line["message"] in ended.stderr
     begun, broken, *_, finished = lines
     assert begun["limits"]["depth"] == 8
+    assert (begun["paths"], begun["evidence"]) == (1, [str(evidence)])
     assert (broken["level"], broken["path"], broken["status"]) == (
         "warning", "broken.png", "unreadable",
     )  # fmt: skip

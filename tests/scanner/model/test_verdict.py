@@ -108,9 +108,16 @@ def test_extreme_logits_stay_probabilities(logit: float, p_fake: float, card: Mo
 
 
 def test_many_at_once_are_judged_like_one(card: ModelCard) -> None:
-    logits = np.linspace(-4, 4, 81, dtype=np.float32)
-    together = verdicts(logits, card.operating_points[0]).tolist()
+    """Also at thresholds that float32 cannot hold, and next to them."""
+    card = replace(card, calibration=Calibration(0.7, 0.1))
+    point = replace(card.operating_points[0], fake_at_least=1.1, real_at_most=-0.3)
+    card = replace(card, operating_points=(point,))
+    near = [np.float32((it - 0.1) * 0.7) for it in (1.1, -0.3)]
+    around = [np.nextafter(it, it + step) for it in near for step in (-1, 0, 1)]
+    logits = np.concatenate([np.linspace(-4, 4, 81), around]).astype(np.float32)
+    together = verdicts(card.calibration.apply(logits), point).tolist()
     assert together == [judge(Score(float(logit)), card).verdict for logit in logits]
+    assert set(together) == set(Verdict)
 
 
 def test_error_rates_that_differ_are_both_told(card: ModelCard) -> None:

@@ -19,8 +19,8 @@ from scanner import record
 from scanner.backends.choose import open_backend
 from scanner.hashes.hashing import Hashing
 from scanner.model import ModelCard, ModelFile, open_model
-from scanner.paths import Roots
 from scanner.provenance.trust import Trust, TrustList
+from scanner.roots import Roots
 from scanner.scan import facts
 from scanner.scan.journal import Journal
 from scanner.scan.journal_file import JournalError

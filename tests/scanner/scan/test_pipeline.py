@@ -69,6 +69,24 @@ def test_verdicts_follow_the_model(evidence: Path, brightness_model: Path) -> No
     assert progress == Progress(files=5, fakes=1, unexamined=0)
 
 
+def test_the_first_file_is_told_without_waiting(
+    evidence: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(200):
+        (evidence / f"{number}.txt").write_text(f"note {number}")
+    monkeypatch.setattr("scanner.scan.pipeline.POLL_SECONDS", 3600)
+    model = open_model(str(brightness_model))
+    journal = Journal(evidence.with_suffix(".journal"))
+    journal.begin({})
+    scorer = Scorer(model, open_backend(model, "cpu", 1, 4))
+    heard: list[int] = []
+    pipeline = Pipeline([evidence], [scorer], journal, Limits(), workers=1)
+    pipeline.run(lambda progress: heard.append(progress.files))
+    journal.remove()
+    first, second, last = heard
+    assert first == 0 < second < last == 200
+
+
 @pytest.mark.parametrize(("files", "batch_size"), [(0, 3), (1, 3), (3, 3), (10, 3), (10, 100)])
 def test_any_number_of_files_and_any_batch(
     files: int, batch_size: int, evidence: Path, brightness_model: Path

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from scanner.files import partial_path
-from scanner.paths import Roots
 from scanner.reports.html.page import START
+from scanner.roots import Roots
 from scanner.scan.places import PlaceError, check_outputs
 from tests.conftest import command, environment, image_bytes, imgscan
 
@@ -63,6 +63,31 @@ def test_a_report_that_leads_out_of_the_evidence_is_written_inside_it(tmp_path: 
     assert ended.returncode == 2
     assert "lies inside the evidence" in ended.stderr
     assert [path.name for path in evidence.iterdir()] == ["out.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="symbolic links for everybody")
+def test_a_link_in_a_long_list_is_evidence_where_it_leads(tmp_path: Path) -> None:
+    """Though of the others in its folder no more is looked at than that they are files."""
+    case, listed = tmp_path / "case", tmp_path / "listed"
+    case.mkdir()
+    listed.mkdir()
+    names = [listed / f"{number:02}.txt" for number in range(50)]
+    for name in names:
+        name.touch()
+    names[-1].unlink()
+    names[-1].symlink_to(case)
+    ended = subprocess.run(
+        command("-", "--report", str(case / "z.csv")),
+        input=b"".join(bytes(name) + b"\0" for name in names),
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(
+        f"Error: {case}/z.csv.journal lies inside the evidence {names[-1]};".encode()
+    )
+    assert not list(case.iterdir())
 
 
 @pytest.mark.parametrize("words", [["{}"], ["{}", "--report", "{}.csv"], ["verify", "x.csv"]])

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from scanner.paths import Roots
+from scanner.roots import Roots
 from scanner.scan.places import OverlapError, PlaceError, check_outputs, check_roots
 from tests.conftest import image_bytes, imgscan
+
+pytestmark = pytest.mark.usefixtures("few_and_many")
 
 
 @pytest.fixture
 def evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that holds a/x.jpg, a/b/y.jpg, ab/z.jpg and `link` to a/b."""
+    """The folder that holds a/x.jpg, a/b/y.jpg, ab/z.jpg `link` to a/b and `to-y` to its file."""
     for name in ("a/x.jpg", "a/b/y.jpg", "ab/z.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(image_bytes())
     (tmp_path / "link").symlink_to("a/b")
+    (tmp_path / "to-y").symlink_to("a/b/y.jpg")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -34,6 +37,11 @@ def evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("a ab a", "a is named twice"),
         ("a/b link", "link and a/b are the same"),
         ("a/x.jpg ./a/../a/x.jpg", "a/../a/x.jpg and a/x.jpg are the same"),
+        ("a/x.jpg ab/z.jpg a/x.jpg", "a/x.jpg is named twice"),
+        ("a/b/y.jpg to-y", "to-y and a/b/y.jpg are the same"),
+        ("to-y ab a/b/y.jpg", "a/b/y.jpg and to-y are the same"),
+        ("missing missing", "missing is named twice"),
+        ("missing missing/x", "missing/x lies in missing"),
     ],
 )
 def test_overlapping_roots_are_refused(roots: str, sentence: str, evidence: Path) -> None:

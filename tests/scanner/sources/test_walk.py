@@ -12,7 +12,8 @@ import pytest
 
 from scanner.limits import Limits
 from scanner.record import Status, path_from_text
-from scanner.sources.found import Found
+from scanner.roots import Roots
+from scanner.sources.found import Found, Met
 from scanner.sources.walk import walk
 from tests.scanner.walking import (
     COMPRESSIONS,
@@ -316,3 +317,20 @@ def test_a_folder_moved_while_it_is_walked_leads_nowhere_else(tmp_path: Path) ->
     found = {content(entry) for entry in met[1:] if isinstance(entry, Found)}
     assert found <= {b"evidence/a/b", b"evidence/a/c"}
     assert len(met) == 2
+
+
+@pytest.mark.usefixtures("few_and_many")
+def test_a_root_that_becomes_a_link_after_the_look_is_not_followed(tmp_path: Path) -> None:
+    """It may lead to what the scan has begun to write."""
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / "journal").write_bytes(b"journal")
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(name.encode())
+    roots = Roots([tmp_path / "a", tmp_path / "b"])
+    (tmp_path / "b").unlink()
+    (tmp_path / "b").symlink_to("case")
+    first, second = walk(roots, Limits())
+    assert isinstance(first, Found)
+    assert content(first) == b"a"
+    assert isinstance(second, Met)
+    assert (second.path, second.status) == (str(tmp_path / "b"), Status.UNREADABLE)
