@@ -80,8 +80,13 @@ class Folder:
 
 @contextmanager
 def entries(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
-    """The entries of a folder, to be taken by their `name`. Raises OSError, also at any of them."""
-    descriptor = _open_in(None, folder, os.O_RDONLY | FOLDER_ONLY)
+    """The entries of a folder, to be taken by their `name`, which leaves no trace in it.
+
+    Raises OSError where that cannot be had, and also at any of them.
+    """
+    if not NO_ACCESS_TIME:
+        raise OSError(errno.ENOTSUP, "the system would note that it was read", folder)
+    descriptor = os.open(folder, os.O_RDONLY | FOLDER_ONLY | NO_ACCESS_TIME)
     try:
         with os.scandir(descriptor) as found:
             yield found

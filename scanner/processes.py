@@ -214,7 +214,8 @@ def _deaf_children() -> Iterator[None]:
 def _untracked() -> Iterator[None]:
     """Processes started inside share nothing that somebody would have to clear away after them.
 
-    So none is started for that, which takes as long as any other, and unblocks signals again.
+    So none is started for that, which takes as long as any other, and unblocks signals again. Under
+    MAIN_LOCK: the tracker is the whole program's.
     """
     from multiprocessing import resource_tracker
 

@@ -4,8 +4,9 @@ What a scan must know before it writes anything is about a few places: whether o
 the evidence, by whatever name. A folder may hold any of them and a link lead to any, so each is
 looked up. A regular file holds nothing. It is one of those places only where a file lies there
 already, and then either in its own folder, maybe in other letters, or as a hard link, which a file
-says of itself. So of regular files, which is what long lists are of, no more is asked than that
-they are such, and the entries of their folder say it of all at once.
+says of itself, or where one of the two is mounted, which the system says. So of regular files,
+which is what long lists are of, no more is asked than that they are such, and the entries of their
+folder say it of all at once.
 """
 
 from __future__ import annotations
@@ -14,116 +15,21 @@ import hashlib
 import os
 import re
 import stat
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from scanner.files import entries
+from scanner.path_list import Paths, Run, beginning_of, names_of, paths_of
 from scanner.paths import holder, identity, resolved
 
+MOUNTS = Path("/proc/self/mountinfo")  # of Linux; elsewhere no single file is mounted
+ESCAPED = re.compile(r"\\([0-7]{3})")  # a space, say, in a path there
 WORTH_LISTING = 16  # names in a folder, from which on its entries are read and not each looked up
 MOST_ENTRIES = 4  # for each name, or a few names in a huge folder would cost its whole listing
-
-
-NAMELESS = frozenset({"", os.curdir})  # what names the folder before it
-SEPARATOR = re.escape(os.sep)
-# Paths that follow each other in one folder: its name with a separator, and names, each with a NUL.
-RUN = re.compile(rf"((?:[^\0]*{SEPARATOR})?)[^\0{SEPARATOR}]*\0(?:\1[^\0{SEPARATOR}]*\0)*+")
-
-
-class Run(NamedTuple):
-    """Paths that follow each other in one folder, which `beginning` and one of `names` make up.
-
-    start: the number of the first. beginning: with a separator at its end, or empty.
-    """
-
-    start: int
-    beginning: str
-    names: list[str]
-
-
-class Paths(Sequence[Path]):
-    """Paths that are held as text, with a folder's name once for those that follow each other.
-
-    text: the paths, with a NUL between them and maybe one at the end; empty ones are none.
-    """
-
-    def __init__(self, text: str) -> None:
-        if os.altsep:
-            text = text.replace(os.altsep, os.sep)
-        self.runs: list[Run] = []
-        self._length = 0
-        beginnings: dict[str, str] = {}
-        for found in RUN.finditer(text if text.endswith("\0") else f"{text}\0"):
-            folder = found[1]
-            if folder not in beginnings:
-                beginnings[folder] = _beginning(folder)
-            names = found[0][len(folder) : -1].split(f"\0{folder}")
-            if not NAMELESS.isdisjoint(names):
-                self._add_odd(folder, names)
-            else:
-                self._add(beginnings[folder], names)
-
-    def _add(self, beginning: str, names: list[str]) -> None:
-        self.runs.append(Run(self._length, beginning, names))
-        self._length += len(names)
-
-    def _add_odd(self, folder: str, names: Sequence[str]) -> None:
-        """As pathlib has them: a/ and a/. are a. Empty paths are left out."""
-        for text in filter(None, (folder + name for name in names)):
-            path = Path(text)
-            self._add(_beginning(str(path).removesuffix(path.name)), [path.name])
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return tuple(self[number] for number in range(*index.indices(len(self))))
-        number = range(len(self))[index]
-        run = self.runs[bisect_right(self.runs, number, key=lambda run: run.start) - 1]
-        return Path(run.beginning, run.names[number - run.start])
-
-    def __iter__(self) -> Iterator[Path]:
-        return map(Path, self.texts())
-
-    def texts(self) -> Iterator[str]:
-        """As their `str` has it."""
-        return (it.beginning + name or os.curdir for it in self.runs for name in it.names)
-
-    def repeat(self) -> bool:
-        """Whether two are the same by their text."""
-        folders: dict[str, list[Run]] = {}
-        for run in self.runs:
-            folders.setdefault(run.beginning, []).append(run)
-        return any(
-            len(set(_names(runs))) < sum(len(run.names) for run in runs)
-            for runs in folders.values()
-        )
-
-
-def paths_of(paths: Sequence[Path]) -> Paths:
-    """The same, as text. Raises ValueError for a NUL in one, which no system has."""
-    found = Paths("\0".join(map(str, paths)))
-    if len(found) != len(paths):
-        raise ValueError("a path holds a NUL")
-    return found
-
-
-def _beginning(folder: str) -> str:
-    """How the paths in `folder` begin, as pathlib writes them."""
-    plain = str(Path(folder))
-    if plain == os.curdir:
-        return ""
-    return plain if plain.endswith(os.sep) else plain + os.sep
-
-
-def _names(runs: Iterable[Run]) -> Iterator[str]:
-    return chain.from_iterable(run.names for run in runs)
 
 
 class Apart(NamedTuple):
@@ -158,15 +64,20 @@ class Roots:
         self._numbered: dict[str, dict[str, int]] = {}
         for run in self.paths.runs:
             if run.beginning not in self._places:
-                self._places[run.beginning] = _beginning(os.path.realpath(run.beginning))
+                self._places[run.beginning] = beginning_of(os.path.realpath(run.beginning))
             self._folders.setdefault(self._places[run.beginning], []).append(run)
         for folder, runs in self._folders.items():
             self._look(folder, runs)
+        self._mounts = _mount_points()
+        for place in self._mounts:
+            number = self._number(place)
+            if number is not None and (mounted := _identified(place, place)):
+                self.apart[number] = mounted
         self.apart = dict(sorted(self.apart.items()))
         self._identities = {it.identity: number for number, it in self.apart.items()}
 
     def _look(self, folder: str, runs: list[Run]) -> None:
-        names = set(_names(runs))
+        names = set(names_of(runs))
         if len(names) < sum(len(run.names) for run in runs):
             self._repeated.append(runs)
         if os.name == "posix" and len(names) >= WORTH_LISTING:
@@ -205,9 +116,9 @@ class Roots:
         """Which of them the path is, links followed, or a folder above it."""
         place = resolved(place)
         number = holder(place, self._identities)
-        return self._file(place) if number is None else self.paths[number]
+        return self._file_at(place) if number is None else self.paths[number]
 
-    def _file(self, place: Path) -> Path | None:
+    def _file_at(self, place: Path) -> Path | None:
         """The regular file among them that `place`, which has no links, is or would lie below."""
         for found in (place, *place.parents):
             try:
@@ -217,9 +128,10 @@ class Roots:
             break
         if not stat.S_ISREG(facts.st_mode):
             return None
-        has_more_names = facts.st_nlink > 1
+        has_more_names = facts.st_nlink > 1 or str(found) in self._mounts
         beside = self._runs_by_folder.get(identity(found.parent), ())
-        for run in self.paths.runs if has_more_names else beside:
+        runs = self.paths.runs if has_more_names else beside
+        for run in runs:
             for name in run.names:
                 with suppress(OSError):
                     if os.path.samestat(os.lstat(run.beginning + name), facts):
@@ -311,11 +223,26 @@ def _apart(folder: str, beginning: str, name: str) -> Apart | None:
         place = folder + name
     else:
         place = str(resolved(Path(text)))
-        try:
-            facts = os.stat(text)  # noqa: PTH116  as of a million folders or links
-        except OSError:
-            return _missing(text)
+    return _identified(place, text) or _missing(text)
+
+
+def _identified(place: str, text: str) -> Apart | None:
+    """What lies there, links followed; None where nothing does."""
+    try:
+        facts = os.stat(text)  # noqa: PTH116  as of a million folders or links
+    except OSError:
+        return None
     return Apart(place, (facts.st_dev, facts.st_ino), stat.S_ISDIR(facts.st_mode))
+
+
+def _mount_points() -> frozenset[str]:
+    """Where file systems, folders or single files are mounted, as far as the system tells."""
+    try:
+        text = MOUNTS.read_text(errors="surrogateescape")
+    except OSError:
+        return frozenset()
+    named = (line.split(" ")[4] for line in text.splitlines())
+    return frozenset(ESCAPED.sub(lambda code: chr(int(code[1], 8)), name) for name in named)
 
 
 def _missing(text: str) -> Apart:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from scanner.roots import Paths
+    from scanner.path_list import Paths
 
+LACKS_RETURN = re.compile(r"[^\r\n](\n|\Z)")  # the end of a line that is not empty
 STANDARD = "-"  # standard input or output; a file of that name is ./-
 
 
@@ -53,7 +54,7 @@ def with_listed(paths: Sequence[Path | None]) -> tuple[Path, ...] | Paths:
     twice counts once. Raises UsageError if none is listed, or standard input cannot be read, or is
     asked for twice.
     """
-    from scanner.roots import Paths
+    from scanner.path_list import Paths
 
     if paths.count(None) > 1:
         raise click.UsageError("- is named twice, but standard input can be read only once.")
@@ -82,7 +83,7 @@ def _listed() -> str:
         ) from error
     text = os.fsdecode(data)
     if "\0" not in text:
-        if text.count("\r\n") == text.count("\n") and text.endswith(("\r\n", "\r")):  # of Windows
+        if "\r" in text and not LACKS_RETURN.search(text):  # of Windows
             text = text.replace("\r\n", "\n").removesuffix("\r")
         text = text.replace("\n", "\0")
     if not re.search("[^\0]", text):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BUNDLED = Path(__file__).parents[1] / "models"
 FIRST = ".int8.onnx"  # of the file beside NAME.onnx that may score before it
+SUMS = "SHA256SUMS"  # of the bundled models, as they were tested, beside them
 PIN = ".sha256"  # of the file beside an added model with the SHA-256 it had when it was added
 
 
@@ -100,8 +101,7 @@ def _names(name_or_file: str) -> list[str]:
 def open_model(name_or_file: str) -> ModelFile:
     """Find a bundled or added model by name, or a file, and read its card. Raises ModelError.
 
-    Also for a file that ONNX Runtime cannot open, or that is not as its card says; but a bundled
-    one is opened only when it scores.
+    Also for a file that ONNX Runtime cannot open, or that is not as its card says.
     """
     if name_or_file == AUTO:
         bundled = ", ".join(bundled_models()) or "none"
@@ -124,7 +124,7 @@ def open_model(name_or_file: str) -> ModelFile:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
     if is_added(path):
         _check_pin(path, digest)
-    card = read_engine_card(path).model if path.suffix == SUFFIX else _read_card(path)
+    card = read_engine_card(path).model if path.suffix == SUFFIX else _read_card(path, digest)
     return ModelFile(path, path_text(path.stem), digest, card)
 
 
@@ -145,13 +145,17 @@ def _check_pin(path: Path, digest: str) -> None:
         )
 
 
-def _read_card(path: Path) -> ModelCard:
-    # To open a model takes long. The bundled ones are tested to open and to be as their cards say.
-    if path.parent == BUNDLED:
-        try:
-            return _parsed(path, metadata(path).get(METADATA_KEY))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{path} is not a usable ONNX file: {error}.") from error
+def _is_tested(path: Path, digest: str) -> bool:
+    """Whether it is a bundled model as it was when all of them were opened and compared."""
+    sums = BUNDLED / SUMS
+    if path.parent != BUNDLED or not sums.is_file():
+        return False
+    return f"{digest}  {path.name}" in sums.read_text(encoding="ascii").splitlines()
+
+
+def _read_card(path: Path, digest: str) -> ModelCard:
+    if _is_tested(path, digest):  # to open it takes long, and would show nothing new
+        return _parsed(path, metadata(path).get(METADATA_KEY))
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

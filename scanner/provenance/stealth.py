@@ -63,7 +63,8 @@ def _begins_with(holder: Image.Image, letter: int) -> bool:
     """Whether the first pixel allows for it, which tells nearly all pictures without a mark."""
     pixel = holder.getpixel((0, 0))
     samples = pixel if isinstance(pixel, tuple) else (pixel,)
-    return all(int(sample or 0) & 1 == letter >> 7 - n & 1 for n, sample in enumerate(samples))
+    expected = (letter >> (7 - bit) & 1 for bit in range(len(samples)))
+    return all(int(it or 0) & 1 == bit for it, bit in zip(samples, expected, strict=True))
 
 
 def _bytes(holder: Image.Image, bits: int) -> bytes:

@@ -8,9 +8,9 @@ from pathlib import Path
 from scanner.containers.zip_names import CP437, code_page
 from scanner.errors import ImgscanError
 from scanner.limits import AUTO, LARGEST_BATCH, MOST_WORKERS, Limits
+from scanner.path_list import Paths
 from scanner.record import Verdict
 from scanner.reports import has_pictures
-from scanner.roots import Paths
 
 TUPLES = {
     "paths": Path, "reports": Path, "known": Path, "similar": Path, "also_written": Path,

@@ -15,7 +15,7 @@ from export.first_pass import MARGIN, PATTERNS, pair_gates
 from export.onnx import to_graph
 from export.parity import ParityError, scores_onnx, validation_images
 from export.patterns import MARGIN_SEED, patterns
-from export.precision import folded, to_int8
+from export.precision import to_int8
 from scanner.backends.backend import Scores
 from scanner.backends.cascade import colours
 from scanner.files import file_sha256
@@ -128,15 +128,15 @@ def test_where_it_would_not_be_used_nothing_is_asked_of_it(claimed: ModelCard) -
     assert list(gates) == []
 
 
-def test_in_int8_pixels_are_normalised_before_they_are_resized() -> None:
-    """The same scores but for int8's rounding, with fewer pixels to normalise."""
+def test_in_int8_products_resize_and_normalise_the_pixels() -> None:
+    """The same scores but for int8's rounding, in less time."""
     torch.manual_seed(0)
     detector = build_detector("bird_lotfi_cnn", 48, "none").eval()
     model = to_graph(detector, (32, 32, 3))
     views = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
     graph = to_int8(model, views)
-    assert order(folded(model))[:3] == ["Resize", "Sub", "Div"]
-    assert order(graph)[:3] == ["Sub", "Div", "Resize"]
+    assert {"Resize", "Sub"} <= kinds(model)
+    assert not {"Resize", "Sub"} & kinds(graph)
     before, after = (
         scores_onnx(each.SerializeToString(), views, precision).logits
         for each, precision in ((model, "float32"), (graph, "int8"))
@@ -145,5 +145,5 @@ def test_in_int8_pixels_are_normalised_before_they_are_resized() -> None:
     assert math.isclose(np.corrcoef(before, after)[0, 1], 1, abs_tol=0.02)
 
 
-def order(model: onnx.ModelProto) -> list[str]:
-    return [it.op_type for it in model.graph.node if it.op_type in ("Resize", "Sub", "Div")]
+def kinds(model: onnx.ModelProto) -> set[str]:
+    return {node.op_type for node in model.graph.node}

@@ -5,14 +5,21 @@ And that of many files in one folder, whose entries are read and not each looked
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scanner.path_list import Paths
 from scanner.paths import identity, resolved
-from scanner.roots import MOST_ENTRIES, WORTH_LISTING, Paths, Roots
+from scanner.roots import MOST_ENTRIES, WORTH_LISTING, Roots
 
 
 def test_paths_are_what_pathlib_makes_of_their_text() -> None:
@@ -199,6 +206,61 @@ def test_the_digest_is_of_places_and_their_order(
     assert same == hashlib.sha256(f"{tmp_path}/a/x\0{tmp_path}/a/y\0".encode()).hexdigest()
     assert same == digest("to x", "link/y") == digest(f"{tmp_path}/a/x", "a/../a/y")
     assert len({same, digest("a/y", "a/x"), digest("a/x"), digest("a"), digest("a/x", "none")}) == 5
+
+
+MOUNTED = """
+import sys
+from pathlib import Path
+from scanner.roots import Roots
+listed, place = Path(sys.argv[1]), Path(sys.argv[2])
+print(Roots(sorted(listed.iterdir())).holder(place))
+"""
+
+
+@pytest.mark.parametrize("over", ["the output", "the evidence"])
+def test_a_file_that_is_mounted_elsewhere_is_known_by_both_names(over: str, tmp_path: Path) -> None:
+    """Neither lies in the other's folder, and none has two names by the count of its links."""
+    evidence, output = tmp_path / "evidence", tmp_path / "out" / "a report.csv"
+    evidence.mkdir()
+    output.parent.mkdir()
+    for number in range(WORTH_LISTING):
+        (evidence / f"{number:02}.jpg").write_bytes(b"a picture")
+    output.touch()
+    files = [str(evidence / "03.jpg"), str(output)]
+    mount = shlex.join(["mount", "--bind", *(files if over == "the output" else files[::-1])])
+    ask = shlex.join([sys.executable, "-c", MOUNTED, str(evidence), str(output)])
+    words = ["unshare", "--mount", "sh", "-c", f"{mount} && {ask}"]
+    tried = ["unshare", "--mount", "true"]
+    if not shutil.which("unshare") or subprocess.run(tried, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    asked = subprocess.run(words, capture_output=True, text=True, env=here, check=False)
+    assert asked.stdout.strip() == files[0], asked.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOATIME"), reason="of Linux")
+def test_a_folder_of_somebody_else_is_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system would note that it was read: only its owner may ask for no note to be taken."""
+    paths = [tmp_path / f"{number}.jpg" for number in range(WORTH_LISTING)]
+    for path in paths:
+        path.touch()
+    link = tmp_path / "link.jpg"
+    link.symlink_to(paths[0])
+    opened, flagged = os.open, []
+
+    def refusing(path: str, flags: int, **others: Any) -> int:
+        flagged.append(flags)
+        if flags & os.O_NOATIME:
+            raise PermissionError(errno.EPERM, "not the owner", path)
+        return opened(path, flags, **others)
+
+    monkeypatch.setattr(os, "open", refusing)
+    roots = Roots([*paths, link])
+    assert list(roots.apart) == [len(paths)]
+    assert all(flags & os.O_NOATIME for flags in flagged)
+    assert flagged
 
 
 @pytest.mark.skipif(not hasattr(os, "O_NOATIME"), reason="of Linux")

@@ -83,8 +83,10 @@ def test_what_is_listed_twice_is_scanned_once(scanned: Path) -> None:
     assert len(rows_of(ended)) == 1
 
 
-def test_a_list_of_windows_is_read(scanned: Path) -> None:
-    listed = b"evidence/a.jpg\r\nevidence/sub\r\n"
+@pytest.mark.parametrize("end", [b"\r\n", b"\r\n\n", b"", b"\r"])
+def test_a_list_of_windows_is_read(scanned: Path, end: bytes) -> None:
+    """However it ends; an empty line may have been added by another system."""
+    listed = b"evidence/a.jpg\r\nevidence/sub" + (end or b"\r\n\r\n")
     ended = piped(listed, "-", "--format", "jsonl", "--quiet", cwd=scanned)
     assert ended.returncode == 0, ended.stdout
     assert rows_of(ended)[0]["path"] == "evidence/a.jpg"

@@ -238,20 +238,26 @@ def test_a_second_look_that_kills_its_worker_costs_that_verdict_alone(
     assert said == [("dark.png", "scored", "real", None), doubtful, doubtful]
 
 
-@pytest.mark.parametrize(("batch", "handed_over"), [(1, 2), (2, 1)])
+@pytest.mark.parametrize(("batch", "shades"), [(1, [255, 250]), (2, [255, 250, 245])])
 def test_a_file_is_in_flight_while_any_of_its_pages_is(
-    batch: int, handed_over: int, evidence: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+    batch: int,
+    shades: list[int],
+    evidence: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Else a scan that dies of its second page would not know what it died of."""
+    """Else a scan that dies of its second page would not know what it died of.
+
+    The first page is scored by itself, so that each time two batches are looked at again.
+    """
 
     class Pages(Watched):
-        wanted = handed_over
+        wanted = 2
 
-    (evidence / "pages.tiff").write_bytes(pages(bright(), bright(250)))
+    (evidence / "pages.tiff").write_bytes(pages(*map(bright, shades)))
     found, workers = watched(evidence, model, Pages, batch, monkeypatch)
-    assert [row.verdict for row in found] == ["fake", "fake"]
-    assert workers.in_flight[:handed_over] == [1] * handed_over
-    assert workers.in_flight[handed_over] == 0
+    assert [row.verdict for row in found] == ["fake"] * len(shades)
+    assert workers.in_flight[:3] == [1, 1, 0]
 
 
 def test_a_suspect_keeps_its_deaths_until_its_record(evidence: Path, model: Path) -> None:

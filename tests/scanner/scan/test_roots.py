@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("few_and_many")
 
 @pytest.fixture
 def evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that holds a/x.jpg, a/b/y.jpg, ab/z.jpg `link` to a/b and `to-y` to its file."""
+    """The folder that holds a/x.jpg, a/b/y.jpg, ab/z.jpg, and links to a/b and to a/b/y.jpg."""
     for name in ("a/x.jpg", "a/b/y.jpg", "ab/z.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(image_bytes())
