@@ -43,8 +43,8 @@ class CpuBackend:
     def score(self, views: NDArray[np.uint8]) -> Scores:
         """The scores of N images, as `Backend` has it. Thread-safe.
 
-        Raises BackendError when ONNX Runtime cannot run the model, which `open_model` has tried of
-        all but bundled ones, and when the file is no longer that one.
+        Raises BackendError when ONNX Runtime cannot run the model, which was tried when it was
+        opened or, of a bundled one, tested, and when the file is no longer that one.
         """
         with self._opening:  # only now: many scans meet no image for one of their models
             session = self._session = self._session or self._opened()
